@@ -76,3 +76,77 @@ def content_hash(*values: Any) -> str:
         else:
             digest.update(json.dumps(value, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:12]
+
+
+def root(start: str | Path | None = None) -> Path:
+    """The repository that holds the current folder (the nearest with ``getl_utils/`` and ``notebooks/``), or that folder."""
+    here = Path(start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "getl_utils").is_dir() and (folder / "notebooks").is_dir():
+            return folder
+    return here
+
+
+def resolve(path: str | Path) -> Path:
+    """A path from the parameters: absolute as it is, relative to the repository otherwise."""
+    return root() / Path(path).expanduser()
+
+
+class WorkDir:
+    """The places of all results below one folder.
+
+    Examples
+    --------
+    >>> WorkDir("w").label("Zr49Cu49Al2", 21, 3).as_posix().endswith("w/labels/Zr49Cu49Al2/21/3")
+    True
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = resolve(path)
+
+    def quench(self, composition: str, run: int) -> Path:
+        return self.path / "quench" / composition / str(run)
+
+    def cell(self, composition: str, run: int, sub_run: int) -> Path:
+        return self.path / "cells" / composition / str(run) / f"{sub_run}.xyz"
+
+    def label(self, composition: str, run: int, sub_run: int) -> Path:
+        return self.path / "labels" / composition / str(run) / str(sub_run)
+
+    def descriptors(self, composition: str, run: int, sub_run: int) -> Path:
+        return self.path / "descriptors" / composition / str(run) / f"{sub_run}.npy"
+
+    def database(self, name: str) -> Path:
+        return self.path / "database" / name
+
+    @property
+    def bonds(self) -> Path:
+        return self.path / "bonds.parquet"
+
+    @property
+    def statuses(self) -> Path:
+        return self.path / "status.csv"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    def predictions(self, structure: str) -> Path:
+        return self.path / "predictions" / structure
+
+    def figures(self, stage: str) -> Path:
+        return self.path / "figures" / stage
+
+    def mark(self, stage: str) -> Path:
+        return self.path / "done" / f"{stage}.json"
+
+    def complete(self, stage: str, **facts: Any) -> dict[str, Any]:
+        """Write the stage's completion mark, last of all, and return what it says."""
+        write_json(self.mark(stage), {"stage": stage, **facts})
+        return {"stage": stage, **facts}
+
+    def require(self, path: Path, stage: str) -> Path:
+        """`path`, if it is there; FileNotFoundError that names the stage to run first otherwise."""
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there: run {stage} first, with the same work_dir")
+        return path

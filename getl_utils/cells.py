@@ -1,0 +1,81 @@
+"""Cells: a quenched run and its deformed copies as extended xyz files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import ase.io
+from ase import Atoms
+
+from getl_utils.deform import deform, describe
+from getl_utils.layout import WorkDir, atomic_write
+
+
+class CellKey(NamedTuple):
+    """What a cell is called everywhere: nominal composition, run, sub-run."""
+
+    composition: str
+    run: int
+    sub_run: int
+
+    def __str__(self) -> str:
+        return f"{self.composition}/{self.run}/{self.sub_run}"
+
+
+def keys(compositions: Sequence[str], runs: Sequence[int], sub_runs: Sequence[int]) -> list[CellKey]:
+    """Every cell of every run of every composition, in order."""
+    return [CellKey(c, r, s) for c in compositions for r in runs for s in sub_runs]
+
+
+def write(path: Path, atoms: Atoms, key: CellKey) -> None:
+    """Write a cell as extended xyz with its key in the comment line, atomically."""
+    bare = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True, info=key._asdict())
+    with atomic_write(path) as temporary:
+        ase.io.write(temporary, bare, format="extxyz")
+
+
+def read(path: str | Path) -> Atoms:
+    """Read a cell.
+
+    Raises
+    ------
+    ValueError : the file is not whole or has no lattice; it says which.
+    """
+    try:
+        atoms = ase.io.read(path, format="extxyz")
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: not a readable extended xyz file ({error}); delete it and run 01_generate again") from error
+    if not atoms.cell.rank == 3:
+        raise ValueError(f"{path}: has no lattice; a cell needs three vectors")
+    atoms.pbc = True
+    return atoms
+
+
+def write_sub_runs(
+    work: WorkDir, quenched: Atoms, composition: str, run: int, sub_runs: Sequence[int], sizes: Mapping[str, float]
+) -> None:
+    """Write the deformed copies of one quenched cell that are not there yet.
+
+    Parameters
+    ----------
+    sizes : see `deform.deformation`.
+    """
+    for sub_run in sub_runs:
+        key = CellKey(composition, run, sub_run)
+        path = work.cell(*key)
+        atoms = deform(quenched, sub_run, sizes)
+        atoms.info["deformation"] = describe(sub_run, sizes)
+        if not path.exists():
+            write(path, atoms, key)
+
+
+def each(work: WorkDir, cell_keys: Sequence[CellKey]) -> Iterator[tuple[CellKey, Atoms]]:
+    """The cells that are there, one after the other."""
+    for key in cell_keys:
+        path = work.cell(*key)
+        if path.exists():
+            yield key, read(path)

