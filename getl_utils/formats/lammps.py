@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from ase.io.lammpsdata import read_lammps_data
 from ase.io.lammpsrun import construct_cell
 
-# Own framing of dumps, because ASE 3.29's reader returns a frame cut at a line end as a smaller one without a word,
-# knows no lost atoms, drops columns such as ix or mol, seeks backwards (quadratic in gzip), and puts the origin
-# of the box into unscaled positions but not into scaled ones. Its cell and its data-file reader serve below.
+# Own reader of dumps: ASE 3.29's returns a frame cut at a line end as a smaller one without a word, knows no
+# lost atoms, drops columns such as ix, seeks backwards (quadratic in gzip), and puts the box's origin into
+# unscaled positions but not into scaled ones. Its cell and its data-file reader serve below.
 
 POSITIONS = {"x": False, "xs": True, "xu": False, "xsu": True}  # first column of three: are they scaled?
 
@@ -35,17 +36,17 @@ def read_dump(path: str | Path, elements: Sequence[str]) -> Iterator[Atoms]:
     Parameters
     ----------
     path : dump with columns `id`, `type` or `element`, and x y z, xs ys zs, xu yu zu or xsu ysu zsu.
-    elements : symbol of each type, in the order of the types; not used if there is a column `element`.
+    elements : symbol of each type, in their order; a column `element` comes first.
 
     Returns
     -------
-    Frames (positions in Å from the box's corner), atoms sorted by id, `info["timestep"]`, every other column as an
-    array of its name in LAMMPS's units. A cut-off last frame is left out with a UserWarning.
+    Frames (positions in Å from the box's corner), atoms sorted by id, `info["timestep"]`, every other column
+    as an array of its name in LAMMPS's units. A cut-off last frame is left out with a UserWarning.
 
     Raises
     ------
-    ValueError : lost or doubled atoms, unknown type, positions that are no numbers, a box without volume; no whole
-    frame at all.
+    ValueError : lost or doubled atoms, unknown type, positions that are no numbers, a box without volume,
+    or no whole frame at all.
 
     Examples
     --------
@@ -65,14 +66,14 @@ def last_frame(path: str | Path, elements: Sequence[str]) -> Atoms:
 
 
 def _lines(path: str | Path) -> Iterator[str]:
-    """Lines of a text file, gzipped or not, up to where it is cut off (a line without its end is not given)."""
+    """Lines of a text file, gzipped or not, without a last one that lacks its end."""
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
     with (gzip.open if zipped else open)(path, "rt", errors="replace") as stream:
         try:
             yield from (line[:-1] for line in stream if line.endswith("\n"))
-        except (EOFError, zlib.error):  # what a gzip stream gives when it is cut off
-            return
+        except (EOFError, zlib.error):
+            warnings.warn(f"{path}: the compressed file is cut off; what can be read of it is used", stacklevel=3)
 
 
 def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -80,8 +81,8 @@ def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
     lines, frame = _lines(path), {}
     for line in lines:
         if line.startswith("ITEM: TIMESTEP"):
-            frame = {"timestep": next(lines, "?"), "where": str(path), "rows": []}
-            frame["where"] += f", timestep {frame['timestep']}"
+            timestep = next(lines, "?")
+            frame = {"timestep": timestep, "where": f"{path}, timestep {timestep}", "rows": []}
         elif line.startswith("ITEM: NUMBER OF ATOMS"):
             frame["count"] = next(lines, None)
         elif line.startswith("ITEM: BOX BOUNDS"):
@@ -96,35 +97,34 @@ def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
 
 def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
     """Frames as text, all with as many atoms as the first; a cut-off last one only gives a warning."""
-    first = None
+    first = 0
     for frame in _raw_frames(path):
         found, count = len(frame["rows"]), int(frame.get("count") or -1)
         if found != count:
-            expected = count if count >= 0 else "?"
-            warnings.warn(f"{frame['where']}: cut off, {found} of {expected} atoms; this last frame is left out",
-                          stacklevel=3)
+            atoms = f"{found} of {count if count >= 0 else '?'} atoms"
+            warnings.warn(f"{frame['where']}: cut off, {atoms}; this last frame is left out", stacklevel=3)
             break
-        first = count if first is None else first
+        first = first or count
         if count != first:
-            raise ValueError(f"{frame['where']}: {count} atoms, {first} in the first frame: atoms were lost; run "
-                             "again with a shorter timestep or a gentler start, or cut the dump before this frame")
+            raise ValueError(f"{frame['where']}: {count} atoms, {first} in the first frame: atoms were lost; "
+                             "run again with a shorter timestep, or cut the dump before this frame")
         yield frame
-    if first is None:
+    if not first:
         raise ValueError(f"{path}: no whole frame of a text dump; run the simulation that writes it again")
 
 
 def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
     """Atoms of a whole frame, checked."""
-    where, table = frame["where"], _table(frame)
-    cell, origin = _box(frame)
+    where, table, (cell, origin) = frame["where"], _table(frame), _box(frame)
     name = next((name for name in POSITIONS if name in frame["columns"]), None)
     if name is None:
         raise ValueError(f"{where}: no positions among the columns; dump id type xs ys zs")
     names = [name.replace("x", axis) for axis in "xyz"]
     xyz = np.column_stack([table[column] for column in names])
     if not np.isfinite(xyz).all():
-        raise ValueError(f"{where}: positions that are no numbers; the simulation blew up, shorten its timestep")
-    atoms = Atoms(_symbols(frame, table, elements), xyz @ cell if POSITIONS[name] else xyz - origin, cell=cell,
+        raise ValueError(f"{where}: positions that are no numbers; it blew up, run with a shorter timestep")
+    positions = xyz @ cell if POSITIONS[name] else xyz - origin
+    atoms = Atoms(_symbols(frame, table, elements), positions, cell=cell,
                   pbc=[bound.startswith("p") for bound in frame["bounds"][-3:]])
     atoms.info["timestep"] = int(frame["timestep"])
     for column in set(frame["columns"]) - set(names) - {"element"}:
@@ -134,14 +134,15 @@ def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
 
 def _table(frame: dict[str, Any]) -> np.ndarray:
     """Rows as a structured array sorted by id."""
+    if "id" not in frame["columns"]:
+        raise ValueError(f"{frame['where']}: no column id to follow the atoms by; dump id type xs ys zs")
     kinds = {"id": int, "type": int, "element": "U3"}
     try:
-        table = np.loadtxt(frame["rows"], [(name, kinds.get(name, float)) for name in frame["columns"]], ndmin=1)
+        dtype = [(name, kinds.get(name, float)) for name in frame["columns"]]
+        table = np.loadtxt(frame["rows"], dtype, ndmin=1)
     except ValueError as error:
-        raise ValueError(f"{frame['where']}: rows that cannot be read ({error}); if a cut-off frame is followed by "
-                         "another one, delete it") from None
-    if "id" not in frame["columns"]:
-        raise ValueError(f"{frame['where']}: no column id, so atoms cannot be followed; dump id type xs ys zs")
+        raise ValueError(f"{frame['where']}: rows that cannot be read ({error}); a cut-off frame with others "
+                         "behind it must be deleted") from None
     table = table[np.argsort(table["id"], kind="stable")]
     if (np.diff(table["id"]) == 0).any():
         raise ValueError(f"{frame['where']}: an atom id occurs twice; the dump is damaged, write it again")
@@ -157,7 +158,7 @@ def _box(frame: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         tilt = box[:, 2] if box.shape[1] == 3 else np.zeros(3)
         cell, origin = construct_cell(box[:, :2].ravel(), tilt)
     if not abs(np.linalg.det(cell)) > 1e-6:
-        raise ValueError(f"{frame['where']}: a box without volume; the simulation blew up or the dump is damaged")
+        raise ValueError(f"{frame['where']}: a box without volume; run again with a shorter timestep")
     return cell, origin
 
 
@@ -181,8 +182,7 @@ def read_data(path: str | Path, elements: Sequence[str] | None = None) -> Atoms:
 
     Parameters
     ----------
-    path : data file.
-    elements : symbol of each type; default the comments of the section Masses (`1 91.224 # Zr`), else the masses.
+    elements : symbol of each type; default the comments under Masses (`1 91.224 # Zr`), else the masses.
 
     Returns
     -------
@@ -195,11 +195,10 @@ def read_data(path: str | Path, elements: Sequence[str] | None = None) -> Atoms:
     text = Path(path).read_text()
     kinds = dict(enumerate(elements, 1)) if elements else _kinds(text, path)
     try:
-        with open(path) as stream:
-            atoms = read_lammps_data(stream, Z_of_type={kind: atomic_numbers[name] for kind, name in kinds.items()},
-                                     read_image_flags=False)
-    except (KeyError, ValueError, IndexError, RuntimeError, StopIteration, AttributeError, NameError) as error:
-        raise ValueError(f"{path}: not a whole data file of atom_style atomic with types {kinds} ({error!r}); "
+        numbers = {kind: atomic_numbers[name] for kind, name in kinds.items()}
+        atoms = read_lammps_data(StringIO(text), Z_of_type=numbers, read_image_flags=False)
+    except Exception as error:  # ASE tells a damaged file by StopIteration, NameError, …
+        raise ValueError(f"{path}: no whole data file of atom_style atomic with types {kinds} ({error!r}); "
                          "write it again, or give one element for each type") from None
     origin = [float(low) for low in re.findall(r"^\s*(\S+)\s+\S+\s+[xyz]lo\s+[xyz]hi", text, re.MULTILINE)]
     atoms.positions -= origin or atoms.get_celldisp().ravel()  # ASE takes the corner of a box xlo xhi for 0
@@ -209,13 +208,12 @@ def read_data(path: str | Path, elements: Sequence[str] | None = None) -> Atoms:
 
 def _kinds(text: str, path: str | Path) -> dict[int, str]:
     """Element of each type from the section Masses."""
-    section = re.search(r"^\s*Masses.*\n\s*\n((?:\s*\d.*(?:\n|$))+)", text, re.MULTILINE)
-    kinds = {}
+    section, kinds = re.search(r"^\s*Masses.*\n\s*\n((?:\s*\d.*(?:\n|$))+)", text, re.MULTILINE), {}
     for row in section[1].strip().splitlines() if section else []:
         (kind, mass), comment = row.split("#")[0].split()[:2], row.partition("#")[2].strip()
         near = int(np.argmin(np.abs(atomic_masses - float(mass))))
         if comment not in atomic_numbers and abs(atomic_masses[near] - float(mass)) > 0.1:
-            raise ValueError(f"{path}: type {kind} has mass {mass} u, which is no element's; give elements=[…]")
+            raise ValueError(f"{path}: type {kind} has {mass} u, no element's mass; give elements=[…]")
         kinds[int(kind)] = comment if comment in atomic_numbers else chemical_symbols[near]
     if not kinds:
         raise ValueError(f"{path}: no section Masses to know the elements by; give elements=[…]")
@@ -223,7 +221,7 @@ def _kinds(text: str, path: str | Path) -> dict[int, str]:
 
 
 def thermo_rows(lines: Iterable[str]) -> Iterator[dict[str, float]]:
-    """Thermo rows (style one or custom) among `lines` as they come, with their `stage`: 0, 1, … per run or minimise.
+    """Thermo rows among `lines` as they come, with their `stage`: 0, 1, … per run or minimisation.
 
     Examples
     --------
@@ -247,7 +245,7 @@ def thermo_rows(lines: Iterable[str]) -> Iterator[dict[str, float]]:
 def read_thermo(log_path: str | Path) -> pd.DataFrame:
     """Read all thermo rows of a log, also of one that is cut off in the middle.
 
-    Columns: `stage` (0, 1, … per run or minimise) and LAMMPS's names (Step, Temp in K, Press in bar, TotEng in eV, …).
+    Columns: `stage` (0, 1, … per run or minimisation) and LAMMPS's names: Step, Temp (K), Press (bar), …
     """
     table = pd.DataFrame(thermo_rows(_lines(log_path)))
     return table.astype({"Step": int}) if len(table) else pd.DataFrame(columns=["stage", "Step"])

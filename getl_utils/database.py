@@ -1,0 +1,161 @@
+"""The database a model learns from: kept bonds and the SOAP vectors of their atoms, in one folder, without pickle.
+
+``bonds.parquet`` (the bond table's rows, with `type`, and `row_i`, `row_j`: rows of) ``soap.npy``, ``clusters.parquet`` and
+``database.json`` (identity, engines, counts); ``export/`` holds the same in the published formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from getl_utils.bonds import BOND, KEY, type_of
+from getl_utils.formats import reference
+from getl_utils.kernels import Features
+from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json, write_json
+
+
+@dataclass(frozen=True)
+class Database:
+    """Bonds, the vectors (n_atoms, n_components) their `row_i` and `row_j` point to, clusters, and facts."""
+
+    bonds: pd.DataFrame
+    soap: np.ndarray
+    clusters: pd.DataFrame
+    facts: dict[str, Any]
+
+    def of_type(self, bond_type: str) -> pd.DataFrame:
+        """The bonds of one type."""
+        return self.bonds[self.bonds.type == bond_type].reset_index(drop=True)
+
+    def features(self, bonds: pd.DataFrame) -> Features:
+        """What a kernel sees of some of its bonds."""
+        mean = self.soap[bonds.row_i] + self.soap[bonds.row_j]
+        mean *= 0.5
+        return Features(bonds.distance.to_numpy(float), mean)
+
+
+def collect(work: WorkDir, bonds: pd.DataFrame, clusters: pd.DataFrame, soap: Mapping[str, Any], elements: Sequence[str]) -> Database:
+    """Gather the kept bonds of a bond table and the vectors of their atoms from the cells' descriptor files.
+
+    Raises
+    ------
+    FileNotFoundError : a cell has no descriptors. ValueError : labels of several engines, which must never mix unnoticed, or no bond.
+    """
+    kept = bonds[bonds.kept.astype(bool)].reset_index(drop=True)
+    engines = sorted(kept.engine.unique())
+    if not len(kept):
+        raise ValueError("no bond was kept: see status.csv and DUB.info of 02_extract for the reasons")
+    if len(engines) > 1:
+        raise ValueError(f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in separate work_dirs")
+    vectors, parts, offset = [], [], 0
+    for key, rows in kept.groupby(KEY, sort=False):
+        path = work.require(work.descriptors(*key), "03_transform")
+        array = np.load(path, allow_pickle=False)
+        parts.append(rows.assign(row_i=rows.i + offset, row_j=rows.j + offset))
+        vectors.append(array)
+        offset += len(array)
+    table = pd.concat(parts, ignore_index=True)
+    table["type"] = type_of(table.element_i, table.element_j, elements)
+    facts = {"engine": engines[0], "soap": dict(soap), "elements": list(elements)}
+    return Database(table, np.concatenate(vectors), clusters, facts)
+
+
+def mix(source: Database, compositions: Sequence[str], bonds_per_type: int, seed: int) -> Database:
+    """Draw `bonds_per_type` bonds of each type from each composition, at random and without replacement.
+
+    A composition with fewer gives all it has. The column `source` is its place in `compositions`.
+
+    Raises
+    ------
+    ValueError : a composition that the source does not hold.
+    """
+    absent = [c for c in compositions if c not in set(source.bonds.composition)]
+    if absent:
+        raise ValueError(f"composition {', '.join(absent)} is not in the database; it holds {sorted(source.bonds.composition.unique())}")
+    random, parts = np.random.default_rng(seed), []
+    for place, composition in enumerate(compositions):
+        for bond_type in sorted(source.bonds.type.unique()):
+            rows = source.bonds[(source.bonds.composition == composition) & (source.bonds.type == bond_type)]
+            chosen = random.permutation(len(rows))[:bonds_per_type]
+            parts.append(rows.iloc[chosen].assign(source=place))
+    bonds = pd.concat(parts, ignore_index=True)
+    facts = source.facts | {"drawn_from": source.facts.get("database_id"), "bonds_per_type": bonds_per_type, "seed": seed}
+    return Database(bonds, source.soap, source.clusters.iloc[:0], facts)
+
+
+def write(folder: Path, database: Database, name: str) -> dict[str, Any]:
+    """Write a database; only the vectors its bonds use. Returns its facts, with `database_id`, the hash of its content."""
+    used = np.unique(database.bonds[["row_i", "row_j"]])
+    bonds = database.bonds.assign(
+        **{c: np.searchsorted(used, database.bonds[c]) for c in ("row_i", "row_j")}
+    )
+    (folder / "database.json").unlink(missing_ok=True)
+    with atomic_write(folder / "soap.npy") as temporary, open(temporary, "wb") as out:
+        np.save(out, database.soap[used], allow_pickle=False)
+    for file, table in (("bonds", bonds), ("clusters", database.clusters)):
+        with atomic_write(folder / f"{file}.parquet") as temporary:
+            table.to_parquet(temporary, index=False)
+    counts = bonds.groupby(["type", "composition"]).size().rename("bonds").reset_index()
+    identity = content_hash(bonds[[*KEY, *BOND, "distance", "icohp", "label_id"]].to_csv(index=False), database.facts)
+    facts = database.facts | {"name": name, "database_id": identity, "bonds": len(bonds), "counts": counts.to_dict("records")}
+    write_json(folder / "database.json", facts)
+    return facts
+
+
+def read(folder: Path) -> Database:
+    """Read a database.
+
+    Raises
+    ------
+    FileNotFoundError : it is not there or not whole; says which stage to run.
+    """
+    if not (folder / "database.json").exists():
+        raise FileNotFoundError(f"{folder} holds no whole database: run 04_load first, with the same work_dir")
+    return Database(
+        pd.read_parquet(folder / "bonds.parquet"),
+        np.load(folder / "soap.npy", allow_pickle=False, mmap_mode="r"),
+        pd.read_parquet(folder / "clusters.parquet"),
+        read_json(folder / "database.json"),
+    )
+
+
+def export(folder: Path, database: Database, work: WorkDir) -> list[Path]:
+    """Write the published formats: ``<A>-<B>.bnd`` per type and ``<El>.xyz`` per kind of central atom.
+
+    A mixed database's files carry its name, and the composition's place as first column, beside an ``.info``.
+    """
+    mixed = "source" in database.bonds
+    name, files = database.facts["name"], []
+    for bond_type, rows in database.bonds.groupby("type"):
+        stem = f"{name}_{bond_type}" if mixed else bond_type
+        reference.write_bnd(folder / f"{stem}.bnd", rows, "source" if mixed else None)
+        files.append(folder / f"{stem}.bnd")
+        if mixed:
+            counts = rows.sort_values("source").groupby("composition", sort=False).size().to_dict()
+            reference.write_database_info(folder / f"{stem}.info", name, bond_type, counts)
+            files.append(folder / f"{stem}.info")
+    for element, rows in database.clusters[database.clusters.kept.astype(bool)].groupby("element"):
+        reference.write_clusters(folder / f"{element}.xyz", _frames(rows, work, database.facts["soap"]["cutoff"]))
+        files.append(folder / f"{element}.xyz")
+    return files
+
+
+def _frames(clusters: pd.DataFrame, work: WorkDir, cutoff: float):
+    """Central atom first, then its neighbours where they really are, outside the cell if need be."""
+    from getl_utils import bonds, cells
+
+    for key, rows in clusters.groupby(KEY, sort=False):
+        atoms = cells.read(work.cell(*key))
+        around = dict(list(bonds.neighbours(atoms, cutoff).groupby("i")))
+        for c in rows.itertuples():
+            near = around[c.centre]
+            frame = atoms[[c.centre, *near.j]]
+            frame.positions[1:] += near[BOND[2:]].to_numpy() @ atoms.cell.array
+            frame.info = {"ID_RUN": key[1], "SUB_STEP": key[2], "ID_CENTRAL_ATOM": c.centre + 1, "SUM_ICOHP": -c.sum_icohp}
+            yield frame

@@ -1,0 +1,254 @@
+"""Preview labels by GFN1-xTB (program tblite): minutes on one core for 100 atoms, for looking at, not for a database.
+
+Grimme, Bannwarth and Shushkov, J. Chem. Theory Comput. 13, 1989 (2017). Periodic, at Γ only, without spin polarisation.
+
+Which orbitals: those of GFN1 that the basis asked for has too (for Zr, Cu, Al: Zr 4d 5s, Cu 3d 4s, Al 3s 3p), the
+others left out through overlap and projection; bands with less than `minimum_projection` in their span are left out.
+Decided on 738 LOBSTER bonds of one Zr49Cu49Al2 cell: see `getl_utils.engines.xtb.MINIMUM_PROJECTION`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.units import Bohr, Hartree, kB
+
+from getl_utils.bonds import neighbour_table
+from getl_utils.cohp import ProjectedBands, icohp, spilling
+from getl_utils.engines import COLUMNS, Label, LabelError
+
+METHOD = "GFN1-xTB"
+HEAVIEST = 86
+CLOSEST = 0.5  # of the sum of the covalent radii: no pair of atoms is closer, even in a melt
+TIE = 1e-3  # Å: images this equally far share the pair's value
+MINIMUM_PROJECTION = 0.6
+CORES = (2, 10, 18, 36, 54)  # electrons of the noble gases
+
+
+def shell_name(number: int, angular_momentum: int, repeat: int = 0) -> str:
+    """Name of a GFN1 valence shell, which tblite gives by angular momentum only.
+
+    s and p have the period as principal quantum number (a second one of the kind, one more); d has one less where the d shell
+    of the row before is being or has just been filled, and the period itself where it only polarises.
+
+    Examples
+    --------
+    >>> [shell_name(z, l) for z, l in [(40, 2), (40, 0), (29, 2), (13, 2), (31, 2), (72, 2)]]
+    ['4d', '5s', '3d', '3d', '4d', '5d']
+    """
+    period = 1 + sum(number > core for core in CORES)
+    place = number - (0, *CORES)[period - 1]
+    filling = {4: 12, 5: 12, 6: 26}.get(period, 0)
+    inner = angular_momentum == 2 and place <= filling
+    return f"{period - inner + repeat}{'spdf'[angular_momentum]}"
+
+
+class Xtb:
+    """GFN1-xTB at Γ; see the module and `getl_utils.engines.Engine`."""
+
+    name = "xtb"
+    preview = True
+
+    def missing(self) -> str | None:
+        """None if tblite is installed, otherwise how to install it."""
+        if importlib.util.find_spec("tblite") is None:
+            return "the package tblite is not installed; run: pip install tblite"
+        return None
+
+    def label(
+        self,
+        atoms: Atoms,
+        *,
+        orbitals: Mapping[str, Sequence[str]],
+        minimum_distance: float,
+        cutoff: float,
+        **settings: Any,
+    ) -> Label:
+        """Label all bonds between `minimum_distance` and `cutoff` (Å); a pair's value goes to its shortest image.
+
+        At Γ the value of a pair is the sum over all its images. Longer images, and an atom with its own images, are
+        left out and counted in the record (`folded_images`).
+
+        Parameters
+        ----------
+        atoms : periodic in three directions.
+        orbitals : element → shells, e.g. {"Cu": ["4s", "3d"]}.
+        settings : `electronic_temperature` (K), `accuracy` (of the SCF thresholds, larger is looser), `max_iterations`,
+            `mixer_damping`, `guess` (0 superposed atoms, 1 electronegativity equilibration), `minimum_projection`.
+            For labels in parallel processes set OMP_NUM_THREADS=1 before the first.
+
+        Raises
+        ------
+        LabelError : SCF_NOT_CONVERGED, or NO_ICOHP if the projection fails.
+        ValueError : not periodic, a cell thinner than the cutoff, atoms too close, an element GFN1 or `orbitals` lacks.
+
+        Examples
+        --------
+        >>> pair = Atoms("Cu2", [[0, 0, 0], [2.3, 0, 0]], cell=[9, 9, 9], pbc=True)
+        >>> label = Xtb().label(pair, orbitals={"Cu": ["4s", "3d"]}, minimum_distance=1.8, cutoff=4.2)
+        >>> len(label.bonds), bool(label.bonds.icohp[0] < 0)
+        (1, True)
+        """
+        start = time.perf_counter()
+        settings = _settings(settings)
+        _check(atoms, orbitals, cutoff)
+        bands, record = _bands(atoms, orbitals, settings)
+        try:
+            table, folded = _fold(neighbour_table(atoms, cutoff))
+            zero = np.zeros((len(table), 3), int)
+            pairs = np.column_stack([table[["i", "j"]].to_numpy(int), zero])
+            table["icohp"] = icohp(bands, pairs, settings["minimum_projection"]) / table.pop("ties")
+            record |= spilling(bands, settings["minimum_projection"])
+        except ValueError as error:
+            raise LabelError("NO_ICOHP", f"{atoms.get_chemical_formula()}: {error}") from error
+        table = table[table.distance >= minimum_distance].sort_values(COLUMNS[:5], ignore_index=True)
+        record |= {"folded_images": folded, "seconds": time.perf_counter() - start}
+        return Label(table[COLUMNS], record | {"warnings": _warnings(record)})
+
+
+ENGINE = Xtb()
+
+_DEFAULTS = {
+    "electronic_temperature": 1263.0,  # 0.008 Ry, the smearing of the reference's DFT
+    "accuracy": 20.0,
+    "max_iterations": 250,
+    "mixer_damping": 0.2,
+    "guess": 0,
+    "minimum_projection": MINIMUM_PROJECTION,
+}
+
+
+def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(given) - set(_DEFAULTS))
+    if unknown:
+        raise ValueError(f"engine xtb has no setting {unknown[0]!r}; it has {', '.join(_DEFAULTS)}")
+    return {**_DEFAULTS, **given}
+
+
+def _check(atoms: Atoms, orbitals: Mapping[str, Sequence[str]], cutoff: float) -> None:
+    if not len(atoms) or not atoms.pbc.all() or abs(atoms.cell.volume) < 1e-6:
+        raise ValueError("engine xtb needs a cell with atoms that is periodic in three directions")
+    normals = np.cross(atoms.cell.array[[1, 2, 0]], atoms.cell.array[[2, 0, 1]])
+    height = atoms.cell.volume / np.linalg.norm(normals, axis=1).max()
+    if height < cutoff:
+        raise ValueError(f"the cell is {height:.2f} Å thick, thinner than the cutoff of {cutoff} Å: at Γ no bond can be told apart")
+    for element in dict.fromkeys(atoms.get_chemical_symbols()):
+        if element not in orbitals:
+            raise ValueError(f"no orbitals given for {element}; given are {', '.join(orbitals) or 'none'}")
+    if atoms.numbers.max() > HEAVIEST or atoms.numbers.min() < 1:
+        raise ValueError(f"{METHOD} has the elements H to Rn only")
+    radii = covalent_radii[atoms.numbers]
+    near = neighbour_table(atoms, max(2 * CLOSEST * radii.max(), 0.5))
+    ratio = near.distance / (radii[near.i] + radii[near.j])
+    if len(near) and ratio.min() < CLOSEST:
+        i, j, distance = near.loc[ratio.idxmin(), ["i", "j", "distance"]]
+        raise ValueError(f"atoms {int(i)} and {int(j)} (0-based) are {distance:.3f} Å apart, less than {CLOSEST} of the sum of "
+                         "their covalent radii; look at the structure")  # fmt: skip
+
+
+def _bands(atoms: Atoms, orbitals: Mapping[str, Sequence[str]], settings: dict[str, Any]) -> tuple[ProjectedBands, dict[str, Any]]:
+    calculator = _calculator(atoms, settings)
+    owners, shells = _shells(calculator, atoms)
+    symbols = np.array(atoms.get_chemical_symbols())[owners]
+    keep = np.array([shell in orbitals[symbol] for symbol, shell in zip(symbols, shells, strict=True)])
+    used = {s: list(dict.fromkeys(shells[keep & (symbols == s)])) for s in dict.fromkeys(symbols)}
+    empty = [element for element, names in used.items() if not names]
+    if empty:
+        has = list(dict.fromkeys(shells[symbols == empty[0]]))
+        raise ValueError(f"none of the orbitals {list(orbitals[empty[0]])} of {empty[0]} is in {METHOD}, which has {has}")
+    result = _scf(calculator, atoms, settings)
+    overlap = result.get("overlap-matrix")
+    energies, occupations = result.get("orbital-energies") * Hartree, result.get("orbital-occupations")
+    fermi = _fermi_level(energies, occupations.sum(), kB * settings["electronic_temperature"])
+    projections = (overlap @ result.get("orbital-coefficients"))[keep]
+    bands = ProjectedBands.gamma(energies - fermi, occupations, projections, overlap[np.ix_(keep, keep)], owners[keep])
+    record = {
+        "engine": "xtb", "engine_version": f"tblite {version('tblite')}", "method": METHOD, "preview": True,
+        "note": "preview: tight binding at Γ, not DFT; do not train on it, do not mix it with other labels",
+        "settings": settings, "kpoints": "Γ", "spin_polarised": False, "fermi_level": fermi,
+        "energy": float(result.get("energy")) * Hartree, "orbitals_used": used,
+        "orbitals_absent": {s: [n for n in orbitals[s] if n not in used[s]] for s in used},
+        "orbitals_dropped": {s: list(dict.fromkeys(shells[~keep & (symbols == s)])) for s in used},
+    }  # fmt: skip
+    return bands, record
+
+
+def _calculator(atoms: Atoms, settings: dict[str, Any]) -> Any:
+    from tblite.interface import Calculator
+
+    calculator = Calculator(METHOD, atoms.numbers, atoms.positions / Bohr, lattice=atoms.cell.array / Bohr, periodic=np.ones(3))
+    values = {
+        "verbosity": 0,
+        "save-integrals": 1,
+        "temperature": settings["electronic_temperature"] * kB / Hartree,
+        "accuracy": float(settings["accuracy"]),
+        "max-iter": int(settings["max_iterations"]),
+        "mixer-damping": float(settings["mixer_damping"]),
+        "guess": int(settings["guess"]),
+    }
+    for name, value in values.items():
+        calculator.set(name, value)
+    return calculator
+
+
+def _shells(calculator: Any, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Atom and shell name of every orbital."""
+    momenta, owners = calculator.get("angular-momenta"), calculator.get("shell-map")
+    names = []
+    for n, (momentum, owner) in enumerate(zip(momenta, owners, strict=True)):
+        before = int(np.sum((owners[:n] == owner) & (momenta[:n] == momentum)))
+        names.append(shell_name(int(atoms.numbers[owner]), int(momentum), before))
+    shell = calculator.get("orbital-map")
+    return owners[shell].astype(int), np.array(names)[shell]
+
+
+def _scf(calculator: Any, atoms: Atoms, settings: dict[str, Any]) -> Any:
+    from tblite.exceptions import TBLiteRuntimeError
+
+    try:
+        return calculator.singlepoint()
+    except TBLiteRuntimeError as error:
+        raise LabelError(
+            "SCF_NOT_CONVERGED",
+            f"{atoms.get_chemical_formula()}: {METHOD}: {error}; lower mixer_damping or accuracy, raise max_iterations (now "
+            f"{settings['max_iterations']}) or electronic_temperature, or leave this structure out",
+        ) from error
+
+
+def _fermi_level(energies: np.ndarray, electrons: float, width: float) -> float:
+    """Level at which Fermi–Dirac occupations of `width` (eV) hold `electrons`."""
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    width = max(width, 1e-4)
+
+    def excess(level: float) -> float:
+        return float(2 * expit((level - energies) / width).sum() - electrons)
+
+    return float(brentq(excess, energies.min() - 10, energies.max() + 10))
+
+
+def _fold(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Keep of each pair of different atoms the shortest image (with `ties` equally short ones); count the others."""
+    table = table[table.i != table.j]
+    shortest = table.groupby(["i", "j"]).distance.transform("min")
+    kept = table[table.distance < shortest + TIE].copy()
+    kept["ties"] = kept.groupby(["i", "j"]).distance.transform("size")
+    return kept.reset_index(drop=True), len(table) - len(kept)
+
+
+def _warnings(record: Mapping[str, Any]) -> list[str]:
+    found = []
+    if record["dropped_electrons"] > 0.01:
+        found.append(f"{record['dropped_electrons']:.2f} electrons are in bands outside the orbitals; the basis lacks something")
+    if record["charge_spilling"] > 0.1:
+        found.append(f"charge spilling {record['charge_spilling']:.1%}")
+    return found
