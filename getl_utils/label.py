@@ -6,7 +6,7 @@ A sub-run's label is the unit of work and of restart: what is whole is never com
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -85,23 +85,36 @@ def _run_engine(atoms: Atoms, folder: Path, settings: Mapping[str, Any]) -> dict
     return {**label.record, "status": Status.DONE.name, "reason": "", "n_bonds": len(label.bonds)}
 
 
-def label_all(
-    work: WorkDir, cell_keys: Sequence[CellKey], p: Generate, run: Callable[..., dict[str, Any]] = label_cell
-) -> Iterator[tuple[CellKey, dict[str, Any]]]:
-    """Label every cell, `p.processes` at once; yields each key and record as it is finished.
+def label_one(work: WorkDir, key: CellKey, p: Generate) -> dict[str, Any]:
+    """Write the inputs of one sub-run and label it, unless that is done; the record."""
+    write_inputs(work, key, p)
+    return label_cell(work.cell(*key), work.label(*key), settings_of(p), p.cutoff)
+
+
+def label_all(work: WorkDir, cell_keys: Sequence[CellKey], p: Generate) -> Iterator[tuple[CellKey, dict[str, Any]]]:
+    """Label every cell that has no label yet, `p.processes` at once; yields each key and record as it is there.
 
     Raises
     ------
     RuntimeError : the engine is not installed; says how to get it. Raised before anything runs.
     """
-    missing = engines.get(p.engine).missing()
+    settings = settings_of(p)
+    done = {key for key in cell_keys if is_done(work.label(*key), work.cell(*key), settings)}
+    for key in cell_keys:
+        if key in done:
+            yield key, read_json(work.label(*key) / RECORD)
+    waiting = [key for key in cell_keys if key not in done]
+    missing = engines.get(p.engine).missing() if waiting else None
     if missing:
         raise RuntimeError(f"engine {p.engine!r} cannot run: {missing}")
-    settings = settings_of(p)
-    jobs = {key: (work.cell(*key), work.label(*key), settings, p.cutoff) for key in cell_keys}
+    if waiting:
+        yield from _in_parallel(work, waiting, p)
+
+
+def _in_parallel(work: WorkDir, waiting: Sequence[CellKey], p: Generate) -> Iterator[tuple[CellKey, dict[str, Any]]]:
     # spawned, not forked: the engines' thread pools do not survive a fork
     with ProcessPoolExecutor(p.processes, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(run, *job): key for key, job in jobs.items()}
+        futures = {pool.submit(label_one, work, key, p): key for key in waiting}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()

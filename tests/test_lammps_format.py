@@ -23,10 +23,10 @@ TYPES = np.array([1, 2, 3, 2, 1, 1])
 
 
 def box(cell, origin):
-    """BOX BOUNDS as https://docs.lammps.org/Howto_triclinic.html has them: the bounding box, then the tilt."""
+    """BOX BOUNDS as of https://docs.lammps.org/Howto_triclinic.html: the bounding box, then the tilt."""
     (lx, _, _), (xy, ly, _), (xz, yz, lz) = cell
-    low = origin + [min(0, xy, xz, xy + xz), min(0, yz), 0]
-    high = origin + [lx + max(0, xy, xz, xy + xz), ly + max(0, yz), lz]
+    low = np.add(origin, [min(0, xy, xz, xy + xz), min(0, yz), 0])
+    high = np.add(origin, [lx + max(0, xy, xz, xy + xz), ly + max(0, yz), lz])
     tilted = bool(xy or xz or yz)
     rows = [f"{a!r} {b!r}" + (f" {t!r}" if tilted else "") for a, b, t in
             zip(low.tolist(), high.tolist(), [xy.item(), xz.item(), yz.item()], strict=True)]
@@ -106,7 +106,8 @@ def test_gzip(tmp_path):
 @pytest.mark.parametrize("cut", [-1, -8, -30, -100, -150, -200, -245])
 def test_a_cut_last_frame_is_left_out_with_a_warning(tmp_path, cut):
     path = write(tmp_path, frame(0) + frame(500) + frame(1000)[:cut])
-    with pytest.warns(UserWarning, match=r"a\.dump, timestep (1000|\?): cut off, \d of (6|\?) atoms") as caught:
+    message = r"a\.dump, timestep (1000|\?): cut off, \d of (6|\?) atoms"
+    with pytest.warns(UserWarning, match=message) as caught:
         assert [a.info["timestep"] for a in frames(path)] == [0, 500]
     assert len(caught) == 1
     with pytest.warns(UserWarning, match="cut off"):
@@ -119,7 +120,7 @@ def test_a_cut_gzip_gives_its_whole_frames(tmp_path):
     scaled = np.random.default_rng(2).random((len(steps), 6, 3))
     text = "".join(frame(step, scaled=s) for step, s in zip(steps, scaled, strict=True))
     path.write_bytes(gzip.compress(text.encode())[:-10000])
-    with pytest.warns(UserWarning, match="compressed file is cut off"):
+    with pytest.warns(UserWarning, match="compressed file is cut off|this last frame is left out"):
         found = [a.info["timestep"] for a in frames(path)]
     assert 0 < len(found) < len(steps) and found == list(steps)[:len(found)]
 

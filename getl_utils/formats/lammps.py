@@ -73,7 +73,7 @@ def _lines(path: str | Path) -> Iterator[str]:
         try:
             yield from (line[:-1] for line in stream if line.endswith("\n"))
         except (EOFError, zlib.error):
-            warnings.warn(f"{path}: the compressed file is cut off; what can be read of it is used", stacklevel=3)
+            warnings.warn(f"{path}: the compressed file is cut off; what is left of it is used", stacklevel=3)
 
 
 def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -116,8 +116,7 @@ def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
 def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
     """Atoms of a whole frame, checked."""
     where, table, (cell, origin) = frame["where"], _table(frame), _box(frame)
-    name = next((name for name in POSITIONS if name in frame["columns"]), None)
-    if name is None:
+    if not (name := next((name for name in POSITIONS if name in frame["columns"]), "")):
         raise ValueError(f"{where}: no positions among the columns; dump id type xs ys zs")
     names = [name.replace("x", axis) for axis in "xyz"]
     xyz = np.column_stack([table[column] for column in names])
@@ -127,7 +126,7 @@ def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
     atoms = Atoms(_symbols(frame, table, elements), positions, cell=cell,
                   pbc=[bound.startswith("p") for bound in frame["bounds"][-3:]])
     atoms.info["timestep"] = int(frame["timestep"])
-    for column in set(frame["columns"]) - set(names) - {"element"}:
+    for column in (c for c in frame["columns"] if c not in [*names, "element"]):
         atoms.set_array(column, table[column])
     return atoms
 
@@ -155,8 +154,7 @@ def _box(frame: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     if frame["bounds"][:1] == ["abc"]:
         cell, origin = box[:, :3], box[:, 3]
     else:
-        tilt = box[:, 2] if box.shape[1] == 3 else np.zeros(3)
-        cell, origin = construct_cell(box[:, :2].ravel(), tilt)
+        cell, origin = construct_cell(box[:, :2].ravel(), box[:, 2] if box.shape[1] == 3 else np.zeros(3))
     if not abs(np.linalg.det(cell)) > 1e-6:
         raise ValueError(f"{frame['where']}: a box without volume; run again with a shorter timestep")
     return cell, origin
@@ -209,12 +207,12 @@ def read_data(path: str | Path, elements: Sequence[str] | None = None) -> Atoms:
 def _kinds(text: str, path: str | Path) -> dict[int, str]:
     """Element of each type from the section Masses."""
     section, kinds = re.search(r"^\s*Masses.*\n\s*\n((?:\s*\d.*(?:\n|$))+)", text, re.MULTILINE), {}
-    for row in section[1].strip().splitlines() if section else []:
+    for row in section[1].strip().splitlines() if section else ():
         (kind, mass), comment = row.split("#")[0].split()[:2], row.partition("#")[2].strip()
         near = int(np.argmin(np.abs(atomic_masses - float(mass))))
-        if comment not in atomic_numbers and abs(atomic_masses[near] - float(mass)) > 0.1:
-            raise ValueError(f"{path}: type {kind} has {mass} u, no element's mass; give elements=[…]")
         kinds[int(kind)] = comment if comment in atomic_numbers else chemical_symbols[near]
+        if kinds[int(kind)] != comment and abs(atomic_masses[near] - float(mass)) > 0.1:
+            raise ValueError(f"{path}: type {kind} has {mass} u, no element's mass; give elements=[…]")
     if not kinds:
         raise ValueError(f"{path}: no section Masses to know the elements by; give elements=[…]")
     return kinds

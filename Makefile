@@ -1,0 +1,50 @@
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV ?= .venv
+CORES ?= 2
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-triggers mtime --quiet progress rules
+
+.PHONY: help demo reference test lab check lint lock notebooks clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+$(INSTALLED): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@
+
+demo: $(INSTALLED)  ## the six notebooks from liquid metal to predicted bonds (quick.yaml, ~10 min on 2 cores)
+	@$(SNAKEMAKE) --configfile parameters/quick.yaml
+	@$(BIN)/getl summary runs/quick
+
+reference: $(INSTALLED)  ## notebooks 02–06 on the published data (reference.yaml; needs a clone of it)
+	@$(SNAKEMAKE) --configfile parameters/reference.yaml
+	@$(BIN)/getl summary runs/reference
+
+test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, notebooks (nbval)
+	$(BIN)/python -m pytest
+
+lab: $(INSTALLED)  ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+check: $(INSTALLED)  ## what is installed, which engines are found, what is missing
+	$(BIN)/getl check
+
+lint: $(INSTALLED)  ## ruff
+	$(BIN)/ruff check getl_utils tests atomistic_models
+	$(BIN)/ruff format --check getl_utils tests atomistic_models
+
+notebooks: $(INSTALLED)  ## run the notebooks in place with their defaults, to renew the committed outputs
+	rm -rf runs/example
+	for n in notebooks/0*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$n || exit 1; done
+	$(BIN)/nbstripout --keep-output --keep-count notebooks/0*.ipynb
+
+lock:  ## pin the dependencies of pyproject.toml with hashes (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
+
+clean:  ## delete the environment and caches; results in runs/ stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .snakemake build *.egg-info

@@ -1,0 +1,104 @@
+"""The command ``getl``: what is installed, and the workflow's single steps for Snakemake and batch systems."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import sys
+from pathlib import Path
+
+import yaml
+
+from getl_utils import parameters
+from getl_utils.layout import WorkDir, atomic_write
+
+PACKAGES = ["numpy", "scipy", "pandas", "pyarrow", "ase", "matscipy", "quippy-ase", "papermill", "jupyterlab", "nbval", "snakemake"]
+
+
+def check(_: argparse.Namespace) -> int:
+    """Print what is installed, which engines are found, what is missing and how to get it; 1 if quick.yaml cannot run."""
+    from getl_utils import engines, md, soap
+
+    lacking = []
+    for name in PACKAGES:
+        try:
+            print(f"  ok       {name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            lacking.append(name)
+            print(f"  MISSING  {name}: pip install {name}")
+    parts = {"LAMMPS": md.missing(), "SOAP (quippy)": soap.missing()}
+    parts |= {f"engine {name}": engines.get(name).missing() for name in engines.names()}
+    for name, reason in parts.items():
+        print(f"  ok       {name}" if reason is None else f"  MISSING  {name}: {reason}")
+    needed = lacking + [name for name in ("LAMMPS", "SOAP (quippy)", "engine xtb") if parts[name]]
+    print(f"\nquick.yaml cannot run: {', '.join(needed)} missing" if needed else "\nquick.yaml can run: make demo")
+    return int(bool(needed))
+
+
+def stage_parameters(arguments: argparse.Namespace) -> int:
+    """Check a parameter file and print one stage's part of it as YAML, for ``papermill -f``."""
+    values = parameters.read(arguments.file)
+    known = parameters.STAGES[arguments.stage].model_fields
+    print(yaml.safe_dump({k: v for k, v in values.items() if k in known}, sort_keys=False, allow_unicode=True), end="")
+    return 0
+
+
+def step(arguments: argparse.Namespace) -> int:
+    """Do one unit of 01_generate: ``quench``, ``large`` (no deformed cells) or ``label``."""
+    from getl_utils import generate, label
+
+    p = parameters.for_stage("01_generate", parameters.read(arguments.file), arguments.file)
+    work, run = WorkDir(p.work_dir), arguments.run
+    if arguments.what == "quench":
+        generate.make_cells(work, p, arguments.composition, run, progress=False)
+    elif arguments.what == "large":
+        generate.quench(work, p, arguments.composition, run, large=True, progress=False)
+    else:
+        key = generate.cells.CellKey(arguments.composition, run, arguments.sub_run)
+        record = label.label_one(work, key, p)
+        print(f"{key}: {record['status']}, {record['seconds']} s {record['reason']}")
+    return 0
+
+
+def summary(arguments: argparse.Namespace) -> int:
+    """Print what the workflow made: bonds per type, error beside the baseline, atoms and bonds inferred."""
+    from getl_utils import report
+
+    print(report.text(WorkDir(arguments.work_dir)))
+    return 0
+
+
+def main(words: list[str] | None = None) -> int:
+    """Entry point; errors a user can mend are one line, not a traceback."""
+    parser = argparse.ArgumentParser(prog="getl", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    commands.add_parser("check", help=check.__doc__).set_defaults(run_command=check)
+    one = commands.add_parser("parameters", help=stage_parameters.__doc__)
+    one.add_argument("file")
+    one.add_argument("stage", choices=list(parameters.STAGES))
+    one.set_defaults(run_command=stage_parameters)
+    unit = commands.add_parser("step", help=step.__doc__)
+    unit.add_argument("what", choices=["quench", "large", "label"])
+    unit.add_argument("file")
+    unit.add_argument("composition")
+    unit.add_argument("run", type=int)
+    unit.add_argument("sub_run", type=int, nargs="?", default=0)
+    unit.set_defaults(run_command=step)
+    last = commands.add_parser("summary", help=summary.__doc__)
+    last.add_argument("work_dir")
+    last.set_defaults(run_command=summary)
+    arguments = parser.parse_args(words)
+    try:
+        return arguments.run_command(arguments)
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
+        print(f"getl: {error}", file=sys.stderr)
+        return 1
+
+
+def write_if_changed(path: Path, values: object) -> Path:
+    """Write YAML only where it differs, so that a file's age tells when its parameters changed. Returns the path."""
+    text = yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
+    if not path.exists() or path.read_text() != text:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text)
+    return path

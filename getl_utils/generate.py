@@ -1,0 +1,55 @@
+"""01_generate's steps, each on its own: quench a run and write its cells, then label them (`label`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from ase import Atoms
+
+from getl_utils import cells
+from getl_utils.bonds import parse_composition
+from getl_utils.formats import lammps
+from getl_utils.layout import WorkDir, content_hash
+from getl_utils.parameters import Generate, Quench
+from getl_utils.quench import Protocol, melt_quench
+
+
+def protocol(p: Generate, large: bool = False) -> Protocol:
+    """The melt–quench of the small cells, or of the large glasses for inference."""
+    settings: Quench = p.large_protocol if large else p.quench
+    return Protocol(**settings.model_dump(), elements=p.elements)
+
+
+def seed_of(seed: int, composition: str, run: int) -> int:
+    """A seed for each run, the same whatever else is run beside it."""
+    return int(content_hash(seed, composition, run), 16) % 900_000_000
+
+
+def quench(work: WorkDir, p: Generate, composition: str, run: int, large: bool = False, progress: bool = True) -> Atoms:
+    """Melt and quench one run, unless that is done."""
+    return melt_quench(
+        parse_composition(composition),
+        protocol(p, large),
+        work.quench(composition, run),
+        seed_of(p.seed, composition, run),
+        progress=progress,
+    )
+
+
+def make_cells(work: WorkDir, p: Generate, composition: str, run: int, progress: bool = True) -> None:
+    """Quench one run and write its deformed copies, what is not there yet."""
+    quenched = quench(work, p, composition, run, progress=progress)
+    cells.write_sub_runs(work, quenched, composition, run, p.sub_runs, p.deformations.model_dump())
+
+
+def thermo(work: WorkDir, p: Generate, composition: str, run: int, large: bool = False) -> pd.DataFrame:
+    """The log of a quench, with `time` in ps."""
+    log = lammps.read_thermo(work.quench(composition, run) / "log.lammps")
+    return log.assign(time=log.Step * protocol(p, large).timestep)
+
+
+def timings(records: dict[Any, dict[str, Any]]) -> pd.DataFrame:
+    """One row per label: its cell, status, seconds, bonds and spilling."""
+    wanted = ("status", "n_bonds", "seconds", "charge_spilling", "reason")
+    return pd.DataFrame([{**key._asdict(), **{w: r.get(w) for w in wanted}} for key, r in records.items()])

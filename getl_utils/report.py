@@ -1,0 +1,27 @@
+"""The short table at the end of a run: bonds per type, error beside the baseline, atoms and bonds inferred."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from getl_utils.layout import WorkDir, read_json, root
+
+
+def text(work: WorkDir) -> str:
+    """What the workflow made in `work`.
+
+    Raises
+    ------
+    FileNotFoundError : a stage has not been run.
+    """
+    metrics = read_json(work.require(work.model / "metrics.json", "05_train"))
+    inferred = pd.read_csv(work.require(work.path / "predictions" / "summary.csv", "06_inference"))
+    rows = pd.DataFrame(metrics["types"])
+    table = rows.rename(columns={"rmse": "RMSE (eV)", "baseline_rmse": "distance alone (eV)"}).to_string(
+        index=False, float_format=lambda x: f"{x:.3f}", na_rep="–"
+    )
+    lines = ["", f"Labels: {metrics['engine']}{metrics['note']}; model {metrics['model_id']}; random split, mean of the seeds", table, ""]
+    lines += [f"{f.structure}, step {f.step}: {f.atoms} atoms, {f.bonds} bonds, {f.seconds:.1f} s" for f in inferred.itertuples()]
+    notebooks = sorted((work.path / "notebooks").glob("*.ipynb"))
+    lines += ["", "Executed notebooks:", *(f"  {n.relative_to(root()) if n.is_relative_to(root()) else n}" for n in notebooks)]
+    return "\n".join(lines)
