@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, covalent_radii
 from matscipy.neighbours import neighbour_list
 
 KEY = ["composition", "run", "sub_run"]
@@ -105,33 +105,31 @@ def neighbour_table(atoms: Atoms, cutoff: float, minimum_distance: float = 0.0) 
     return table[once & (table.distance >= minimum_distance)].reset_index(drop=True)
 
 
-def check_structure(atoms: Atoms, cutoff: float, closest: float = 0.5, where: str = "structure") -> None:
+def check_structure(atoms: Atoms, thickness: float = 0.0, closest: float = 0.5, where: str = "structure") -> None:
     """Refuse a structure that no engine or model should see.
 
     Parameters
     ----------
-    cutoff : Å; each perpendicular height of the cell must be at least 2 × cutoff, so that a pair has one image.
+    thickness : Å; the least perpendicular height of the cell, e.g. twice a cutoff, so that a pair has one image within it.
     closest : smallest allowed distance as a fraction of the sum of the covalent radii.
 
     Raises
     ------
     ValueError : says which atoms or which height, and what to do.
     """
-    from ase.data import covalent_radii
-
     heights = atoms.cell.volume / np.linalg.norm(np.cross(atoms.cell[[1, 2, 0]], atoms.cell[[2, 0, 1]]), axis=1)
-    if heights.min() < 2 * cutoff:
+    if heights.min() < thickness:
         raise ValueError(
-            f"{where}: the cell is {heights.min():.2f} Å thick, less than twice the cutoff of {cutoff} Å; "
+            f"{where}: the cell is {heights.min():.2f} Å thick, less than twice the cutoff ({thickness} Å); "
             "take more atoms or a smaller cutoff"
         )
-    table = neighbour_table(atoms, min(2.5, cutoff))
     radii = covalent_radii[atoms.numbers]
+    table = neighbour_table(atoms, 2 * closest * radii.max())
     ratio = table.distance / (radii[table.i] + radii[table.j])
     if len(table) and ratio.min() < closest:
         bond = table.loc[ratio.idxmin()]
         raise ValueError(
-            f"{where}: atoms {int(bond.i) + 1} and {int(bond.j) + 1} are {bond.distance:.3f} Å apart, closer than physics "
+            f"{where}: atoms {bond.i + 1:.0f} and {bond.j + 1:.0f} are {bond.distance:.3f} Å apart, closer than physics "
             "allows; look at the structure or quench it again"
         )
 

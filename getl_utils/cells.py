@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ase.io
+import pandas as pd
 from ase import Atoms
 
+from getl_utils.bonds import neighbour_table
 from getl_utils.deform import deform, describe
 from getl_utils.layout import WorkDir, atomic_write
 
@@ -79,3 +81,17 @@ def each(work: WorkDir, cell_keys: Sequence[CellKey]) -> Iterator[tuple[CellKey,
         path = work.cell(*key)
         if path.exists():
             yield key, read(path)
+
+
+def survey(work: WorkDir, cell_keys: Sequence[CellKey], sizes: Mapping[str, float]) -> pd.DataFrame:
+    """What was done to each cell, its volume (Å^3) and its shortest distance (Å)."""
+    rows = [
+        {
+            "sub-run": key.sub_run,
+            "cell": describe(key.sub_run, sizes),
+            "volume (Å³)": round(atoms.cell.volume, 1),
+            "shortest distance (Å)": round(neighbour_table(atoms, 4.0).distance.min(), 2),
+        }
+        for key, atoms in each(work, cell_keys)
+    ]
+    return pd.DataFrame(rows).set_index("sub-run")

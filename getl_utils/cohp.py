@@ -1,25 +1,27 @@
-"""ICOHP of bonds from what any band-structure code can give: energies, occupations, projections on local orbitals.
+"""ICOHP of bonds from what any band-structure code can give: energies, occupations, projections on orbitals.
 
 At every k point and spin the projections ⟨φ_μ|ψ_n⟩ become amplitudes p in the Löwdin-orthogonalised orbitals,
 p = S^(−1/2)⟨φ|ψ⟩; the retained bands are orthonormalised among themselves (p → U V† of the singular value
 decomposition, the nearest orthonormal set). Then H(k) = Σ_n p_n ε_n p_n†, P(k) = Σ_n p_n f_n p_n†,
 X(T) = Σ_k w_k e^{−2πi k·T} X(k), and ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)] (Dronskowski and Blöchl,
-J. Phys. Chem. 97, 8617 (1993); projected: Maintz et al., J. Comput. Chem. 34, 2557 (2013)). The sum over all ordered
-pairs is the band energy, so A→B and B→A carry one such value each, and one is what is reported. Negative is bonding.
+J. Phys. Chem. 97, 8617 (1993); projected: Maintz et al., J. Comput. Chem. 34, 2557 (2013)). The sum over all
+ordered pairs is the band energy: A→B and B→A carry one such value each, and one is reported. Negative = bonding.
 
-Zero of energy. With as many retained bands as orbitals, Σ p p† = 1 and H + c changes by c on the diagonal only: every
-bond keeps its ICOHP. With fewer, Σ p p† is a projector with elements between atoms, and a shift changes the bonds. So
-give energies relative to the Fermi level, always; then results of different codes are comparable in both cases.
+Zero of energy: with as many retained bands as orbitals, Σ p p† = 1, a shift changes H on the diagonal only, and
+every bond keeps its ICOHP. With fewer, Σ p p† is a projector with elements between atoms, and a shift changes the
+bonds. So always give energies relative to the Fermi level.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-FLOOR = 1e-6  # eigenvalues of S, and squared singular values of the retained bands, below this: linearly dependent
+FLOOR = 1e-6  # eigenvalues of S and squared singular values of the bands below this: linearly dependent
+ARRAYS = ("energies", "occupations", "projections", "overlaps", "kpoints", "weights", "orbital_atoms")
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,12 @@ class ProjectedBands:
     Attributes
     ----------
     energies : (s, k, b), eV, relative to the Fermi level.
-    occupations : (s, k, b), electrons: 0…2 for one spin channel (f counts both spins), 0…1 for two; without k weights.
+    occupations : (s, k, b), electrons without k weights: 0…2 for one spin channel (both spins), 0…1 for two.
     projections : (s, k, o, b), ⟨φ_μ|ψ_n⟩, real or complex.
     overlaps : (k, o, o), ⟨φ_μ|φ_ν⟩, Hermitian, of the same orbitals in the same gauge.
     orbital_atoms : (o,), 0-based atom of each orbital.
-    kpoints : (k, 3), in units of the reciprocal lattice vectors. The Bloch sums must be φ_k = Σ_T e^{2πi k·T} φ_T: phases of
-        lattice translations, not of atom positions, and of the atoms where the structure has them, not wrapped.
+    kpoints : (k, 3), in units of the reciprocal lattice vectors. The Bloch sums must be φ_k = Σ_T e^{2πi k·T} φ_T:
+        phases of lattice translations, not of atom positions, and of the atoms as the structure has them, unwrapped.
     weights : (k,), sum 1.
     time_reversal : True if only one of k and −k is given; the missing half is then the complex conjugate.
 
@@ -44,7 +46,7 @@ class ProjectedBands:
 
     Examples
     --------
-    >>> bands = ProjectedBands.gamma([-1.0, 1.0], [2.0, 0.0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
+    >>> bands = ProjectedBands.gamma([-1, 1], [2, 0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
     >>> bands.projections.shape
     (1, 1, 2, 2)
     """
@@ -59,26 +61,25 @@ class ProjectedBands:
     time_reversal: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("energies", "occupations", "projections", "overlaps", "orbital_atoms", "kpoints", "weights"):
+        for name in ARRAYS:
             object.__setattr__(self, name, np.asarray(getattr(self, name)))
         self._check_shapes()
         self._check_values()
 
     def _check_shapes(self) -> None:
-        if self.projections.ndim != 4:
+        if self.projections.ndim != 4 or not self.projections.size:
             raise ValueError(f"projections have shape {self.projections.shape}, not (spins, k points, orbitals, bands)")
         s, k, o, b = self.projections.shape
         if s not in (1, 2):
             raise ValueError(f"{s} spin channels; 1 or 2 are possible (non-collinear spins are not supported)")
-        expected = {"energies": (s, k, b), "occupations": (s, k, b), "overlaps": (k, o, o), "orbital_atoms": (o,),
-                    "kpoints": (k, 3), "weights": (k,)}  # fmt: skip
-        for name, shape in expected.items():
+        shapes = ((s, k, b), (s, k, b), (s, k, o, b), (k, o, o), (k, 3), (k,), (o,))
+        for name, shape in zip(ARRAYS, shapes, strict=True):
             found = getattr(self, name).shape
             if found != shape:
                 raise ValueError(f"{name} have shape {found}; projections of shape {(s, k, o, b)} need {shape}")
 
     def _check_values(self) -> None:
-        for name in ("energies", "occupations", "projections", "overlaps", "kpoints", "weights"):
+        for name in ARRAYS:
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"{name} hold NaN or infinity")
         if abs(self.weights.sum() - 1) > 1e-6 or (self.weights < 0).any():
@@ -86,7 +87,7 @@ class ProjectedBands:
         largest = 2 / len(self.energies)
         low, high = self.occupations.min(initial=0), self.occupations.max(initial=0)
         if low < -0.1 or high > largest + 0.1:  # Methfessel–Paxton and cold smearing pass the limits a little
-            raise ValueError(f"occupations from {low:.3f} to {high:.3f}; with {len(self.energies)} spin channel(s) 0…{largest:g}")
+            raise ValueError(f"occupations from {low:.3f} to {high:.3f}; possible are 0…{largest:g} for this number of spins")
         if not np.allclose(self.overlaps, np.conj(np.swapaxes(self.overlaps, 1, 2)), atol=1e-6):
             raise ValueError("overlaps are not Hermitian")
         if not np.issubdtype(self.orbital_atoms.dtype, np.integer) or self.orbital_atoms.min(initial=0) < 0:
@@ -103,19 +104,13 @@ def _lowdin(overlap: np.ndarray, k: int) -> np.ndarray:
     values, vectors = np.linalg.eigh(overlap)
     if values[0] < FLOOR:
         raise ValueError(
-            f"k point {k}: the smallest eigenvalue of the overlap is {values[0]:.1e}: the orbitals are linearly dependent "
-            "or two atoms coincide; drop diffuse orbitals or look at the structure"
+            f"k point {k}: the orbitals are linearly dependent (smallest eigenvalue of the overlap {values[0]:.1e}), or two "
+            "atoms coincide; drop diffuse orbitals or look at the structure"
         )
     return (vectors / np.sqrt(values)) @ vectors.conj().T
 
 
-def _retained(norms: np.ndarray, energies: np.ndarray, orbitals: int, minimum_projection: float) -> np.ndarray:
-    """The lowest bands, at most as many as orbitals, of those that lie in the orbitals' span to `minimum_projection`."""
-    order = np.argsort(energies, kind="stable")
-    return order[norms[order] >= minimum_projection][:orbitals]
-
-
-def _amplitudes(bands: ProjectedBands, minimum_projection: float) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
+def _amplitudes(bands: ProjectedBands, minimum_projection: float) -> Iterator[tuple[int, int, Any, Any, Any]]:
     """Yield spin, k, projected norms of all bands (b,), retained bands (r,), their amplitudes (o, r)."""
     spins, points, orbitals, _ = bands.projections.shape
     for k in range(points):
@@ -123,7 +118,8 @@ def _amplitudes(bands: ProjectedBands, minimum_projection: float) -> Iterator[tu
         for s in range(spins):
             p = lowdin @ bands.projections[s, k]
             norms = np.sum(np.abs(p) ** 2, axis=0)
-            keep = _retained(norms, bands.energies[s, k], orbitals, minimum_projection)
+            order = np.argsort(bands.energies[s, k], kind="stable")
+            keep = order[norms[order] >= minimum_projection][:orbitals]  # the lowest of those in the orbitals' span
             if not len(keep):
                 raise ValueError(f"spin {s}, k point {k}: no band projects to {minimum_projection} on the orbitals")
             yield s, k, norms, keep, p[:, keep]
@@ -133,8 +129,8 @@ def _orthonormal(p: np.ndarray, s: int, k: int) -> np.ndarray:
     left, singular, right = np.linalg.svd(p, full_matrices=False)
     if singular[-1] ** 2 < FLOOR:
         raise ValueError(
-            f"spin {s}, k point {k}: the projections of the retained bands are linearly dependent (smallest singular value "
-            f"{singular[-1]:.1e}); raise minimum_projection or give the basis the orbitals these bands are made of"
+            f"spin {s}, k point {k}: the retained bands are linearly dependent (smallest singular value {singular[-1]:.1e}); "
+            "raise minimum_projection or give the basis the orbitals these bands are made of"
         )
     return left @ right
 
@@ -147,12 +143,13 @@ def _check_bonds(bonds: np.ndarray, atoms: int) -> np.ndarray:
         raise ValueError(f"bonds must be whole numbers of shape (n, 5): i, j, tx, ty, tz; got {bonds.dtype} {bonds.shape}")
     outside = (bonds[:, :2] < 0) | (bonds[:, :2] >= atoms)
     if outside.any():
-        raise ValueError(f"bond {bonds[outside.any(1)][0].tolist()} names an atom that has no orbital (0…{atoms - 1} have)")
+        bond = bonds[outside.any(axis=1)][0].tolist()
+        raise ValueError(f"bond {bond} names an atom that has no orbital; atoms 0…{atoms - 1} have")
     return bonds
 
 
 def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 0.5) -> np.ndarray:
-    """ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)], summed over spins (equations and sources: see the module).
+    """ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)], summed over spins (equations, sources: see the module).
 
     A mesh of N points along a direction cannot tell T from T ± N: at Γ alone every T gives the sum over all images.
 
@@ -160,8 +157,8 @@ def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 
     ----------
     bands : see `ProjectedBands`.
     bonds : (n, 5), i, j, tx, ty, tz: atom j in the cell at T. (i, i, 0, 0, 0) gives the on-site term.
-    minimum_projection : a band enters only if at least this part of its norm lies in the orbitals' span. Bands with less
-        (free-electron-like, high) would be blown up to norm 1 and carry foreign energies into H.
+    minimum_projection : a band enters only if at least this part of its norm lies in the orbitals' span. Bands with
+        less (high, free-electron-like) would be blown up to norm 1 and carry foreign energies into H.
 
     Returns
     -------
@@ -173,7 +170,7 @@ def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 
 
     Examples
     --------
-    >>> bands = ProjectedBands.gamma([-1.0, 1.0], [2.0, 0.0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
+    >>> bands = ProjectedBands.gamma([-1, 1], [2, 0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
     >>> icohp(bands, [[0, 1, 0, 0, 0]]).round(6).tolist()  # hopping −1 eV, bond order 1
     [-1.0]
     """
@@ -190,7 +187,7 @@ def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 
         mine = np.flatnonzero(group.ravel() == n)
         factor = bands.weights * np.exp(-2j * np.pi * bands.kpoints @ shift)
         for h, p in zip(hamiltonian, density, strict=True):
-            product = _product(_sum(factor, p, bands.time_reversal), _sum(factor, h, bands.time_reversal))
+            product = np.real(_sum(factor, p, bands.time_reversal).conj() * _sum(factor, h, bands.time_reversal))
             result[mine] += (block @ product @ block.T)[bonds[mine, 0], bonds[mine, 1]]
     return result
 
@@ -213,23 +210,21 @@ def _sum(factor: np.ndarray, matrices: np.ndarray, time_reversal: bool) -> np.nd
     return total.real if time_reversal else total
 
 
-def _product(density: np.ndarray, hamiltonian: np.ndarray) -> np.ndarray:
-    return np.real(density.conj() * hamiltonian)
-
-
 def spilling(bands: ProjectedBands, minimum_projection: float = 0.5) -> dict[str, float]:
-    """How much of the bands the orbitals miss: Σ w_k (1 − Σ_μ |p_μn|²) (Sánchez-Portal et al., Solid State Commun. 95, 685).
+    """How much of the bands the orbitals miss: Σ w_k (1 − Σ_μ |p_μn|²).
+
+    Sánchez-Portal, Artacho and Soler, Solid State Commun. 95, 685 (1995).
 
     Returns
     -------
-    dict : `total_spilling`, mean over the lowest bands, as many as orbitals, retained or not (LOBSTER's choice);
-        `charge_spilling`, mean weighted by occupation; `electrons`, Σ w f; `dropped_electrons`, those of bands below
-        `minimum_projection` or above the number of orbitals; `bands_per_orbital`, retained bands over orbitals, mean (below 1 the
-        zero of energy matters); `largest_band_spilling`, of the retained bands.
+    dict : `total_spilling`, mean over the lowest bands, as many as orbitals, retained or not; `charge_spilling`, mean
+        weighted by occupation; `electrons`, Σ w f; `dropped_electrons`, those of bands not retained;
+        `bands_per_orbital`, mean of retained bands over orbitals (below 1 the zero of energy matters);
+        `largest_band_spilling`, of the retained bands.
 
     Examples
     --------
-    >>> bands = ProjectedBands.gamma([-1.0, 1.0], [2.0, 0.0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
+    >>> bands = ProjectedBands.gamma([-1, 1], [2, 0], np.array([[1, 1], [1, -1]]) / 2**0.5, np.eye(2), [0, 1])
     >>> abs(round(spilling(bands)["charge_spilling"], 9))
     0.0
     """
@@ -244,6 +239,11 @@ def spilling(bands: ProjectedBands, minimum_projection: float = 0.5) -> dict[str
         kept += weight * f[keep].sum()
         fraction += weight * len(keep) / orbitals / spins
         worst = max(worst, (1 - norms[keep]).max())
-    return {"total_spilling": float(total), "charge_spilling": float(charge / electrons) if electrons else 0.0,
-            "electrons": float(electrons), "dropped_electrons": float(electrons - kept),
-            "bands_per_orbital": float(fraction), "largest_band_spilling": float(worst)}  # fmt: skip
+    return {
+        "total_spilling": float(total),
+        "charge_spilling": float(charge / electrons) if electrons else 0.0,
+        "electrons": float(electrons),
+        "dropped_electrons": float(electrons - kept),
+        "bands_per_orbital": float(fraction),
+        "largest_band_spilling": float(worst),
+    }

@@ -40,17 +40,23 @@ class Database:
         return Features(bonds.distance.to_numpy(float), mean)
 
 
-def collect(work: WorkDir, bonds: pd.DataFrame, clusters: pd.DataFrame, soap: Mapping[str, Any], elements: Sequence[str]) -> Database:
-    """Gather the kept bonds of a bond table and the vectors of their atoms from the cells' descriptor files.
+def collect(
+    work: WorkDir, bonds: pd.DataFrame, clusters: pd.DataFrame, soap: Mapping[str, Any], elements: Sequence[str], choice: str
+) -> Database:
+    """Gather bonds of a bond table and the vectors of their atoms from the cells' descriptor files.
+
+    Parameters
+    ----------
+    soap : which descriptor the files hold. choice : ``labelled``: every bond; ``kept``: those of kept clusters.
 
     Raises
     ------
     FileNotFoundError : a cell has no descriptors. ValueError : labels of several engines, which must never mix unnoticed, or no bond.
     """
-    kept = bonds[bonds.kept.astype(bool)].reset_index(drop=True)
+    kept = bonds[bonds.kept.astype(bool) | (choice == "labelled")].reset_index(drop=True)
     engines = sorted(kept.engine.unique())
     if not len(kept):
-        raise ValueError("no bond was kept: see status.csv and DUB.info of 02_extract for the reasons")
+        raise ValueError("no bond to learn from: see status.csv and DUB.info of 02_extract for the reasons")
     if len(engines) > 1:
         raise ValueError(f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in separate work_dirs")
     vectors, parts, offset = [], [], 0
@@ -126,13 +132,14 @@ def read(folder: Path) -> Database:
 
 
 def export(folder: Path, database: Database, work: WorkDir) -> list[Path]:
-    """Write the published formats: ``<A>-<B>.bnd`` per type and ``<El>.xyz`` per kind of central atom.
+    """Write the published formats: ``<A>-<B>.bnd`` per type (kept bonds only) and ``<El>.xyz`` per kind of central atom.
 
-    A mixed database's files carry its name, and the composition's place as first column, beside an ``.info``.
+    A mixed database's files hold all that was drawn and carry its name, and the composition's place as first column, beside
+    an ``.info``.
     """
     mixed = "source" in database.bonds
     name, files = database.facts["name"], []
-    for bond_type, rows in database.bonds.groupby("type"):
+    for bond_type, rows in database.bonds[database.bonds.kept.astype(bool) | mixed].groupby("type"):
         stem = f"{name}_{bond_type}" if mixed else bond_type
         reference.write_bnd(folder / f"{stem}.bnd", rows, "source" if mixed else None)
         files.append(folder / f"{stem}.bnd")

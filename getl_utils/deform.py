@@ -81,3 +81,14 @@ def describe(sub_run: int, sizes: Mapping[str, float]) -> str:
         axis, shrink = divmod(sub_run - 7, 2)
         return f"{AXES[axis]} −{sizes['compression']:.0%}".replace("%", " %") if shrink else f"{AXES[axis]} +{sizes['tension']:.0%}".replace("%", " %")
     return f"volume: edges {'+' if sub_run == 13 else '−'}{sizes['dilation' if sub_run == 13 else 'contraction']:.0%}".replace("%", " %")
+
+
+def family(sub_run: int) -> str:
+    """The kind of deformation: as quenched, sheared, one axis, or volume.
+
+    Examples
+    --------
+    >>> [family(n) for n in (0, 3, 9, 14)]
+    ['as quenched', 'sheared', 'one axis', 'volume']
+    """
+    return ("as quenched", "sheared", "one axis", "volume")[(sub_run > 0) + (sub_run > 6) + (sub_run > 12)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from getl_utils import cells
 from getl_utils.bonds import BOND, COLUMNS, KEY, neighbours, place
 from getl_utils.cells import CellKey
 from getl_utils.formats import lobster, reference
-from getl_utils.layout import WorkDir, content_hash, read_json
+from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json
 from getl_utils.status import RECORD, Status, judge
 
 CLUSTER_COLUMNS = [*KEY, "centre", "element", "n_bonds", "sum_icohp", "kept", "missing"]
@@ -111,6 +111,45 @@ def import_cells(work: WorkDir, places: dict[CellKey, Path]) -> None:
         source = folder / f"{key.composition}.xyz"
         if source.exists() and not work.cell(*key).exists():
             cells.write(work.cell(*key), ase.io.read(source, format="extxyz"), key)
+
+
+def extract(
+    work: WorkDir, cell_keys: Sequence[CellKey], roots: Sequence[Path], cutoff: float, progress: Callable = iter
+) -> SubRun:
+    """Extract every sub-run; the three tables have the rows of all. Published cells are copied into `work` first.
+
+    Parameters
+    ----------
+    cutoff : Å, see `sub_run`. progress : wraps the iteration, e.g. tqdm.
+    """
+    places = folders(work, cell_keys, roots)
+    if roots:
+        import_cells(work, places)
+    parts = []
+    for key in progress(cell_keys):
+        path = work.cell(*key)
+        parts.append(sub_run(key, cells.read(path) if path.exists() else None, places[key], cutoff))
+    status = pd.DataFrame([part.status for part in parts])
+    bonds, clusters = (
+        pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)
+        for tables in ([part.bonds for part in parts], [part.clusters for part in parts])
+    )
+    return SubRun(status, bonds, clusters)
+
+
+def write(work: WorkDir, result: SubRun) -> None:
+    """Write ``status.csv``, ``clusters.parquet``, the ledgers ``ND.info`` and ``DUB.info``, and ``bonds.parquet``."""
+    status = result.status
+    with atomic_write(work.statuses) as temporary:
+        status.to_csv(temporary, index=False)
+    unusable = status[~status.status.isin([s for s in Status if s.usable])]
+    reference.write_ledger(work.path / "ND.info", unusable[["run", "sub_run", "status"]].itertuples(index=False))
+    dropped = {CellKey(*key) for key in result.clusters.loc[result.clusters.missing != "", KEY].itertuples(index=False)}
+    symbols = {key: atoms.get_chemical_symbols() for key, atoms in cells.each(work, sorted(dropped))}
+    reference.write_ledger(work.path / "DUB.info", unmatched_rows(result.clusters, symbols))
+    for name, table in (("clusters", result.clusters), ("bonds", result.bonds)):
+        with atomic_write(work.path / f"{name}.parquet") as temporary:
+            table.to_parquet(temporary, index=False)
 
 
 def unmatched_rows(clusters: pd.DataFrame, symbols: dict[CellKey, list[str]]) -> list[tuple[int, int, str]]:

@@ -185,3 +185,18 @@ def distributions(groups: Mapping[str, pd.DataFrame], types: Sequence[str], bins
     for panel in axes[len(present) :]:
         panel.set_visible(False)
     return figure, pd.concat(rows, ignore_index=True)
+
+
+def atom_strengths(sums: pd.DataFrame, elements: Sequence[str], bins: int = 50) -> tuple[Figure, pd.DataFrame]:
+    """Distribution of the total bond strength per atom, a line per element, and its numbers; columns element, strength (eV)."""
+    figure, (axes,) = _axes(width=6)
+    edges, rows = np.histogram_bin_edges(sums.strength, bins), []
+    for name, colour in colours(elements).items():
+        some = sums.strength[sums.element == name]
+        if len(some):
+            density = np.histogram(some, edges, density=True)[0]
+            axes.stairs(density, edges, color=colour, label=f"{name} ({len(some)} atoms)", lw=1.5)
+            rows.append(pd.DataFrame({"element": name, "strength": (edges[1:] + edges[:-1]) / 2, "density": density}))
+    axes.set(xlabel="Σ −ICOHP of an atom's bonds (eV)", ylabel="density (1/eV)")
+    axes.legend(fontsize=8)
+    return figure, pd.concat(rows, ignore_index=True)

@@ -40,7 +40,7 @@ def quench(work: WorkDir, p: Generate, composition: str, run: int, large: bool =
 def make_cells(work: WorkDir, p: Generate, composition: str, run: int, progress: bool = True) -> None:
     """Quench one run and write its deformed copies, what is not there yet."""
     quenched = quench(work, p, composition, run, progress=progress)
-    cells.write_sub_runs(work, quenched, composition, run, p.sub_runs, p.deformations.model_dump())
+    cells.write_sub_runs(work, quenched, composition, run, sorted({0, *p.sub_runs}), p.deformations.model_dump())
 
 
 def thermo(work: WorkDir, p: Generate, composition: str, run: int, large: bool = False) -> pd.DataFrame:

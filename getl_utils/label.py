@@ -5,6 +5,7 @@ A sub-run's label is the unit of work and of restart: what is whole is never com
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -64,7 +65,7 @@ def label_cell(cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: fl
     atoms, start = cells.read(cell), time.perf_counter()
     record: dict[str, Any] = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(cell)}
     try:
-        check_structure(atoms, cutoff, where=str(cell))
+        check_structure(atoms, thickness=2 * cutoff, where=str(cell))
         record |= _run_engine(atoms, folder, settings)
     except engines.LabelError as error:
         record |= {"status": error.status, "reason": str(error)}
@@ -82,7 +83,9 @@ def _run_engine(atoms: Atoms, folder: Path, settings: Mapping[str, Any]) -> dict
         atoms, orbitals=settings["orbitals"], minimum_distance=minimum, cutoff=cutoff, **settings["engine_settings"]
     )
     lobster.write_icohplist(folder / ICOHPLIST, label.bonds, atoms.get_chemical_symbols())
-    return {**label.record, "status": Status.DONE.name, "reason": "", "n_bonds": len(label.bonds)}
+    used = {"used_settings": label.record.get("settings", {})}
+    record = {name: value for name, value in label.record.items() if name not in ("settings", "seconds")}
+    return {**record, **used, "status": Status.DONE.name, "reason": "", "n_bonds": len(label.bonds)}
 
 
 def label_one(work: WorkDir, key: CellKey, p: Generate) -> dict[str, Any]:
@@ -112,6 +115,7 @@ def label_all(work: WorkDir, cell_keys: Sequence[CellKey], p: Generate) -> Itera
 
 
 def _in_parallel(work: WorkDir, waiting: Sequence[CellKey], p: Generate) -> Iterator[tuple[CellKey, dict[str, Any]]]:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for each of the processes
     # spawned, not forked: the engines' thread pools do not survive a fork
     with ProcessPoolExecutor(p.processes, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(label_one, work, key, p): key for key in waiting}

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,20 @@ def resolve(path: str | Path) -> Path:
     return root() / Path(path).expanduser()
 
 
+def locate(name: str, roots: Sequence[str] = ()) -> Path:
+    """A file or folder given in the parameters: relative to the repository, or below one of the published trees `roots`.
+
+    Raises
+    ------
+    FileNotFoundError : in none of these places; names them.
+    """
+    places = [resolve(name), *(resolve(root) / name for root in roots)]
+    for place in places:
+        if place.exists():
+            return place
+    raise FileNotFoundError(f"{name} is neither {' nor '.join(map(str, places))}; see `reference_roots`")
+
+
 class WorkDir:
     """The places of all results below one folder.
 
@@ -133,6 +147,11 @@ class WorkDir:
 
     def predictions(self, structure: str) -> Path:
         return self.path / "predictions" / structure
+
+    def large_glasses(self) -> list[Path]:
+        """The dumps of the quenches that have no deformed cells: those made to predict on."""
+        dumps = sorted(self.path.glob("quench/*/*/final.dump"))
+        return [d for d in dumps if not (self.path / "cells" / d.parents[1].name / d.parent.name).exists()]
 
     def figures(self, stage: str) -> Path:
         return self.path / "figures" / stage

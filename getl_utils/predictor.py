@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,8 +12,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from getl_utils import layout
-from getl_utils.bonds import bond_types, neighbour_table, type_of
+from getl_utils.bonds import bond_types, check_structure, neighbour_table, type_of
 from getl_utils.formats import lammps, lobster
 from getl_utils.gp import BLOCK
 from getl_utils.kernels import Features
@@ -46,20 +47,6 @@ def windows(model: Model, chosen: Mapping[str, Sequence[float]]) -> dict[str, tu
     if foreign:
         raise ValueError(f"window for {', '.join(foreign)}: no bond type of the model's elements {model.elements}")
     return {t: tuple(chosen.get(t, model.facts["types"][t]["window"])) for t in model.processes}
-
-
-def resolve(name: str, roots: Sequence[str]) -> Path:
-    """A structure file given in the parameters: relative to the repository, or to one of the published trees.
-
-    Raises
-    ------
-    FileNotFoundError : in none of these places.
-    """
-    places = [layout.resolve(name), *(layout.resolve(root) / name for root in roots)]
-    for place in places:
-        if place.exists():
-            return place
-    raise FileNotFoundError(f"structure {name}: no file at {' or '.join(map(str, places))}")
 
 
 def find_bonds(atoms: Atoms, elements: Sequence[str], limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
@@ -121,3 +108,55 @@ def write_lobster(stem: Path, bonds: pd.DataFrame, atoms: Atoms, model: Model, l
     ]
     with atomic_write(stem.with_name(f"{stem.name}_ICOHPLIST.info")) as temporary:
         temporary.write_text("\n".join([f"{len(bonds)} interactions", "", head, *lines]) + "\n")
+
+
+def structure_name(path: Path) -> str:
+    """What a structure's predictions are called: its file's name, or its quench's composition.
+
+    Examples
+    --------
+    >>> structure_name(Path("runs/quick/quench/Zr920Cu920Al160/1/final.dump")), structure_name(Path("big.data"))
+    ('Zr920Cu920Al160-1', 'big')
+    """
+    ours = path.name == "final.dump" and path.parents[2].name == "quench"
+    return f"{path.parents[1].name}-{path.parent.name}" if ours else path.name.split(".")[0]
+
+
+def per_atom(bonds: pd.DataFrame) -> pd.DataFrame:
+    """Sum of −ICOHP over each atom's bonds: atom (0-based), element, bonds, strength (eV)."""
+    ends = [bonds[[f"{side}", f"element_{side}", "predicted"]].set_axis(["atom", "element", "icohp"], axis=1) for side in "ij"]
+    table = pd.concat(ends).groupby(["atom", "element"]).icohp.agg(bonds="size", strength="sum").reset_index()
+    return table.assign(strength=-table.strength)
+
+
+def predict_file(model: Model, path: Path, folder: Path, limits: Mapping[str, Sequence[float]], which: str, lobster_files: bool) -> list[dict]:
+    """Predict the last or all frames of a file; each frame's table is on disk before the next is read.
+
+    Parameters
+    ----------
+    folder : gets ``<n>_<step>.parquet`` and, with `lobster_files`, LOBSTER's columns. which : ``last`` or ``all``.
+
+    Returns
+    -------
+    One row per frame: structure, frame, step, atoms, bonds, seconds. A frame that cannot be predicted has its reason in `error`.
+    """
+    rows, name = [], structure_name(path)
+    for n, atoms in enumerate(_chosen(frames(path, model.elements), which), 1):
+        start, step = time.perf_counter(), int(atoms.info.get("timestep", 0))
+        row = {"structure": name, "frame": n, "step": step, "atoms": len(atoms), "bonds": 0, "error": ""}
+        try:
+            check_structure(atoms, where=f"{path}, step {step}")
+            bonds = predict(model, atoms, limits)
+        except ValueError as error:
+            rows.append(row | {"seconds": 0.0, "error": str(error)})
+            continue
+        with atomic_write(folder / f"{n}_{step}.parquet") as temporary:
+            bonds.to_parquet(temporary, index=False)
+        if lobster_files:
+            write_lobster(folder / f"{n}_{step}", bonds, atoms, model, limits)
+        rows.append(row | {"bonds": len(bonds), "seconds": round(time.perf_counter() - start, 2)})
+    return rows
+
+
+def _chosen(all_frames: Iterator[Atoms], which: str) -> Iterator[Atoms]:
+    return iter(deque(all_frames, maxlen=1)) if which == "last" else all_frames

@@ -10,7 +10,10 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from getl_utils import cells
 from getl_utils.bonds import neighbours
+from getl_utils.cells import CellKey
+from getl_utils.layout import WorkDir, atomic_write, read_json, write_json
 
 
 def missing() -> str | None:
@@ -88,13 +91,33 @@ class Soap:
         return {**asdict(self), "elements": list(self.elements)}
 
 
+def describe(work: WorkDir, key: CellKey, soap: Soap) -> np.ndarray:
+    """The vectors of one cell, from its file if that is newer than the cell, else computed and written."""
+    cell, path = work.cell(*key), work.descriptors(*key)
+    if path.exists() and path.stat().st_mtime_ns >= cell.stat().st_mtime_ns:
+        return np.load(path, allow_pickle=False)
+    vectors = soap.compute(cells.read(cell))
+    with atomic_write(path) as temporary, temporary.open("wb") as out:
+        np.save(out, vectors, allow_pickle=False)
+    return vectors
+
+
+def remember(work: WorkDir, soap: Soap) -> None:
+    """Write which SOAP this work_dir has; vectors of another one are deleted, they are minutes to compute again."""
+    path = work.path / "descriptors" / "soap.json"
+    if path.exists() and read_json(path) != soap.to_dict():
+        for old in path.parent.rglob("*.npy"):
+            old.unlink()
+    write_json(path, soap.to_dict())
+
+
 def checks(atoms: Atoms, vectors: np.ndarray, cutoff: float) -> dict[str, Any]:
     """What can be said of a cell's descriptors before anything is learned from them.
 
     Returns
     -------
     norm_error : largest |‖s‖ − 1|; not_finite : number of bad components; isolated : atoms without a neighbour within `cutoff`
-    (Å); absent : elements that no atom has is for the caller to compare with `species`.
+    (Å); species : the elements there are.
     """
     return {
         "norm_error": float(np.abs(np.linalg.norm(vectors, axis=1) - 1).max()),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +12,11 @@ import pandas as pd
 from getl_utils import gp, kernels
 from getl_utils.database import Database
 from getl_utils.kernels import Features
+from getl_utils.layout import atomic_write
 from getl_utils.parameters import Hyperparameters, Train
 
-TRAIN_FRACTION = 0.7  # of a type's bonds at most, so that something is left to test on
+FEWEST = 10  # bonds of a type, to train and test on
+TRAIN_FRACTION = 0.8  # of a type's bonds at most, so that something is left to test on
 
 
 class Split(NamedTuple):
@@ -49,12 +52,12 @@ def fit_curve(distance: np.ndarray, strength: np.ndarray, degree: int = 3) -> Di
 
 
 def random_splits(n: int, n_train: int, n_test: int, n_seeds: int, seed: int) -> Iterator[Split]:
-    """Random splits of n bonds: min(n_train, 70 %) to train, at most n_test of the rest to test.
+    """Random splits of n bonds by the seeds seed, seed + 1, …: min(n_train, 80 %) to train, at most n_test of the rest to test.
 
     Deformed copies of one cell fall on both sides: this split leaks, and is here because the published errors are of this kind.
     """
-    for number, child in enumerate(np.random.SeedSequence(seed).spawn(n_seeds)):
-        order = np.random.default_rng(child).permutation(n)
+    for number in range(n_seeds):
+        order = np.random.default_rng(seed + number).permutation(n)
         cut = min(n_train, int(TRAIN_FRACTION * n))
         yield Split("random", str(number), order[:cut], order[cut : cut + n_test])
 
@@ -115,36 +118,41 @@ def score(features: Features, strength: np.ndarray, split: Split, kernel: str, h
     return {**sizes, **errors(model, strength[test]), **baseline, **spread, "predicted": model, "true": strength[test]}
 
 
-def validate(
-    database: Database, p: Train, each: Callable[[str, Split, Mapping[str, Any]], None] = lambda *_: None
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Score every type on every split.
+class Validation(NamedTuple):
+    """A row per type and fold (errors in eV); type → why it could not be scored; type → predicted and true −ICOHP (eV) of the
+    first random split, with its numbers."""
+
+    table: pd.DataFrame
+    refused: dict[str, str]
+    parity: dict[str, dict[str, Any]]
+
+
+def validate(database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter) -> Validation:
+    """Score every type on every split; a type that cannot be scored says why, and the others go on.
 
     Parameters
     ----------
-    each : called with type, split and score as each is done, for progress and parity plots.
-
-    Returns
-    -------
-    A row per type and fold (errors in eV), and type → why it could not be scored. The other types go on.
+    progress : wraps the iteration over types and splits, e.g. tqdm.
     """
-    rows, refused = [], {}
+    rows, refused, parity, jobs = [], {}, {}, []
     for bond_type in p.bond_types:
         bonds = database.of_type(bond_type)
-        if len(bonds) < 10:
-            refused[bond_type] = f"{len(bonds)} bonds: too few to train and test"
+        if len(bonds) < FEWEST:
+            refused[bond_type] = f"{len(bonds)} bonds: fewer than {FEWEST}, too few to train and test"
             continue
+        jobs += [(bond_type, bonds, split) for split in splits(bonds, p)]
+    for bond_type, bonds, split in progress(jobs):
         features, strength = database.features(bonds), -bonds.icohp.to_numpy(float)
-        for split in splits(bonds, p):
-            try:
-                result = score(features, strength, split, p.kernel, hyperparameters(p, bond_type))
-            except ValueError as error:
-                refused[bond_type] = f"{split.name}, {split.fold}: {error}"
-                continue
-            each(bond_type, split, result)
-            numbers = {k: v for k, v in result.items() if k not in ("predicted", "true")}
-            rows.append({"type": bond_type, "split": split.name, "fold": split.fold, **numbers})
-    return pd.DataFrame(rows), refused
+        try:
+            result = score(features, strength, split, p.kernel, hyperparameters(p, bond_type))
+        except ValueError as error:
+            refused[bond_type] = f"{split.name}, {split.fold}: {error}"
+            continue
+        if (split.name, split.fold) == ("random", "0"):
+            parity[bond_type] = result
+        numbers = {k: v for k, v in result.items() if k not in ("predicted", "true")}
+        rows.append({"type": bond_type, "split": split.name, "fold": split.fold, **numbers})
+    return Validation(pd.DataFrame(rows), refused, parity)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -157,3 +165,39 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     mean["rmse_std"] = grouped.rmse.std()
     mean["ratio"] = mean.rmse / mean.baseline_rmse
     return mean.astype({"n_train": int, "n_test": int}).reset_index()
+
+
+def result_name(where: str, bond_type: str, n_train: int, h: Hyperparameters, n_test: int) -> str:
+    """Name of a fit's published result files: ``<NC>-<A>-<B>-<ntrain>-<ζ>-<θ>-<γ>-<ntest>``.
+
+    Examples
+    --------
+    >>> result_name("Zr49Cu49Al2", "Zr-Cu", 2000, Hyperparameters(zeta=1, theta=1, gamma=0.04), 1000)
+    'Zr49Cu49Al2-Zr-Cu-2000-1.0-1.0-0.04-1000'
+    """
+    return f"{where}-{bond_type}-{n_train}-{h.zeta}-{h.theta}-{h.gamma}-{n_test}"
+
+
+def write_results(folder: Path, name: str, result: Mapping[str, Any]) -> None:
+    """Write ``<name>.dat`` (predicted, calculated; eV) and ``.info`` (with row numbers, RMSE, variances, standard deviations)."""
+    pairs = list(zip(result["predicted"], result["true"], strict=True))
+    train, test = result["train_std"], result["test_std"]
+    tail = {"RMSE": result["rmse"], "TRAINING_VAR": train**2, "TESTING_VAR": test**2, "TRAINING_STD": train, "TESTING_STD": test}
+    with atomic_write(folder / f"{name}.dat") as temporary:
+        temporary.write_text("".join(f"{a:10.6f} {b:10.6f}\n" for a, b in pairs))
+    with atomic_write(folder / f"{name}.info") as temporary:
+        rows = "".join(f"{n} {n} {a:10.6f} {b:10.6f}\n" for n, (a, b) in enumerate(pairs))
+        temporary.write_text(rows + "".join(f"{key} = {value:10.6f}\n" for key, value in tail.items()))
+
+
+def metrics(table: pd.DataFrame, refused: Mapping[str, str], facts: Mapping[str, Any], note: str) -> dict[str, Any]:
+    """What ``metrics.json`` says: per type the random split's mean errors beside the baseline, and the model's identity."""
+    rows = summary(table)
+    rows = rows[rows.split == "random"] if len(rows) else rows
+    wanted = ["type", "n_train", "n_test", "rmse", "baseline_rmse", "ratio"]
+    return {
+        **{name: facts[name] for name in ("engine", "model_id", "database_id")},
+        "note": f" ({note})" if note else "",
+        "types": rows[wanted].to_dict("records") if len(rows) else [],
+        "refused": dict(refused),
+    }

@@ -15,7 +15,7 @@ def solve(hamiltonian, overlap, kpoints, electrons, atoms, spins=1, weights=None
     weights = np.full(len(kpoints), 1 / len(kpoints)) if weights is None else weights
     values, vectors = zip(*[la.eigh(hamiltonian(k), overlap(k)) for k in kpoints], strict=True)
     values = np.array(values)
-    level = np.sort(np.repeat(values.ravel(), 1))[round(electrons / 2 * len(kpoints)) - 1]
+    level = np.sort(values.ravel())[round(electrons / 2 * len(kpoints)) - 1]
     f = (values <= level + 1e-9) * 2.0 / spins
     projections = np.array([(overlap(k) @ c)[keep] for k, c in zip(kpoints, vectors, strict=True)])
     overlaps = np.array([overlap(k)[np.ix_(keep, keep)] for k in kpoints])
@@ -73,10 +73,17 @@ def test_antibonding_is_positive_and_a_full_band_carries_nothing():
 def test_half_filled_chain_in_closed_form(n):
     """Bond order of the half-filled ring with half-shifted k points: 2 / (N sin(π/N)), → 2/π."""
     t = -1.3
-    bands = solve(lambda k: np.array([[2 * t * np.cos(2 * np.pi * k[0])]]), lambda k: np.eye(1), mesh(n, 1, 1, shift=0.5), 1, [0])
+    bands = solve(
+        lambda k: np.array([[2 * t * np.cos(2 * np.pi * k[0])]]),
+        lambda k: np.eye(1),
+        mesh(n, 1, 1, shift=0.5),
+        1,
+        [0],
+    )
     order = 2 / (n * np.sin(np.pi / n))
     first, second, back = icohp(bands, [[0, 0, 1, 0, 0], [0, 0, 2, 0, 0], [0, 0, -1, 0, 0]])
-    assert first == pytest.approx(t * order) and back == pytest.approx(first)
+    assert first == pytest.approx(t * order)
+    assert back == pytest.approx(first)
     assert second == pytest.approx(0, abs=1e-12)
     if n == 400:
         assert first == pytest.approx(2 * t / np.pi, rel=1e-4)
@@ -87,12 +94,17 @@ def test_direction_of_the_translation():
     bands = solve(ssh, lambda k: np.eye(2), mesh(40, 1, 1, shift=0.5), 2, [0, 1])
     inside, across, wrong = icohp(bands, [[0, 1, 0, 0, 0], [0, 1, -1, 0, 0], [0, 1, 1, 0, 0]])
     # H(T) = Σ w e^{−2πi k·T} H(k): the term e^{−2πi k} of H_AB belongs to T = −1
-    assert inside < -0.9 and -0.4 < across < -0.05 and wrong == pytest.approx(0, abs=1e-9)
+    assert inside < -0.9
+    assert -0.4 < across < -0.05
+    assert wrong == pytest.approx(0, abs=1e-9)
 
 
 def test_from_b_to_a_is_the_same_as_from_a_to_b():
     bands = solve(ssh, ssh_overlap, mesh(12, 1, 1), 2, [0, 1])
-    forth, back = icohp(bands, [[0, 1, -1, 0, 0], [0, 1, 2, 0, 0]]), icohp(bands, [[1, 0, 1, 0, 0], [1, 0, -2, 0, 0]])
+    forth, back = (
+        icohp(bands, [[0, 1, -1, 0, 0], [0, 1, 2, 0, 0]]),
+        icohp(bands, [[1, 0, 1, 0, 0], [1, 0, -2, 0, 0]]),
+    )
     np.testing.assert_allclose(forth, back, atol=1e-12)
 
 
@@ -117,7 +129,8 @@ def test_atom_order_does_not_matter():
     bands = random_bands(rng, points=3)
     order = rng.permutation(7)
     rename = np.array([2, 0, 1])
-    other = ProjectedBands(bands.energies, bands.occupations, bands.projections[:, :, order], bands.overlaps[:, order][:, :, order],
+    overlaps = bands.overlaps[:, order][:, :, order]
+    other = ProjectedBands(bands.energies, bands.occupations, bands.projections[:, :, order], overlaps,
                            rename[bands.orbital_atoms[order]], bands.kpoints, bands.weights)  # fmt: skip
     bonds = np.array([[0, 1, 0, 0, 0], [1, 2, 1, 0, 0], [0, 2, -1, 0, 0], [1, 1, 1, 0, 0]])
     renamed = bonds.copy()
@@ -141,10 +154,18 @@ def test_gamma_supercell_equals_the_mesh_of_the_primitive_cell(flux):
     primitive = solve(lambda k: ssh(k, flux=flux), ssh_overlap, mesh(n, 1, 1), 2, [0, 1])
 
     def folded(matrix):
-        blocks = [[sum(np.exp(2j * np.pi * k[0] * (a - b)) * matrix(k) for k in mesh(n, 1, 1)) / n for b in range(n)] for a in range(n)]
+        blocks = [
+            [sum(np.exp(2j * np.pi * k[0] * (a - b)) * matrix(k) for k in mesh(n, 1, 1)) / n for b in range(n)] for a in range(n)
+        ]
         return np.block(blocks)
 
-    big = solve(lambda k: folded(lambda q: ssh(q, flux=flux)), lambda k: folded(ssh_overlap), [[0, 0, 0]], 2 * n, np.arange(2 * n))
+    big = solve(
+        lambda k: folded(lambda q: ssh(q, flux=flux)),
+        lambda k: folded(ssh_overlap),
+        [[0, 0, 0]],
+        2 * n,
+        np.arange(2 * n),
+    )
     np.testing.assert_allclose(np.sort(primitive.energies.ravel()), big.energies.ravel(), atol=1e-10)
     cells = np.arange(n)
     small = icohp(primitive, [[0, 1, t, 0, 0] for t in cells])
@@ -187,7 +208,9 @@ def test_bands_outside_the_orbitals_are_left_out():
     bands = solve(lambda k: h, lambda k: np.eye(3), [[0, 0, 0]], 2, [0, 1, 1], drop=[2])
     assert icohp(bands, [[0, 1, 0, 0, 0]])[0] == pytest.approx(-1, abs=0.01)
     found = spilling(bands)
-    assert found["charge_spilling"] < 1e-3 and found["dropped_electrons"] == 0 and found["bands_per_orbital"] == 1
+    assert found["charge_spilling"] < 1e-3
+    assert found["dropped_electrons"] == 0
+    assert found["bands_per_orbital"] == 1
     buried = solve(lambda k: np.diag([-1.0, 0.0, -3.0]), lambda k: np.eye(3), [[0, 0, 0]], 4, [0, 1, 1], drop=[2])
     assert spilling(buried)["dropped_electrons"] == pytest.approx(2)  # an occupied band the orbitals do not see
     assert spilling(buried)["charge_spilling"] == pytest.approx(0.5)
@@ -208,7 +231,8 @@ def test_bands_outside_the_orbitals_are_left_out():
 )
 def test_bad_input_is_named(change, match):
     good = {"energies": np.zeros((1, 1, 2)), "occupations": np.ones((1, 1, 2)), "projections": np.eye(2)[None, None],
-            "overlaps": np.eye(2)[None], "orbital_atoms": np.array([0, 1]), "kpoints": np.zeros((1, 3)), "weights": np.ones(1)}  # fmt: skip
+            "overlaps": np.eye(2)[None], "orbital_atoms": np.array([0, 1]),
+            "kpoints": np.zeros((1, 3)), "weights": np.ones(1)}  # fmt: skip
     with pytest.raises(ValueError, match=match):
         ProjectedBands(**{**good, **change})
 

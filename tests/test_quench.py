@@ -16,7 +16,8 @@ from ase.build import bulk
 
 from getl_utils import md
 from getl_utils.formats.lammps import read_data, read_dump, read_thermo
-from getl_utils.quench import Protocol, input_text, melt_quench, missing, radial_distribution, run
+from getl_utils.md import missing, run
+from getl_utils.quench import Protocol, input_text, melt_quench, radial_distribution
 
 COUNTS = {"Cu": 16, "Zr": 16}
 TINY = Protocol(pair_style="eam/fs", potential="CuZr_mm.eam.fs", elements=["Zr", "Cu"], melt_time=1,

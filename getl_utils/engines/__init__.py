@@ -1,4 +1,4 @@
-"""Label engines: one file each, one small interface. An engine turns a structure into the ICOHP of its bonds."""
+"""Label engines: one file each, one small interface. An engine gives the ICOHP of a structure's bonds."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Label:
 
     Attributes
     ----------
-    bonds : i, j, tx, ty, tz, distance (Å), icohp (eV, negative = bonding), one row per bond. Atoms are 0-based; i < j, or i = j and
-        T > 0 in lexical order; the bond is the vector r_j + T·cell − r_i, with the positions as given.
-    record : what must travel with the numbers: engine, engine_version, method, preview, seconds, electrons, spilling, n_bonds,
-        warnings (list of str), ….
+    bonds : i, j, tx, ty, tz, distance (Å), icohp (eV, negative = bonding), one row per bond. Atoms are 0-based;
+        i < j, or i = j and T > 0 in lexical order; the bond is the vector r_j + T·cell − r_i, positions as given.
+    record : what must travel with the numbers: engine, engine_version, method, preview, seconds, electrons,
+        spilling, n_bonds, warnings (list of str), ….
 
     Raises
     ------
@@ -103,8 +103,8 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        orbitals : element → shells of the local basis, e.g. {"Al": ["3s", "3p"]}. An engine takes those of them that it has, and
-            writes into the record which it used and which not.
+        orbitals : element → shells of the local basis, e.g. {"Al": ["3s", "3p"]}. An engine takes those of them that
+            it has, and writes into the record which it used and which not.
         settings : the engine's own, by keyword.
 
         Raises
@@ -141,3 +141,9 @@ def get(name: str) -> Engine:
 def available() -> dict[str, str | None]:
     """Every engine's name → None if it is usable here, otherwise what is missing."""
     return {name: get(name).missing() for name in names()}
+
+
+def preview_note(name: str) -> str:
+    """What must stand on every figure made from this engine's labels; empty if they are no preview."""
+    known = name in names() and get(name).preview
+    return f"preview: {name} labels, not DFT" if known else ""

@@ -1,0 +1,54 @@
+"""What several tests need: the published data, or a loud skip."""
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REFERENCE = REPOSITORY.parent / "shared" / "prm_reference"
+MODEL_DATA = REFERENCE / "data_examples/ETL_model/ML/big-data-full"
+PUBLISHED_GLASS = "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2/Zr49Cu49Al2-10000-1-1-1.data"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say loudly that the comparison with the published numbers did not take place."""
+    if not REFERENCE.is_dir():
+        terminalreporter.write_sep("!", "NOT COMPARED WITH THE PUBLISHED DATA: no " + str(REFERENCE.relative_to(REPOSITORY.parent)))
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    if not REFERENCE.is_dir():
+        pytest.skip("the published data (../shared/prm_reference) is not here: nothing was compared with it")
+    return REFERENCE
+
+
+@pytest.fixture(scope="session")
+def run21(reference, tmp_path_factory):
+    """Run 21 of the published Zr49Cu49Al2, extracted: (work, keys, result, parameters of reference.yaml)."""
+    from getl_utils import cells, extract, parameters
+    from getl_utils.layout import WorkDir
+
+    values = parameters.read(REPOSITORY / "parameters/reference.yaml")
+    p = parameters.for_stage("02_extract", values)
+    work = WorkDir(tmp_path_factory.mktemp("run21"))
+    keys = cells.keys(p.compositions, p.runs, p.sub_runs)
+    result = extract.extract(work, keys, [reference], p.cutoff)
+    extract.write(work, result)
+    return work, keys, result, values
+
+
+@pytest.fixture(scope="session")
+def run21_database(run21):
+    """Database of all labelled bonds of run 21, and the parameters of 05_train."""
+    from getl_utils import database, parameters, soap
+
+    work, keys, result, values = run21
+    transform = parameters.for_stage("03_transform", values)
+    descriptor = soap.Soap(transform.elements, transform.cutoff, **transform.soap.model_dump())
+    for key in keys:
+        soap.describe(work, key, descriptor)
+    choice = parameters.for_stage("04_load", values).bonds
+    collected = database.collect(work, result.bonds, result.clusters, descriptor.to_dict(), transform.elements, choice)
+    database.write(work.database("all"), collected, "all")
+    return database.read(work.database("all")), parameters.for_stage("05_train", values)
