@@ -16,7 +16,7 @@ def text(work: WorkDir) -> str:
     """
     metrics = read_json(work.require(work.model / "metrics.json", "05_train"))
     inferred = pd.read_csv(work.require(work.path / "predictions" / "summary.csv", "06_inference"))
-    rows = pd.DataFrame(metrics["types"])
+    rows = pd.DataFrame(metrics["types"], columns=["type", "n_train", "n_test", "rmse", "baseline_rmse", "ratio"])
     table = rows.rename(columns={"rmse": "RMSE (eV)", "baseline_rmse": "distance alone (eV)"}).to_string(
         index=False, float_format=lambda x: f"{x:.3f}", na_rep="–"
     )
