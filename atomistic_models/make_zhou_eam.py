@@ -3,7 +3,8 @@
 
     python make_zhou_eam.py --elements Zr Cu Al --output ZrCuAl_zhou2004.eam.alloy
 
-The parameters are in ``zhou_2004.csv``; unlike pairs follow from the pure metals by the paper's mixing rule, with nothing fitted to an alloy.
+The parameters are in ``zhou_2004.csv``; unlike pairs follow from the pure metals by the paper's mixing rule, with
+nothing fitted to an alloy.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def grid(metals: list[dict], nrho: int, nr: int, cutoff: float) -> tuple[np.ndar
     """Densities, distances (Å) and their steps; both ends are on the grid."""
     dr = cutoff / (nr - 1)
     r = np.maximum(np.arange(nr) * dr, R_MIN)
-    # As far as two atoms at R_MIN, twice the crystal, or 100, whichever is most: the authors' range, which a hot melt does not leave.
+    # As far as two atoms at R_MIN, twice the crystal, or 100, whichever is most: the authors'
+    # range, which a hot melt does not leave.
     drho = max(100.0, *(density(r, p).max() for p in metals), *(2 * p["rhoe"] for p in metals)) / (nrho - 1)
     return np.arange(nrho) * drho, r, drho, dr
 

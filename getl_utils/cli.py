@@ -12,7 +12,19 @@ import yaml
 from getl_utils import parameters
 from getl_utils.layout import WorkDir, atomic_write
 
-PACKAGES = ["numpy", "scipy", "pandas", "pyarrow", "ase", "matscipy", "quippy-ase", "papermill", "jupyterlab", "nbval", "snakemake"]
+PACKAGES = [
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "ase",
+    "matscipy",
+    "quippy-ase",
+    "papermill",
+    "jupyterlab",
+    "nbval",
+    "snakemake",
+]
 
 
 def check(_: argparse.Namespace) -> int:
@@ -36,10 +48,9 @@ def check(_: argparse.Namespace) -> int:
 
 
 def stage_parameters(arguments: argparse.Namespace) -> int:
-    """Check a parameter file and print one stage's part of it as YAML, for ``papermill -f``."""
-    values = parameters.read(arguments.file)
-    known = parameters.STAGES[arguments.stage].model_fields
-    print(yaml.safe_dump({k: v for k, v in values.items() if k in known}, sort_keys=False, allow_unicode=True), end="")
+    """Check a parameter file and print one stage's part of it in full as YAML, for ``papermill -f``."""
+    p = parameters.for_stage(arguments.stage, parameters.read(arguments.file), arguments.file)
+    print(yaml.safe_dump(p.model_dump(), sort_keys=False, allow_unicode=True), end="")
     return 0
 
 

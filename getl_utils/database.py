@@ -51,14 +51,17 @@ def collect(
 
     Raises
     ------
-    FileNotFoundError : a cell has no descriptors. ValueError : labels of several engines, which must never mix unnoticed, or no bond.
+    FileNotFoundError : a cell has no descriptors.
+    ValueError : labels of several engines, which must never mix unnoticed, or no bond.
     """
     kept = bonds[bonds.kept.astype(bool) | (choice == "labelled")].reset_index(drop=True)
     engines = sorted(kept.engine.unique())
     if not len(kept):
         raise ValueError("no bond to learn from: see status.csv and DUB.info of 02_extract for the reasons")
     if len(engines) > 1:
-        raise ValueError(f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in separate work_dirs")
+        raise ValueError(
+            f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in separate work_dirs"
+        )
     vectors, parts, offset = [], [], 0
     for key, rows in kept.groupby(KEY, sort=False):
         path = work.require(work.descriptors(*key), "03_transform")
@@ -83,7 +86,9 @@ def mix(source: Database, compositions: Sequence[str], bonds_per_type: int, seed
     """
     absent = [c for c in compositions if c not in set(source.bonds.composition)]
     if absent:
-        raise ValueError(f"composition {', '.join(absent)} is not in the database; it holds {sorted(source.bonds.composition.unique())}")
+        raise ValueError(
+            f"composition {', '.join(absent)} is not in the database; it holds {sorted(source.bonds.composition.unique())}"
+        )
     random, parts = np.random.default_rng(seed), []
     for place, composition in enumerate(compositions):
         for bond_type in sorted(source.bonds.type.unique()):
@@ -98,9 +103,7 @@ def mix(source: Database, compositions: Sequence[str], bonds_per_type: int, seed
 def write(folder: Path, database: Database, name: str) -> dict[str, Any]:
     """Write a database; only the vectors its bonds use. Returns its facts, with `database_id`, the hash of its content."""
     used = np.unique(database.bonds[["row_i", "row_j"]])
-    bonds = database.bonds.assign(
-        **{c: np.searchsorted(used, database.bonds[c]) for c in ("row_i", "row_j")}
-    )
+    bonds = database.bonds.assign(**{c: np.searchsorted(used, database.bonds[c]) for c in ("row_i", "row_j")})
     (folder / "database.json").unlink(missing_ok=True)
     with atomic_write(folder / "soap.npy") as temporary, open(temporary, "wb") as out:
         np.save(out, database.soap[used], allow_pickle=False)

@@ -15,7 +15,8 @@ def deformation(sub_run: int, sizes: Mapping[str, float]) -> np.ndarray:
     """The matrix D of a sub-run; its cell is D·diag(a, b, c) for a quenched cell with the edges a, b, c.
 
     Sub-run 0 is the quenched cell; 1–6 add `shear` to one off-diagonal element (xy, xz, yx, yz, zx, zy); 7, 9, 11 stretch x, y,
-    z by `tension`, 8, 10, 12 shrink them by `compression`; 13 dilates and 14 contracts all three (Phys. Rev. Materials 4, 113603).
+    z by `tension`, 8, 10, 12 shrink them by `compression`; 13 dilates and 14 contracts all three
+    (Phys. Rev. Materials 4, 113603).
 
     Parameters
     ----------
@@ -79,8 +80,14 @@ def describe(sub_run: int, sizes: Mapping[str, float]) -> str:
         return f"shear {row}{column} {sizes['shear']:g}"
     if sub_run <= 12:
         axis, shrink = divmod(sub_run - 7, 2)
-        return f"{AXES[axis]} −{sizes['compression']:.0%}".replace("%", " %") if shrink else f"{AXES[axis]} +{sizes['tension']:.0%}".replace("%", " %")
-    return f"volume: edges {'+' if sub_run == 13 else '−'}{sizes['dilation' if sub_run == 13 else 'contraction']:.0%}".replace("%", " %")
+        return (
+            f"{AXES[axis]} −{sizes['compression']:.0%}".replace("%", " %")
+            if shrink
+            else f"{AXES[axis]} +{sizes['tension']:.0%}".replace("%", " %")
+        )
+    return f"volume: edges {'+' if sub_run == 13 else '−'}{sizes['dilation' if sub_run == 13 else 'contraction']:.0%}".replace(
+        "%", " %"
+    )
 
 
 def family(sub_run: int) -> str:

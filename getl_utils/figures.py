@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +23,6 @@ STYLE = {
     "axes.spines.right": False,
     "axes.prop_cycle": plt.cycler(color=COLOURS),
     "font.size": 10,
-    "legend.frameon": False,
     "svg.hashsalt": "getl",
 }
 
@@ -39,6 +39,10 @@ def _axes(columns: int = 1, rows: int = 1, width: float = 4.0, height: float = 3
     return figure, list(axes.flat)
 
 
+def _legend(axes: Axes, fontsize: float = 8, **options: Any) -> None:
+    axes.legend(frameon=False, fontsize=fontsize, **options)
+
+
 def save(figure: Figure, numbers: pd.DataFrame, stem: Path, note: str = "") -> Figure:
     """Write ``<stem>.png``, ``.svg`` and ``.csv`` (the figure's numbers); `note` is printed on the figure. Returns it."""
     if note:
@@ -53,14 +57,16 @@ def save(figure: Figure, numbers: pd.DataFrame, stem: Path, note: str = "") -> F
 
 
 def thermo(logs: Mapping[str, pd.DataFrame]) -> Figure:
-    """Temperature (K) and density (g/cm³) over time (ps) of each run; columns time, Temp, Density."""
+    """Temperature (K) and density (g/cm³) over time (ps) of each run, thick: averaged; columns time, Temp, Density."""
     figure, (left, right) = _axes(2)
     for name, log in logs.items():
-        left.plot(log.time, log.Temp, lw=1, label=name)
-        right.plot(log.time, log.Density, lw=1)
+        for panel, column in ((left, log.Temp), (right, log.Density)):
+            (line,) = panel.plot(log.time, column, lw=0.5, alpha=0.25)
+            smooth = column.rolling(max(1, len(log) // 50), center=True, min_periods=1).mean()
+            panel.plot(log.time, smooth, lw=1.8, color=line.get_color(), label=name)
     left.set(xlabel="time (ps)", ylabel="temperature (K)")
     right.set(xlabel="time (ps)", ylabel="density (g/cm³)")
-    left.legend(fontsize=8)
+    _legend(left)
     return figure
 
 
@@ -72,7 +78,7 @@ def radial(table: pd.DataFrame, title: str = "") -> Figure:
         right.plot(table.r, table[name], label=name, lw=1.2)
     left.set(xlabel="r (Å)", ylabel="g(r)", title=title, xlim=(1.5, None))
     right.set(xlabel="r (Å)", ylabel="partial g(r)", xlim=(1.5, None))
-    right.legend(fontsize=8)
+    _legend(right)
     return figure
 
 
@@ -86,7 +92,7 @@ def statuses(table: pd.DataFrame) -> Figure:
         axes.scatter(some.sub_run, [names.index(r) for r in some.row], marker="s", s=90, color=colour, label=kind)
     axes.set(yticks=range(len(names)), xlabel="sub-run", xticks=sorted(rows.sub_run.unique()), ylim=(len(names) - 0.4, -0.6))
     axes.set_yticklabels(names)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    _legend(axes, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -112,7 +118,7 @@ def environments(table: pd.DataFrame, explained: Sequence[float]) -> Figure:
             some = table[table[column] == name]
             panel.plot(some.pc1, some.pc2, ".", ms=3, color=colour, label=name, alpha=0.6, rasterized=True)
         panel.set(xlabel=f"PC 1 ({explained[0]:.0%})", ylabel=f"PC 2 ({explained[1]:.0%})", title=f"by {column}")
-        panel.legend(fontsize=8, markerscale=3)
+        _legend(panel, markerscale=3)
     return figure
 
 
@@ -124,7 +130,7 @@ def counts(table: pd.DataFrame) -> Figure:
         axes.bar(np.arange(len(wide)) + 0.8 * (n + 0.5) / wide.shape[1] - 0.4, column, 0.8 / wide.shape[1], label=name)
     axes.set(xticks=range(len(wide)), ylabel="bonds in the database")
     axes.set_xticklabels(wide.index)
-    axes.legend(fontsize=8)
+    _legend(axes)
     return figure
 
 
@@ -147,13 +153,19 @@ def errors(table: pd.DataFrame) -> Figure:
     """RMSE (eV) of the model and of the distance alone, per type and split; columns type, split, rmse, baseline_rmse."""
     kinds = list(dict.fromkeys(table.split))
     figure, axes = _axes(len(kinds), width=max(2.6, 9 / max(1, len(kinds))))
+    top = 1.1 * table[["rmse", "baseline_rmse"]].max().max()
     for panel, kind in zip(axes, kinds, strict=True):
         some = table[table.split == kind].reset_index(drop=True)
         panel.bar(some.index - 0.2, some.baseline_rmse, 0.4, color="0.7", label="distance alone")
         panel.bar(some.index + 0.2, some.rmse, 0.4, color=COLOURS[0], label="model", yerr=some.rmse_std.fillna(0))
-        panel.set(xticks=some.index, title=f"{kind} ({some.folds.max()} folds)", ylabel="RMSE (eV)")
+        panel.set(
+            xticks=some.index,
+            ylim=(0, top),
+            title=f"{kind} ({some.folds.max()} fold{'s' if some.folds.max() > 1 else ''})",
+            ylabel="RMSE (eV)",
+        )
         panel.set_xticklabels(some.type, rotation=45)
-    axes[0].legend(fontsize=8)
+    _legend(axes[0])
     return figure
 
 
@@ -181,7 +193,7 @@ def distributions(groups: Mapping[str, pd.DataFrame], types: Sequence[str], bins
                 panel.step(middle, density, where="mid", ls=style, color=colours(types)[name], label=f"{group} ({len(some)})")
                 rows.append(pd.DataFrame({"group": group, "type": name, "strength": middle, "density": density}))
         panel.set(title=name, xlabel="−ICOHP (eV)", ylabel="density (1/eV)")
-        panel.legend(fontsize=7)
+        _legend(panel, fontsize=7)
     for panel in axes[len(present) :]:
         panel.set_visible(False)
     return figure, pd.concat(rows, ignore_index=True)
@@ -198,5 +210,5 @@ def atom_strengths(sums: pd.DataFrame, elements: Sequence[str], bins: int = 50) 
             axes.stairs(density, edges, color=colour, label=f"{name} ({len(some)} atoms)", lw=1.5)
             rows.append(pd.DataFrame({"element": name, "strength": (edges[1:] + edges[:-1]) / 2, "density": density}))
     axes.set(xlabel="Σ −ICOHP of an atom's bonds (eV)", ylabel="density (1/eV)")
-    axes.legend(fontsize=8)
+    _legend(axes)
     return figure, pd.concat(rows, ignore_index=True)

@@ -26,7 +26,12 @@ from getl_utils.status import ICOHPLIST, RECORD, Status
 
 def settings_of(p: Generate) -> dict[str, Any]:
     """What a label depends on besides its cell, as it is recorded beside it."""
-    return {"engine": p.engine, "engine_settings": p.engine_settings, "label_window": list(p.label_window), "orbitals": p.orbitals}
+    return {
+        "engine": p.engine,
+        "engine_settings": p.engine_settings,
+        "label_window": list(p.label_window),
+        "orbitals": p.orbitals,
+    }
 
 
 def is_done(folder: Path, cell: Path, settings: Mapping[str, Any]) -> bool:
@@ -47,7 +52,7 @@ def is_done(folder: Path, cell: Path, settings: Mapping[str, Any]) -> bool:
             f"{folder} holds a label made with another {', '.join(differing)}; use another work_dir, "
             "or delete that folder to compute it again"
         )
-    return True
+    return record["status"] != Status.DONE.name or (folder / ICOHPLIST).exists()
 
 
 def label_cell(cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: float) -> dict[str, Any]:
@@ -133,9 +138,7 @@ def write_inputs(work: WorkDir, key: CellKey, p: Generate) -> None:
     elements = sorted(set(atoms.get_chemical_symbols()))
     texts = {
         "lobsterin": lobster.lobsterin(p.orbitals, elements, p.lobster_energies, p.label_window),
-        "lobsterin-quippy": lobster.lobsterin_quippy(
-            p.orbitals, elements, p.lobster_energies, neighbours(atoms, p.cutoff)
-        ),
+        "lobsterin-quippy": lobster.lobsterin_quippy(p.orbitals, elements, p.lobster_energies, neighbours(atoms, p.cutoff)),
     }
     if p.espresso.pseudopotentials:
         texts[f"{key.composition}.scf.in"] = _scf_input(atoms, key, p)

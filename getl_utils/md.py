@@ -40,8 +40,10 @@ def find_potential(name: str | Path) -> str:
     for place in places:
         if place.is_file():
             return str(place.resolve())
-    raise FileNotFoundError(f"potential {name}: no file {' or '.join(str(p.absolute()) for p in places)}; "
-                            "give its path (published potentials: https://www.ctcms.nist.gov/potentials)")
+    raise FileNotFoundError(
+        f"potential {name}: no file {' or '.join(str(p.absolute()) for p in places)}; "
+        "give its path (published potentials: https://www.ctcms.nist.gov/potentials)"
+    )
 
 
 def find_command(command: str) -> list[str]:
@@ -92,9 +94,17 @@ def run(text: str, directory: str | Path, command: str = "lmp", progress: bool =
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "in.lammps").write_text(text)
     (directory / "log.lammps").unlink(missing_ok=True)
-    process = subprocess.Popen([*words, "-in", "in.lammps", "-log", "log.lammps"], cwd=directory, text=True,
-                               env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, errors="replace", start_new_session=True)
+    process = subprocess.Popen(
+        [*words, "-in", "in.lammps", "-log", "log.lammps"],
+        cwd=directory,
+        text=True,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        errors="replace",
+        start_new_session=True,
+    )
     try:
         tail = _follow(process.stdout, sum(map(int, re.findall(r"^run (\d+)", text, re.MULTILINE))), progress)
         code = process.wait()
@@ -131,8 +141,9 @@ def _follow(stream: Iterable[str], steps: int, progress: bool) -> deque[str]:
     return tail
 
 
-def run_once(kind: str, text: str, identity: dict[str, Any], directory: str | Path, command: str = "lmp",
-             progress: bool = True) -> None:
+def run_once(
+    kind: str, text: str, identity: dict[str, Any], directory: str | Path, command: str = "lmp", progress: bool = True
+) -> None:
     """`run`, unless `<kind>.json` in `directory` says that it was done; the record is written last.
 
     Parameters
@@ -156,19 +167,22 @@ def run_once(kind: str, text: str, identity: dict[str, Any], directory: str | Pa
     with open(directory / "log.lammps") as log:
         version = log.readline().strip()
     sizes = {path.name: path.stat().st_size for path in sorted(directory.glob("final.*"))}
-    write_json(record, {"identity": identity, "lammps": version, "sizes": sizes,
-                        "seconds": round(time.perf_counter() - started, 1)})
+    write_json(
+        record, {"identity": identity, "lammps": version, "sizes": sizes, "seconds": round(time.perf_counter() - started, 1)}
+    )
 
 
 def _check(record: Path, identity: dict[str, Any]) -> None:
     """Refuse a record of another identity, or one whose files (bytes) are no longer the same."""
     known = read_json(record)
     made = known["identity"]
-    differing = [f"{name} ({made.get(name)} there, {identity.get(name)} asked)"
-                 for name in sorted({*made, *identity}) if made.get(name) != identity.get(name)]
+    differing = [
+        f"{name} ({made.get(name)} there, {identity.get(name)} asked)"
+        for name in sorted({*made, *identity})
+        if made.get(name) != identity.get(name)
+    ]
     if differing:
-        raise ValueError(f"{record.parent} holds another run: {'; '.join(differing)}; choose another "
-                         "directory or delete it")
+        raise ValueError(f"{record.parent} holds another run: {'; '.join(differing)}; choose another directory or delete it")
     for name, size in known["sizes"].items():
         path = record.parent / name
         if not path.exists() or path.stat().st_size != size:

@@ -56,7 +56,7 @@ def train(database: Database, p: Train) -> tuple[Model, dict[str, np.ndarray], d
         window = [float(bonds.distance.min()), float(bonds.distance.max())]
         types[bond_type] = {**h.model_dump(), "n_train": len(bonds), "window": window}
     facts = {"format": FORMAT, "kernel": p.kernel, "types": types, "seed": p.seed, "soap": database.facts["soap"]}
-    facts |= {"engine": database.facts["engine"], "database_id": database.facts["database_id"]}
+    facts |= {"engine": database.facts["engine"], "database": p.database, "database_id": database.facts["database_id"]}
     facts["model_id"] = content_hash(facts, {t: process.weights.tolist() for t, process in processes.items()})
     return Model(processes, Soap(**database.facts["soap"]), facts), arrays, refused
 

@@ -180,7 +180,9 @@ class Train(Common):
     """05_train."""
 
     database: str = _field("database to learn from", "all")
-    kernel: Literal["soap_se", "soap_ou", "se", "ou"] = _field("SOAP × SE or OU of the distance, or the distance alone", "soap_se")
+    kernel: Literal["soap_se", "soap_ou", "se", "ou"] = _field(
+        "SOAP × SE or OU of the distance, or the distance alone", "soap_se"
+    )
     hyperparameters: dict[str, Hyperparameters] = _field("bond type → values; `default` for the types not named")
     n_train: PositiveInt = _field("bonds per type, at most 80 % of those there are", 2000)
     n_test: PositiveInt = _field("bonds per type, at most", 1000)

@@ -60,8 +60,13 @@ def find_bonds(atoms: Atoms, elements: Sequence[str], limits: Mapping[str, Seque
     table = neighbour_table(atoms, max(high for _, high in limits.values()))
     table = table.assign(element_i=symbols[table.i], element_j=symbols[table.j])
     table["type"] = type_of(table.element_i, table.element_j, elements)
-    low, high = (table.type.map({t: w[side] for t, w in limits.items()}).astype(float) for side in (0, 1))
-    return table[(table.distance >= low) & (table.distance <= high)].reset_index(drop=True)
+    return in_window(table, limits)
+
+
+def in_window(bonds: pd.DataFrame, limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    """The bonds whose distance (Å) lies in their type's window; columns type, distance."""
+    low, high = (bonds.type.map({t: w[side] for t, w in limits.items()}).astype(float) for side in (0, 1))
+    return bonds[(bonds.distance >= low) & (bonds.distance <= high)].reset_index(drop=True)
 
 
 def predict(model: Model, atoms: Atoms, limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
@@ -129,7 +134,9 @@ def per_atom(bonds: pd.DataFrame) -> pd.DataFrame:
     return table.assign(strength=-table.strength)
 
 
-def predict_file(model: Model, path: Path, folder: Path, limits: Mapping[str, Sequence[float]], which: str, lobster_files: bool) -> list[dict]:
+def predict_file(
+    model: Model, path: Path, folder: Path, limits: Mapping[str, Sequence[float]], which: str, lobster_files: bool
+) -> list[dict]:
     """Predict the last or all frames of a file; each frame's table is on disk before the next is read.
 
     Parameters

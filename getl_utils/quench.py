@@ -70,15 +70,23 @@ def input_text(counts: Mapping[str, int], protocol: Protocol, seed: int) -> str:
     *seeds, velocity_seed = random.Random(seed).sample(range(1, 900_000_000), len(protocol.elements) + 1)
     p, warm, cold = protocol, protocol.melt_temperature, protocol.final_temperature
     lines = [
-        *_start(counts, p, seeds), *_interaction(p), *_thermo(p),
-        "min_style cg", "minimize 0.0 1.0e-8 10000 10000", "reset_timestep 0",
+        *_start(counts, p, seeds),
+        *_interaction(p),
+        *_thermo(p),
+        "min_style cg",
+        "minimize 0.0 1.0e-8 10000 10000",
+        "reset_timestep 0",
         f"velocity all create {warm} {velocity_seed} mom yes rot no dist gaussian",
-        _npt(p, warm, warm), f"run {p.melt_steps}",
-        _npt(p, warm, cold), f"run {p.quench_steps}",
+        _npt(p, warm, warm),
+        f"run {p.melt_steps}",
+        _npt(p, warm, cold),
+        f"run {p.quench_steps}",
         _npt(p, cold, cold),
         f"dump final all custom {p.dump_every} final.dump id type xs ys zs",
-        "dump_modify final sort id first yes format float %.12g", f"run {p.anneal_steps}",
-        "write_restart final.restart", "write_data final.data nocoeff",
+        "dump_modify final sort id first yes format float %.12g",
+        f"run {p.anneal_steps}",
+        "write_restart final.restart",
+        "write_data final.data nocoeff",
     ]
     return "\n".join(lines) + "\n"
 
@@ -95,12 +103,17 @@ def _start(counts: Mapping[str, int], protocol: Protocol, seeds: Sequence[int]) 
     apart = f" overlap {protocol.initial_distance} maxtry 10000" if protocol.initial_distance else ""
     side = f"{-half:.6f} {half:.6f}"
     return [
-        "units metal", "boundary p p p", "atom_style atomic",
+        "units metal",
+        "boundary p p p",
+        "atom_style atomic",
         "neighbor 1.0 bin",  # exact as any (rebuilt when needed); 15 % faster here than the default of 2.0 Å
-        f"region start block {side} {side} {side}", f"create_box {len(protocol.elements)} start",
-        *(f"create_atoms {kind} random {counts[name]} {seed} NULL{apart}"
-          for kind, name, seed in zip(range(1, len(seeds) + 1), protocol.elements, seeds, strict=True)
-          if counts.get(name)),
+        f"region start block {side} {side} {side}",
+        f"create_box {len(protocol.elements)} start",
+        *(
+            f"create_atoms {kind} random {counts[name]} {seed} NULL{apart}"
+            for kind, name, seed in zip(range(1, len(seeds) + 1), protocol.elements, seeds, strict=True)
+            if counts.get(name)
+        ),
         f'if "$(atoms) != {total}" then "print \'ERROR: only $(atoms) of {total} atoms found a place: '
         'raise initial_volume_per_atom or lower initial_distance\'" "quit 1"',
     ]
@@ -110,25 +123,30 @@ def _interaction(protocol: Protocol) -> list[str]:
     """Pair style and masses (after it, because EAM files bring their own)."""
     words = {"potential": f'"{protocol.potential}"', "elements": " ".join(protocol.elements)}
     masses = [protocol.masses.get(name, atomic_masses[atomic_numbers[name]]) for name in protocol.elements]
-    return [f"pair_style {protocol.pair_style}", f"pair_coeff {protocol.pair_coeff.format(**words)}",
-            *(f"mass {kind} {mass:.6g}" for kind, mass in enumerate(masses, 1)),
-            f"timestep {protocol.timestep}"]
+    return [
+        f"pair_style {protocol.pair_style}",
+        f"pair_coeff {protocol.pair_coeff.format(**words)}",
+        *(f"mass {kind} {mass:.6g}" for kind, mass in enumerate(masses, 1)),
+        f"timestep {protocol.timestep}",
+    ]
 
 
 def _thermo(protocol: Protocol) -> list[str]:
-    return [f"thermo {protocol.thermo_every}",
-            "thermo_style custom step etotal temp press pe vol density lx ly lz enthalpy",
-            "thermo_modify flush yes format float %.10g"]
+    return [
+        f"thermo {protocol.thermo_every}",
+        "thermo_style custom step etotal temp press pe vol density lx ly lz enthalpy",
+        "thermo_modify flush yes format float %.10g",
+    ]
 
 
 def _npt(protocol: Protocol, start: float, stop: float) -> str:
     p = protocol
-    return (f"fix ensemble all npt temp {start} {stop} {p.thermostat_damping} "
-            f"iso {p.pressure} {p.pressure} {p.barostat_damping}")
+    return f"fix ensemble all npt temp {start} {stop} {p.thermostat_damping} iso {p.pressure} {p.pressure} {p.barostat_damping}"
 
 
-def melt_quench(counts: Mapping[str, int], protocol: Protocol, directory: str | Path, seed: int,
-                command: str = "lmp", progress: bool = True) -> Atoms:
+def melt_quench(
+    counts: Mapping[str, int], protocol: Protocol, directory: str | Path, seed: int, command: str = "lmp", progress: bool = True
+) -> Atoms:
     """Melt and quench in `directory`, unless that was done; return the last frame of `final.dump`.
 
     That frame is the published workflow's choice; `final.data` and `final.restart` hold the last step.
@@ -149,8 +167,7 @@ def melt_quench(counts: Mapping[str, int], protocol: Protocol, directory: str | 
     return last_frame(Path(directory) / "final.dump", protocol.elements)
 
 
-def radial_distribution(frames: Atoms | Iterable[Atoms], r_max: float = 8.0,
-                        n_bins: int = 160) -> pd.DataFrame:
+def radial_distribution(frames: Atoms | Iterable[Atoms], r_max: float = 8.0, n_bins: int = 160) -> pd.DataFrame:
     """Total and partial radial distribution functions, averaged over frames.
 
     g_AB(r) = V n_AB(r) / (N_A N_B 4π r² dr), n_AB the pairs A→B in the shell; every g goes to 1 (but for

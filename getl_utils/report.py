@@ -20,7 +20,12 @@ def text(work: WorkDir) -> str:
     table = rows.rename(columns={"rmse": "RMSE (eV)", "baseline_rmse": "distance alone (eV)"}).to_string(
         index=False, float_format=lambda x: f"{x:.3f}", na_rep="–"
     )
-    lines = ["", f"Labels: {metrics['engine']}{metrics['note']}; model {metrics['model_id']}; random split, mean of the seeds", table, ""]
+    lines = [
+        "",
+        f"Labels: {metrics['engine']}{metrics['note']}; model {metrics['model_id']}; random split, mean of the seeds",
+        table,
+        "",
+    ]
     lines += [f"{f.structure}, step {f.step}: {f.atoms} atoms, {f.bonds} bonds, {f.seconds:.1f} s" for f in inferred.itertuples()]
     notebooks = sorted((work.path / "notebooks").glob("*.ipynb"))
     lines += ["", "Executed notebooks:", *(f"  {n.relative_to(root()) if n.is_relative_to(root()) else n}" for n in notebooks)]

@@ -13,7 +13,9 @@ PUBLISHED_GLASS = "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ult
 def pytest_terminal_summary(terminalreporter):
     """Say loudly that the comparison with the published numbers did not take place."""
     if not REFERENCE.is_dir():
-        terminalreporter.write_sep("!", "NOT COMPARED WITH THE PUBLISHED DATA: no " + str(REFERENCE.relative_to(REPOSITORY.parent)))
+        terminalreporter.write_sep(
+            "!", "NOT COMPARED WITH THE PUBLISHED DATA: no " + str(REFERENCE.relative_to(REPOSITORY.parent))
+        )
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,10 @@ def box(cell, origin):
     low = np.add(origin, [min(0, xy, xz, xy + xz), min(0, yz), 0])
     high = np.add(origin, [lx + max(0, xy, xz, xy + xz), ly + max(0, yz), lz])
     tilted = bool(xy or xz or yz)
-    rows = [f"{a!r} {b!r}" + (f" {t!r}" if tilted else "") for a, b, t in
-            zip(low.tolist(), high.tolist(), [xy.item(), xz.item(), yz.item()], strict=True)]
+    rows = [
+        f"{a!r} {b!r}" + (f" {t!r}" if tilted else "")
+        for a, b, t in zip(low.tolist(), high.tolist(), [xy.item(), xz.item(), yz.item()], strict=True)
+    ]
     return "\n".join(["ITEM: BOX BOUNDS " + ("xy xz yz " if tilted else "") + "pp pp pp", *rows, ""])
 
 
@@ -56,9 +58,12 @@ def frames(path, elements=ELEMENTS):
 @pytest.mark.parametrize("columns", ["id type xs ys zs", "id type x y z", "id type xu yu zu"])
 def test_every_kind_of_coordinates_gives_the_same_atoms(tmp_path, cell, columns):
     atoms = frames(write(tmp_path, frame(30, columns, cell)))[0]
-    assert np.allclose(atoms.cell, cell) and np.allclose(atoms.positions, SCALED @ cell, atol=1e-10)
+    assert np.allclose(atoms.cell, cell)
+    assert np.allclose(atoms.positions, SCALED @ cell, atol=1e-10)
     assert list(atoms.symbols) == ["Zr", "Cu", "Al", "Cu", "Zr", "Zr"]
-    assert atoms.info["timestep"] == 30 and atoms.pbc.all() and (atoms.arrays["id"] == np.arange(1, 7)).all()
+    assert atoms.info["timestep"] == 30
+    assert atoms.pbc.all()
+    assert (atoms.arrays["id"] == np.arange(1, 7)).all()
 
 
 @pytest.mark.parametrize("cell", [CUBE, TRICLINIC], ids=["orthogonal", "triclinic"])
@@ -67,14 +72,16 @@ def test_agrees_with_ase(tmp_path, cell, columns):
     text = frame(0, columns, cell, origin=np.zeros(3))
     ours = frames(write(tmp_path, text))[0]
     theirs = read_lammps_dump_text(io.StringIO(text), specorder=ELEMENTS)
-    assert np.allclose(ours.positions, theirs.positions) and np.allclose(ours.cell, theirs.cell)
+    assert np.allclose(ours.positions, theirs.positions)
+    assert np.allclose(ours.cell, theirs.cell)
     assert list(ours.symbols) == list(theirs.symbols)
 
 
 def test_extra_columns_stay(tmp_path):
     stress, image = np.arange(6) * 1.5, np.array([0, 1, -1, 0, 0, 2])
     atoms = frames(write(tmp_path, frame(0, "id type xs ys zs c_s[1] ix", extra=(stress, image))))[0]
-    assert (atoms.arrays["c_s[1]"] == stress).all() and (atoms.arrays["ix"] == image).all()
+    assert (atoms.arrays["c_s[1]"] == stress).all()
+    assert (atoms.arrays["ix"] == image).all()
 
 
 def test_element_column_needs_no_list(tmp_path):
@@ -88,7 +95,8 @@ def test_general_triclinic_box(tmp_path):
     rows = "".join(" ".join(map(str, row)) + "\n" for row in np.column_stack([TRICLINIC, ORIGIN]))
     bounds = "ITEM: BOX BOUNDS abc origin pp pp ff\n" + rows
     atoms = frames(write(tmp_path, text[:start] + bounds + text[end:]))[0]
-    assert np.allclose(atoms.cell, TRICLINIC) and atoms.pbc.tolist() == [True, True, False]
+    assert np.allclose(atoms.cell, TRICLINIC)
+    assert atoms.pbc.tolist() == [True, True, False]
 
 
 def test_units_and_time_items_are_passed_over(tmp_path):
@@ -122,7 +130,8 @@ def test_a_cut_gzip_gives_its_whole_frames(tmp_path):
     path.write_bytes(gzip.compress(text.encode())[:-10000])
     with pytest.warns(UserWarning, match="compressed file is cut off|this last frame is left out"):
         found = [a.info["timestep"] for a in frames(path)]
-    assert 0 < len(found) < len(steps) and found == list(steps)[:len(found)]
+    assert 0 < len(found) < len(steps)
+    assert found == list(steps)[: len(found)]
 
 
 def test_ase_would_have_returned_the_cut_frame(tmp_path):
@@ -212,9 +221,15 @@ Atoms # atomic
 """
 
 
-@pytest.mark.parametrize(("first", "second", "elements", "formula"), [
-    ("", "", None, "ZrCuZr"), ("# Hf", "# Ni", None, "HfNiHf"), ("# big", "", None, "ZrCuZr"),
-    ("# Hf", "# Ni", ["Al", "Mg"], "AlMgAl")])
+@pytest.mark.parametrize(
+    ("first", "second", "elements", "formula"),
+    [
+        ("", "", None, "ZrCuZr"),
+        ("# Hf", "# Ni", None, "HfNiHf"),
+        ("# big", "", None, "ZrCuZr"),
+        ("# Hf", "# Ni", ["Al", "Mg"], "AlMgAl"),
+    ],
+)
 def test_data_elements_by_list_comment_or_mass(tmp_path, first, second, elements, formula):
     atoms = read_data(write(tmp_path, DATA.format(first, second), "a.data"), elements)
     assert atoms.get_chemical_formula("reduce") == formula
@@ -222,23 +237,30 @@ def test_data_elements_by_list_comment_or_mass(tmp_path, first, second, elements
     assert np.allclose(atoms.cell.lengths(), 4)
 
 
-@pytest.mark.parametrize(("damage", "message"), [
-    (lambda t: t[:-20], "no whole data file"), (lambda t: t.replace("91.224", "77.0"), "no element's mass"),
-    (lambda t: t.replace("3 atoms", "4 atoms"), "no whole data file"),
-    (lambda t: t.replace("Masses", "Mass"), "no section Masses"),
-    (lambda t: t.replace("\n3 1 ", "\n3 3 "), "give one element")])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: t[:-20], "no whole data file"),
+        (lambda t: t.replace("91.224", "77.0"), "no element's mass"),
+        (lambda t: t.replace("3 atoms", "4 atoms"), "no whole data file"),
+        (lambda t: t.replace("Masses", "Mass"), "no section Masses"),
+        (lambda t: t.replace("\n3 1 ", "\n3 3 "), "give one element"),
+    ],
+)
 def test_damaged_data_is_refused(tmp_path, damage, message):
     with pytest.raises(ValueError, match=rf"a\.data: .*{message}"):
         read_data(write(tmp_path, damage(DATA.format("", "")), "a.data"))
 
 
 def test_published_data_file():
-    path = REFERENCE.joinpath("data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2",
-                              "Zr49Cu49Al2-10000-1-1-1.data")
+    path = REFERENCE.joinpath(
+        "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2", "Zr49Cu49Al2-10000-1-1-1.data"
+    )
     if not path.exists():
         pytest.skip(f"the published data file is not here: {path}")
     atoms = read_data(path)
-    assert isinstance(atoms, Atoms) and atoms.get_chemical_formula() == "Al200Cu4900Zr4900"
+    assert isinstance(atoms, Atoms)
+    assert atoms.get_chemical_formula() == "Al200Cu4900Zr4900"
     assert np.allclose(atoms.cell.lengths(), 55.969)
     assert np.allclose(atoms.positions[0], [2.304983, 4.097658, 2.023285])
     assert (read_data(path, ELEMENTS).numbers == atoms.numbers).all()
@@ -263,12 +285,15 @@ Loop time of 0.1 on 1 procs for 100 steps with 32 atoms
 
 def test_thermo_rows_by_stage(tmp_path):
     table = read_thermo(write(tmp_path, LOG, "log.lammps"))
-    assert table.stage.tolist() == [0, 0, 1, 1] and table.Step.tolist() == [0, 20, 0, 100]
+    assert table.stage.tolist() == [0, 0, 1, 1]
+    assert table.Step.tolist() == [0, 20, 0, 100]
     assert table.Temp.tolist() == [0, 0, 2000.5, 1900.25]
 
 
 def test_a_cut_log_gives_its_whole_rows(tmp_path):
     rows = [len(read_thermo(write(tmp_path, LOG[:cut], "log.lammps"))) for cut in range(len(LOG) + 1)]
-    assert rows[0] == 0 and rows[-1] == 4 and set(np.diff(rows)) <= {0, 1}
-    cut = read_thermo(write(tmp_path, LOG[:LOG.index("1900.25") + 4], "log.lammps"))
+    assert rows[0] == 0
+    assert rows[-1] == 4
+    assert set(np.diff(rows)) <= {0, 1}
+    cut = read_thermo(write(tmp_path, LOG[: LOG.index("1900.25") + 4], "log.lammps"))
     assert cut.Temp.tolist() == [0, 0, 2000.5]

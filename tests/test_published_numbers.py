@@ -9,7 +9,8 @@ from conftest import MODEL_DATA, PUBLISHED_GLASS, REPOSITORY
 from getl_utils import cells, extract, label, parameters, predictor, validation
 from getl_utils.bonds import type_of
 from getl_utils.deform import deform
-from getl_utils.formats import espresso, lammps, reference as formats
+from getl_utils.formats import espresso, lammps
+from getl_utils.formats import reference as formats
 from getl_utils.layout import WorkDir
 from getl_utils.soap import Soap
 

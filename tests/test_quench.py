@@ -20,8 +20,16 @@ from getl_utils.md import missing, run
 from getl_utils.quench import Protocol, input_text, melt_quench, radial_distribution
 
 COUNTS = {"Cu": 16, "Zr": 16}
-TINY = Protocol(pair_style="eam/fs", potential="CuZr_mm.eam.fs", elements=["Zr", "Cu"], melt_time=1,
-                anneal_time=0.6, quench_rate=2e15, thermo_every=100, dump_every=100)
+TINY = Protocol(
+    pair_style="eam/fs",
+    potential="CuZr_mm.eam.fs",
+    elements=["Zr", "Cu"],
+    melt_time=1,
+    anneal_time=0.6,
+    quench_rate=2e15,
+    thermo_every=100,
+    dump_every=100,
+)
 STEPS = TINY.melt_steps + TINY.quench_steps + TINY.anneal_steps
 needs_lammps = pytest.mark.skipif(missing() is not None, reason=f"no LAMMPS: {missing()}")
 
@@ -49,7 +57,8 @@ def test_published_protocol():
     assert -low == high == pytest.approx(6.98, abs=1e-3)
     assert [words[1] + " " + words[3] for words in commands(text, "create_atoms")] == ["1 49", "2 49", "3 2"]
     assert [" ".join(words[5:]) for words in commands(text, "fix")] == [
-        f"{a}.0 {b}.0 0.2 iso 0.0 0.0 2.0" for a, b in [(2000, 2000), (2000, 300), (300, 300)]]
+        f"{a}.0 {b}.0 0.2 iso 0.0 0.0 2.0" for a, b in [(2000, 2000), (2000, 300), (300, 300)]
+    ]
     assert commands(text, "minimize") == [["minimize", "0.0", "1.0e-8", "10000", "10000"]]
 
 
@@ -86,17 +95,23 @@ def test_unknown_fields_are_refused():
 @needs_lammps
 def test_quench_is_whole(quenched):
     directory, atoms = quenched
-    assert atoms.get_chemical_formula() == "Cu16Zr16" and atoms.pbc.all()
+    assert atoms.get_chemical_formula() == "Cu16Zr16"
+    assert atoms.pbc.all()
     record = json.loads((directory / "quench.json").read_text())
-    assert record["identity"]["seed"] == 1 and record["lammps"].startswith("LAMMPS (")
+    assert record["identity"]["seed"] == 1
+    assert record["lammps"].startswith("LAMMPS (")
     frames = list(read_dump(directory / "final.dump", TINY.elements))
-    assert len(frames) == 4 and same(frames[-1], atoms)
+    assert len(frames) == 4
+    assert same(frames[-1], atoms)
     table = read_thermo(directory / "log.lammps")
-    assert table.stage.max() == 3 and table.Step.max() == STEPS
+    assert table.stage.max() == 3
+    assert table.Step.max() == STEPS
     assert {"TotEng", "Temp", "Press", "PotEng", "Volume", "Density", "Lx", "Enthalpy"} <= set(table)
-    assert 5 < table.Density.iloc[-1] < 9 and table.Temp[table.stage == 1].mean() > 1000
+    assert 5 < table.Density.iloc[-1] < 9
+    assert table.Temp[table.stage == 1].mean() > 1000
     last = read_data(directory / "final.data", TINY.elements)
-    assert last.get_chemical_formula() == "Cu16Zr16" and last.get_velocities().any()
+    assert last.get_chemical_formula() == "Cu16Zr16"
+    assert last.get_velocities().any()
 
 
 @needs_lammps
@@ -114,9 +129,14 @@ def test_a_whole_run_is_not_repeated(quenched):
 
 
 @needs_lammps
-@pytest.mark.parametrize(("change", "seed", "counts", "named"), [
-    ({"quench_rate": 1e14, "pressure": 5.0}, 1, COUNTS, r"pressure \(0.0 there, 5.0 asked\); quench_rate \("),
-    ({}, 2, COUNTS, r"seed \(1 there, 2 asked\)"), ({}, 1, {"Cu": 8, "Zr": 24}, r"counts \(")])
+@pytest.mark.parametrize(
+    ("change", "seed", "counts", "named"),
+    [
+        ({"quench_rate": 1e14, "pressure": 5.0}, 1, COUNTS, r"pressure \(0.0 there, 5.0 asked\); quench_rate \("),
+        ({}, 2, COUNTS, r"seed \(1 there, 2 asked\)"),
+        ({}, 1, {"Cu": 8, "Zr": 24}, r"counts \("),
+    ],
+)
 def test_another_protocol_is_refused(quenched, change, seed, counts, named):
     with pytest.raises(ValueError, match=f"holds another run: {named}.*choose another directory"):
         melt_quench(counts, TINY.model_copy(update=change), quenched[0], seed, progress=False)
@@ -173,13 +193,18 @@ def until(condition, seconds=15):
 @pytest.mark.parametrize("signal", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_leaves_no_process_and_starts_again(tmp_path, quenched, signal):
     root = Path(__file__).resolve().parents[1]
-    child = subprocess.Popen([sys.executable, "-c", INTERRUPTED.format(str(tmp_path))], cwd=root,
-                             env={**os.environ, "PYTHONPATH": str(root)}, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED.format(str(tmp_path))],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stderr=subprocess.DEVNULL,
+    )
     log = tmp_path / "log.lammps"
     assert until(lambda: log.exists() and len(read_thermo(log)) > 5)
     child.send_signal(signal)
     assert child.wait(10) != 0
-    assert until(lambda: not running(tmp_path)) and not (tmp_path / "quench.json").exists()
+    assert until(lambda: not running(tmp_path))
+    assert not (tmp_path / "quench.json").exists()
     assert same(melt_quench(COUNTS, TINY, tmp_path, seed=1, progress=False), quenched[1])
 
 
@@ -222,7 +247,10 @@ def test_program_that_does_not_start(tmp_path):
 def test_progress_is_one_line_that_ends_at_the_last_step(tmp_path, capsys):
     melt_quench(COUNTS, TINY, tmp_path, seed=1)
     out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and f"{STEPS}/{STEPS}" in err and "g/cm³" in err
+    assert out == ""
+    assert err.count("\n") == 1
+    assert f"{STEPS}/{STEPS}" in err
+    assert "g/cm³" in err
 
 
 @needs_lammps
@@ -238,7 +266,7 @@ def test_random_start_keeps_the_least_distance(tmp_path):
 def coordination(atoms, table, name, other, r_max):
     """4π ρ_B ∫ g_AB r² dr, exact for the bins' own volumes."""
     width = table.r[1] - table.r[0]
-    shell = 4 / 3 * np.pi * ((table.r + width / 2)**3 - (table.r - width / 2)**3)
+    shell = 4 / 3 * np.pi * ((table.r + width / 2) ** 3 - (table.r - width / 2) ** 3)
     density = sum(s == other for s in atoms.symbols) / atoms.get_volume()
     return (table[name] * shell * density)[table.r < r_max].sum()
 
@@ -266,7 +294,8 @@ def test_ideal_gas_is_one():
     table = radial_distribution(iter(gas), r_max=9, n_bins=18)
     assert list(table)[2:] == ["Zr-Zr", "Zr-Cu", "Zr-Al", "Cu-Cu", "Cu-Al", "Al-Al"]
     far = table[table.r > 4]  # 1/√pairs: 0.3 % of all, 4 % of Al-Al in the nearest bin
-    assert np.allclose(far.total, 1, atol=0.012) and np.allclose(far.iloc[:, 2:], 1, atol=0.13)
+    assert np.allclose(far.total, 1, atol=0.012)
+    assert np.allclose(far.iloc[:, 2:], 1, atol=0.13)
     assert np.allclose(far.iloc[:, 2:].mean(), 1, atol=0.03)
 
 

@@ -60,7 +60,7 @@ def run_lammps(folder, commands):
     return {name[4:]: float(value) for name, value in pairs}
 
 
-@pytest.mark.parametrize("name, elements, points", COMMITTED)
+@pytest.mark.parametrize(("name", "elements", "points"), COMMITTED)
 def test_committed_file_is_what_the_script_writes(tmp_path, name, elements, points):
     written = zhou.main(["--elements", *elements, "--nrho", str(points), "--nr", str(points), "--output", str(tmp_path / name)])
     new, old = written.read_text(), (MODELS / name).read_text()
@@ -76,7 +76,8 @@ def test_committed_file_is_what_the_script_writes(tmp_path, name, elements, poin
 def test_wrong_elements_are_refused(tmp_path, elements, capsys):
     with pytest.raises(SystemExit):
         zhou.main(["--elements", *elements, "--output", str(tmp_path / "x")])
-    assert "must be different ones of Cu Ag" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert "must be different ones of Cu Ag" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_checksums():
@@ -103,7 +104,8 @@ def test_pair_term_is_symmetric_repulsive_and_finite():
         for q in TABLE.values():
             phi = zhou.pair(r, p, q)
             np.testing.assert_allclose(phi, zhou.pair(r, q, p), rtol=1e-13)
-            assert np.isfinite(phi).all() and (np.diff(phi[r < 1.8]) < 0).all()
+            assert np.isfinite(phi).all()
+            assert (np.diff(phi[r < 1.8]) < 0).all()
 
 
 def test_equals_the_table_of_the_first_author():
@@ -149,7 +151,7 @@ print "out_energy = $e"
 
 
 @pytest.mark.parametrize(
-    "element, file, a, c_over_a, energy",
+    ("element", "file", "a", "c_over_a", "energy"),
     [  # crystal at 0 K: lattice constant (angstrom), c/a, cohesive energy (eV) to which the authors fitted
         ("Al", COMMITTED[0][0], 4.05, 1, 3.58),
         ("Cu", COMMITTED[0][0], 3.615, 1, 3.54),
@@ -162,9 +164,7 @@ def test_crystal(tmp_path, element, file, a, c_over_a, energy):
     """Lattice constant within 0.5 % (hcp 1 %, and c/a 3 %: the model is nearly ideal hcp), cohesive energy within 0.02 eV."""
     lattice = TABLE[element]["lattice"]
     relax = "x 0 y 0 z 0 couple xy" if lattice == "hcp" else "iso 0"
-    commands = CRYSTAL.format(
-        lattice=lattice, a=a, mass=TABLE[element]["mass"], file=MODELS / file, element=element, relax=relax
-    )
+    commands = CRYSTAL.format(lattice=lattice, a=a, mass=TABLE[element]["mass"], file=MODELS / file, element=element, relax=relax)
     out = run_lammps(tmp_path, commands)
     print(element, out)
     assert out["a"] == pytest.approx(a, rel=0.01 if lattice == "hcp" else 0.005)
@@ -212,7 +212,7 @@ print "out_energy = $e"
 
 
 def test_glass_survives_melt_and_quench(tmp_path):
-    """100 atoms of Zr49Cu49Al2, 5 ps at 2000 K and 10 ps to 300 K; the volumes of the pure crystals would add up to 7.24 g/cm3."""
+    """100 atoms of Zr49Cu49Al2, 5 ps at 2000 K and 10 ps to 300 K; the volumes of the pure crystals add up to 7.24 g/cm3."""
     out = run_lammps(tmp_path, MELT_QUENCH.format(file=PRODUCTION, melt=2500, quench=5000, hold=1000))
     print(out)
     assert out["atoms"] == 100

@@ -106,8 +106,10 @@ def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
             break
         first = first or count
         if count != first:
-            raise ValueError(f"{frame['where']}: {count} atoms, {first} in the first frame: atoms were lost; "
-                             "run again with a shorter timestep, or cut the dump before this frame")
+            raise ValueError(
+                f"{frame['where']}: {count} atoms, {first} in the first frame: atoms were lost; "
+                "run again with a shorter timestep, or cut the dump before this frame"
+            )
         yield frame
     if not first:
         raise ValueError(f"{path}: no whole frame of a text dump; run the simulation that writes it again")
@@ -123,8 +125,9 @@ def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
     if not np.isfinite(xyz).all():
         raise ValueError(f"{where}: positions that are no numbers; it blew up, run with a shorter timestep")
     positions = xyz @ cell if POSITIONS[name] else xyz - origin
-    atoms = Atoms(_symbols(frame, table, elements), positions, cell=cell,
-                  pbc=[bound.startswith("p") for bound in frame["bounds"][-3:]])
+    atoms = Atoms(
+        _symbols(frame, table, elements), positions, cell=cell, pbc=[bound.startswith("p") for bound in frame["bounds"][-3:]]
+    )
     atoms.info["timestep"] = int(frame["timestep"])
     for column in (c for c in frame["columns"] if c not in [*names, "element"]):
         atoms.set_array(column, table[column])
@@ -140,8 +143,9 @@ def _table(frame: dict[str, Any]) -> np.ndarray:
         dtype = [(name, kinds.get(name, float)) for name in frame["columns"]]
         table = np.loadtxt(frame["rows"], dtype, ndmin=1)
     except ValueError as error:
-        raise ValueError(f"{frame['where']}: rows that cannot be read ({error}); a cut-off frame with others "
-                         "behind it must be deleted") from None
+        raise ValueError(
+            f"{frame['where']}: rows that cannot be read ({error}); a cut-off frame with others behind it must be deleted"
+        ) from None
     table = table[np.argsort(table["id"], kind="stable")]
     if (np.diff(table["id"]) == 0).any():
         raise ValueError(f"{frame['where']}: an atom id occurs twice; the dump is damaged, write it again")
@@ -170,8 +174,10 @@ def _symbols(frame: dict[str, Any], table: np.ndarray, elements: Sequence[str]) 
     else:
         raise ValueError(f"{frame['where']}: neither a column type nor element; dump id type xs ys zs")
     if unknown:
-        raise ValueError(f"{frame['where']}: unknown type {', '.join(map(str, sorted(unknown)))} where "
-                         f"{list(elements)} are given; give one element for each type, in their order")
+        raise ValueError(
+            f"{frame['where']}: unknown type {', '.join(map(str, sorted(unknown)))} where "
+            f"{list(elements)} are given; give one element for each type, in their order"
+        )
     return symbols
 
 
@@ -196,8 +202,10 @@ def read_data(path: str | Path, elements: Sequence[str] | None = None) -> Atoms:
         numbers = {kind: atomic_numbers[name] for kind, name in kinds.items()}
         atoms = read_lammps_data(StringIO(text), Z_of_type=numbers, read_image_flags=False)
     except Exception as error:  # ASE tells a damaged file by StopIteration, NameError, …
-        raise ValueError(f"{path}: no whole data file of atom_style atomic with types {kinds} ({error!r}); "
-                         "write it again, or give one element for each type") from None
+        raise ValueError(
+            f"{path}: no whole data file of atom_style atomic with types {kinds} ({error!r}); "
+            "write it again, or give one element for each type"
+        ) from None
     origin = [float(low) for low in re.findall(r"^\s*(\S+)\s+\S+\s+[xyz]lo\s+[xyz]hi", text, re.MULTILINE)]
     atoms.positions -= origin or atoms.get_celldisp().ravel()  # ASE takes the corner of a box xlo xhi for 0
     atoms.set_celldisp(np.zeros(3))

@@ -51,7 +51,9 @@ def read_icohplist(path: str | Path) -> pd.DataFrame:
         elif line.strip():
             row = _ROW.fullmatch(line)
             if row is None:
-                raise FormatError(f"{path}, line {number}: not a whole row: {line.strip()[:80]!r}; run LOBSTER on this cell again")
+                raise FormatError(
+                    f"{path}, line {number}: not a whole row: {line.strip()[:80]!r}; run LOBSTER on this cell again"
+                )
             spins[-1].append(row.groups())
     if len({len(rows) for rows in spins}) > 1:
         raise FormatError(f"{path}: the two spins have different numbers of bonds; the file is cut off")

@@ -9,7 +9,7 @@ import io
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import ase.io
 import numpy as np
@@ -108,7 +108,7 @@ def read_clusters(path: str | Path) -> list[Atoms]:
 class _ArraysOnly(pickle.Unpickler):
     """Admits what a dict of NumPy arrays needs and nothing else: unpickling any other name would run a stranger's code."""
 
-    ALLOWED = {
+    ALLOWED: ClassVar = {
         ("numpy.core.multiarray", "_reconstruct"),
         ("numpy._core.multiarray", "_reconstruct"),
         ("numpy", "ndarray"),
