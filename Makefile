@@ -40,7 +40,7 @@ lint: $(INSTALLED)  ## ruff
 
 notebooks: $(INSTALLED)  ## run the notebooks in place with their defaults, to renew the committed outputs
 	rm -rf runs/example
-	for n in notebooks/0*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$n || exit 1; done
+	export TQDM_DISABLE=1; for n in notebooks/0*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$n || exit 1; done
 	$(BIN)/nbstripout --keep-output --keep-count notebooks/0*.ipynb
 
 lock:  ## pin the dependencies of pyproject.toml with hashes (needs uv)

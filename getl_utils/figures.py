@@ -9,7 +9,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from ase import Atoms
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from getl_utils.layout import atomic_write
@@ -169,7 +171,7 @@ def errors(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def distributions(groups: Mapping[str, pd.DataFrame], types: Sequence[str], bins: int = 60) -> tuple[Figure, pd.DataFrame]:
+def distributions(groups: Mapping[str, pd.DataFrame], types: Sequence[str], bins: int = 40) -> tuple[Figure, pd.DataFrame]:
     """Distribution of −ICOHP per type, a line style per group (e.g. labelled and predicted); and its numbers.
 
     Parameters
@@ -212,3 +214,37 @@ def atom_strengths(sums: pd.DataFrame, elements: Sequence[str], bins: int = 50) 
     axes.set(xlabel="Σ −ICOHP of an atom's bonds (eV)", ylabel="density (1/eV)")
     _legend(axes)
     return figure, pd.concat(rows, ignore_index=True)
+
+
+def slab(atoms: Atoms, bonds: pd.DataFrame, elements: Sequence[str], thickness: float = 4.0) -> tuple[Figure, pd.DataFrame]:
+    """A slice through a structure, its bonds coloured by predicted −ICOHP (eV), seen along z; and the bonds shown.
+
+    Parameters
+    ----------
+    bonds : i, j, tx, ty, tz, predicted (eV). thickness : Å, of the slice at the middle of the cell.
+    """
+    places = atoms.get_positions(wrap=True)
+    inside = np.abs(places[:, 2] - atoms.cell.array[:, 2].sum() / 2) < thickness / 2
+    shown = bonds[inside[bonds.i] & inside[bonds.j]]
+    vectors = atoms.positions[shown.j] + shown[["tx", "ty", "tz"]].to_numpy() @ atoms.cell.array - atoms.positions[shown.i]
+    start = places[shown.i]
+    shown = shown.assign(
+        x1=start[:, 0], y1=start[:, 1], x2=(start + vectors)[:, 0], y2=(start + vectors)[:, 1], strength=-shown.predicted
+    )
+    shown = shown.sort_values("strength")
+    figure, (axes,) = _axes(width=7.2, height=6.2)
+    segments = shown[["x1", "y1", "x2", "y2"]].to_numpy().reshape(-1, 2, 2)
+    lines = LineCollection(
+        segments, array=shown.strength, cmap="viridis_r", linewidths=2.5, clim=(0, shown.strength.quantile(0.99))
+    )
+    axes.add_collection(lines)
+    symbols = np.array(atoms.get_chemical_symbols())
+    for name, colour in colours(elements).items():
+        some = places[inside & (symbols == name)]
+        axes.scatter(some[:, 0], some[:, 1], s=26, color=colour, edgecolor="white", linewidth=0.6, label=name, zorder=3)
+    axes.set(aspect="equal", xlabel="x (Å)", ylabel="y (Å)")
+    axes.margins(0.01)
+    axes.autoscale()
+    _legend(axes, loc="upper left", bbox_to_anchor=(0, 1.08), ncols=len(elements))
+    figure.colorbar(lines, label="−ICOHP (eV)", shrink=0.8)
+    return figure, shown[["i", "j", "type", "x1", "y1", "x2", "y2", "strength"]]

@@ -47,8 +47,10 @@ def fit(kernel: Kernel, bonds: Features, strength: np.ndarray, gamma: float) -> 
     >>> bool(np.abs(process.predict(bonds) - np.exp(-d)).max() < 1e-4)
     True
     """
-    if bonds.n < 2 or bonds.n != len(strength):
-        raise ValueError(f"{bonds.n} training bonds and {len(strength)} values: at least two of each are needed")
+    if bonds.n != len(strength):
+        raise ValueError(f"{bonds.n} training bonds but {len(strength)} values of −ICOHP")
+    if bonds.n < 2:
+        raise ValueError(f"{bonds.n} training bonds: at least two are needed")
     if not (np.isfinite(strength).all() and np.isfinite(bonds.distance).all() and np.isfinite(bonds.soap).all()):
         raise ValueError("the training bonds hold NaN or infinity; look at the bond table and the descriptors")
     noise = strength.std() * gamma

@@ -46,7 +46,9 @@ def windows(model: Model, chosen: Mapping[str, Sequence[float]]) -> dict[str, tu
     foreign = sorted(set(chosen) - set(bond_types(model.elements)))
     if foreign:
         raise ValueError(f"window for {', '.join(foreign)}: no bond type of the model's elements {model.elements}")
-    return {t: tuple(chosen.get(t, model.facts["types"][t]["window"])) for t in model.processes}
+    return {
+        t: tuple(chosen.get(t, model.facts["types"][t]["window"])) for t in bond_types(model.elements) if t in model.processes
+    }
 
 
 def find_bonds(atoms: Atoms, elements: Sequence[str], limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
@@ -150,12 +152,12 @@ def predict_file(
     rows, name = [], structure_name(path)
     for n, atoms in enumerate(_chosen(frames(path, model.elements), which), 1):
         start, step = time.perf_counter(), int(atoms.info.get("timestep", 0))
-        row = {"structure": name, "frame": n, "step": step, "atoms": len(atoms), "bonds": 0, "error": ""}
+        row = {"structure": name, "frame": n, "step": step, "atoms": len(atoms), "bonds": 0, "seconds": 0.0, "error": ""}
         try:
             check_structure(atoms, where=f"{path}, step {step}")
             bonds = predict(model, atoms, limits)
         except ValueError as error:
-            rows.append(row | {"seconds": 0.0, "error": str(error)})
+            rows.append(row | {"error": str(error)})
             continue
         with atomic_write(folder / f"{n}_{step}.parquet") as temporary:
             bonds.to_parquet(temporary, index=False)

@@ -85,7 +85,7 @@ def test_prediction_in_blocks_is_the_whole(monkeypatch):
 
 @pytest.mark.parametrize(
     ("strength", "says"),
-    [(np.full(5, 0.3), "the same"), (np.array([1, 2, np.nan, 3, 4]), "NaN"), (np.ones(4), "5 training bonds and 4")],
+    [(np.full(5, 0.3), "the same"), (np.array([1, 2, np.nan, 3, 4]), "NaN"), (np.ones(4), "5 training bonds but 4")],
 )
 def test_what_cannot_be_learned_is_said(strength, says):
     with pytest.raises(ValueError, match=says):
