@@ -2,11 +2,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV ?= .venv
 CORES ?= 2
+KEEP := --keep-output --keep-count  # without counts nbval compares nothing; only other metadata goes
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-triggers mtime --quiet progress rules
 
-.PHONY: help demo reference test lab check lint lock notebooks clean
+.PHONY: help demo reference test lab check lint lock notebooks filter clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -41,7 +42,11 @@ lint: $(INSTALLED)  ## ruff
 notebooks: $(INSTALLED)  ## run the notebooks in place with their defaults, to renew the committed outputs
 	rm -rf runs/example
 	export TQDM_DISABLE=1; for n in notebooks/0*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$n || exit 1; done
-	$(BIN)/nbstripout --keep-output --keep-count notebooks/0*.ipynb
+	$(BIN)/nbstripout $(KEEP) notebooks/0*.ipynb
+
+filter: $(INSTALLED)  ## let git strip the notebooks' volatile metadata, outputs and counts stay (.gitattributes)
+	git config filter.nbstripout.clean "$(abspath $(BIN))/nbstripout $(KEEP)"
+	git config filter.nbstripout.smudge cat
 
 lock:  ## pin the dependencies of pyproject.toml with hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
