@@ -1,5 +1,7 @@
 """The same code, given real LOBSTER data, must give the published numbers."""
 
+import re
+
 import ase.io
 import ase.neighborlist
 import numpy as np
@@ -164,3 +166,20 @@ def test_published_data_files_are_readable_as_they_are(reference):
     assert bonds.groupby("source").size().tolist() == list(counts.values()) == [200, 200, 200]
     assert len(extract.folders(WorkDir("none"), cells.keys(["Zr49Cu49Al2"], [21], range(15)), [reference])) == 15
     assert len(ase.io.read(formats.sub_run_folders(reference, "Zr49Cu49Al2")[21, 0] / "Zr49Cu49Al2.xyz")) == 100
+
+
+def test_the_table_in_the_readme_is_what_comes_out(run21_database):
+    """Of each row: training bonds, RMSE and the distance alone, to the last printed digit but for rounding."""
+    database, p = run21_database
+    rows = re.findall(
+        r"^\| (\w\w)–(\w\w) \| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", (REPOSITORY / "README.md").read_text(), re.MULTILINE
+    )
+    assert len(rows) == 5
+    for first, second, n_train, *errors in rows:
+        bonds = database.of_type(f"{first}-{second}")
+        features, strength, h = database.features(bonds), -bonds.icohp.to_numpy(), p.hyperparameters[f"{first}-{second}"]
+        splits = list(validation.random_splits(len(bonds), p.n_train, p.n_test, p.n_seeds, p.seed))
+        scores = [validation.score(features, strength, split, p.kernel, h) for split in splits]
+        assert int(n_train) == len(splits[0].train)
+        computed = [np.mean([s[name] for s in scores]) for name in ("rmse", "baseline_rmse")]
+        np.testing.assert_allclose(list(map(float, errors)), computed, atol=6e-4)
