@@ -16,7 +16,7 @@ def text(work: WorkDir) -> str:
     """
     metrics = read_json(work.require(work.model / "metrics.json", "05_train"))
     inferred = pd.read_csv(work.require(work.path / "predictions" / "summary.csv", "06_inference"))
-    rows = pd.DataFrame(metrics["types"], columns=["type", "n_train", "n_test", "rmse", "baseline_rmse", "ratio"])
+    rows = pd.DataFrame(metrics["types"], columns=["type", "bonds", "n_train", "n_test", "rmse", "baseline_rmse", "ratio"])
     table = rows.rename(columns={"rmse": "RMSE (eV)", "baseline_rmse": "distance alone (eV)"}).to_string(
         index=False, float_format=lambda x: f"{x:.3f}", na_rep="–"
     )
@@ -26,6 +26,7 @@ def text(work: WorkDir) -> str:
         table,
         "",
     ]
+    lines += [f"no error given, {bond_type}: {reason}" for bond_type, reason in metrics["refused"].items()]
     lines += [f"{f.structure}, step {f.step}: {f.atoms} atoms, {f.bonds} bonds, {f.seconds:.1f} s" for f in inferred.itertuples()]
     notebooks = sorted((work.path / "notebooks").glob("*.ipynb"))
     lines += ["", "Executed notebooks:", *(f"  {n.relative_to(root()) if n.is_relative_to(root()) else n}" for n in notebooks)]

@@ -190,11 +190,14 @@ def write_results(folder: Path, name: str, result: Mapping[str, Any]) -> None:
         temporary.write_text(rows + "".join(f"{key} = {value:10.6f}\n" for key, value in tail.items()))
 
 
-def metrics(table: pd.DataFrame, refused: Mapping[str, str], facts: Mapping[str, Any], note: str) -> dict[str, Any]:
-    """What ``metrics.json`` says: per type the random split's mean errors beside the baseline, and the model's identity."""
+def metrics(
+    database: Database, table: pd.DataFrame, refused: Mapping[str, str], facts: Mapping[str, Any], note: str
+) -> dict[str, Any]:
+    """What ``metrics.json`` says: the model's identity, and per type the bonds and the random split's errors beside the baseline."""
     rows = summary(table)
     rows = rows[rows.split == "random"] if len(rows) else rows
-    wanted = ["type", "n_train", "n_test", "rmse", "baseline_rmse", "ratio"]
+    rows = rows.assign(bonds=rows.type.map(database.bonds.type.value_counts())) if len(rows) else rows
+    wanted = ["type", "bonds", "n_train", "n_test", "rmse", "baseline_rmse", "ratio"]
     return {
         **{name: facts[name] for name in ("engine", "model_id", "database_id")},
         "note": f" ({note})" if note else "",
