@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import sys
-from pathlib import Path
 
 import yaml
 
 from getl_utils import parameters
-from getl_utils.layout import WorkDir, atomic_write
+from getl_utils.layout import WorkDir
 
 PACKAGES = [
     "numpy",
@@ -104,12 +103,3 @@ def main(words: list[str] | None = None) -> int:
     except (ValueError, FileNotFoundError, RuntimeError) as error:
         print(f"getl: {error}", file=sys.stderr)
         return 1
-
-
-def write_if_changed(path: Path, values: object) -> Path:
-    """Write YAML only where it differs, so that a file's age tells when its parameters changed. Returns the path."""
-    text = yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
-    if not path.exists() or path.read_text() != text:
-        with atomic_write(path) as temporary:
-            temporary.write_text(text)
-    return path

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
-from getl_utils.bonds import BOND, KEY, type_of
+from getl_utils import cells
+from getl_utils.bonds import BOND, KEY, neighbours, type_of
 from getl_utils.formats import reference
 from getl_utils.kernels import Features
 from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json, write_json
@@ -156,13 +158,11 @@ def export(folder: Path, database: Database, work: WorkDir) -> list[Path]:
     return files
 
 
-def _frames(clusters: pd.DataFrame, work: WorkDir, cutoff: float):
+def _frames(clusters: pd.DataFrame, work: WorkDir, cutoff: float) -> Iterator[Atoms]:
     """Central atom first, then its neighbours where they really are, outside the cell if need be."""
-    from getl_utils import bonds, cells
-
     for key, rows in clusters.groupby(KEY, sort=False):
         atoms = cells.read(work.cell(*key))
-        around = dict(list(bonds.neighbours(atoms, cutoff).groupby("i")))
+        around = dict(list(neighbours(atoms, cutoff).groupby("i")))
         for c in rows.itertuples():
             near = around[c.centre]
             frame = atoms[[c.centre, *near.j]]

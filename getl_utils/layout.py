@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
@@ -76,6 +78,15 @@ def content_hash(*values: Any) -> str:
         else:
             digest.update(json.dumps(value, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:12]
+
+
+def write_if_changed(path: Path, values: Any) -> Path:
+    """Write YAML only where it differs, so that a file's age tells when its content changed. Returns the path."""
+    text = yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
+    if not path.exists() or path.read_text() != text:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text)
+    return path
 
 
 def root(start: str | Path | None = None) -> Path:

@@ -193,7 +193,7 @@ def write_results(folder: Path, name: str, result: Mapping[str, Any]) -> None:
 def metrics(
     database: Database, table: pd.DataFrame, refused: Mapping[str, str], facts: Mapping[str, Any], note: str
 ) -> dict[str, Any]:
-    """What ``metrics.json`` says: the model's identity, and per type the bonds and the random split's errors beside the baseline."""
+    """What ``metrics.json`` says: the model's identity; per type the bonds, and the random split's errors beside the baseline."""
     rows = summary(table)
     rows = rows[rows.split == "random"] if len(rows) else rows
     rows = rows.assign(bonds=rows.type.map(database.bonds.type.value_counts())) if len(rows) else rows

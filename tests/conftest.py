@@ -1,11 +1,12 @@
 """What several tests need: the published data, or a loud skip."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-REFERENCE = REPOSITORY.parent / "shared" / "prm_reference"
+REFERENCE = Path(os.environ.get("GETL_REFERENCE", REPOSITORY.parent / "shared" / "prm_reference")).resolve()
 MODEL_DATA = REFERENCE / "data_examples/ETL_model/ML/big-data-full"
 PUBLISHED_GLASS = "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2/Zr49Cu49Al2-10000-1-1-1.data"
 
@@ -14,7 +15,7 @@ def pytest_terminal_summary(terminalreporter):
     """Say loudly that the comparison with the published numbers did not take place."""
     if not REFERENCE.is_dir():
         terminalreporter.write_sep(
-            "!", "NOT COMPARED WITH THE PUBLISHED DATA: no " + str(REFERENCE.relative_to(REPOSITORY.parent))
+            "!", f"NOT COMPARED WITH THE PUBLISHED DATA: no {REFERENCE}; name a clone of it in GETL_REFERENCE"
         )
 
 

@@ -4,16 +4,15 @@ import gzip
 import io
 import itertools
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.io.lammpsrun import read_lammps_dump_text
+from conftest import REFERENCE
 
 from getl_utils.formats.lammps import last_frame, read_data, read_dump, read_thermo
 
-REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "prm_reference"
 ELEMENTS = ["Zr", "Cu", "Al"]
 CUBE = np.diag([4.0, 4.0, 4.0])
 TRICLINIC = np.array([[5.0, 0, 0], [-1.5, 4.0, 0], [0.7, 1.1, 3.0]])
