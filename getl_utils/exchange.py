@@ -1,0 +1,265 @@
+"""What a loading does to bonds and atoms: strain, strengths, categories, exchanged bonds, non-affine displacement.
+
+Own numpy: freud has neither D²min nor a bookkeeping of bonds; OVITO's AtomicStrainModifier has D²min, but brings half a
+gigabyte with Qt for thirty lines and knows no bonds of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from getl_utils.bonds import BOND, neighbours
+
+STATES = ["kept", "broken", "formed"]
+CATEGORIES = ("weak", "medium", "strong")
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Frames of the same atoms, followed across the periodic boundaries.
+
+    scaled : (frames, atoms, 3), unwrapped. shifts : (frames, atoms, 3), whole cells: as given = scaled + shifts.
+    cells : (frames, 3, 3), Å, rows are vectors. symbols : (atoms,). pbc : (3,).
+    """
+
+    scaled: np.ndarray
+    shifts: np.ndarray
+    cells: np.ndarray
+    symbols: np.ndarray
+    pbc: np.ndarray
+
+    def vectors(self, frame: int, i: np.ndarray, j: np.ndarray, cells: np.ndarray) -> np.ndarray:
+        """r_j + T·cell − r_i (Å) of pairs in one frame; T counts between the unwrapped atoms."""
+        return (self.scaled[frame, j] - self.scaled[frame, i] + cells) @ self.cells[frame]
+
+
+def spread(number: int, most: int) -> list[int]:
+    """At most `most` of 0 … number − 1, evenly spaced, the first and the last among them.
+
+    Examples
+    --------
+    >>> spread(3, 5), spread(1000, 3)
+    ([0, 1, 2], [0, 500, 999])
+    """
+    return np.unique(np.linspace(0, number - 1, min(number, most)).round().astype(int)).tolist()
+
+
+def follow(frames: Iterable[Atoms]) -> Trajectory:
+    """Follow atoms through frames: each is taken to the image nearest, in scaled coordinates, to where it was before.
+
+    Right as long as no atom moves, beyond the affine motion of the cell, by half a cell from one frame to the next.
+
+    Parameters
+    ----------
+    frames : the same atoms in the same order (a dump's are sorted by id).
+
+    Raises
+    ------
+    ValueError : no frames, other atoms in a frame, or a cell that jumped (LAMMPS flips strongly sheared boxes).
+    """
+    scaled, shifts, cells, first = [], [], [], None
+    for n, atoms in enumerate(frames):
+        first = atoms if first is None else first
+        if atoms.get_chemical_symbols() != first.get_chemical_symbols():
+            raise ValueError(f"frame {n} has other atoms, or in another order, than the first: they cannot be followed")
+        cell = atoms.cell.array
+        if cells and np.abs(cell @ np.linalg.inv(cells[-1]) - np.eye(3)).max() > 0.45:
+            raise ValueError(f"the cell of frame {n} jumped: a flipped box, or frames too far apart; dump more, with `flip no`")
+        given = atoms.positions @ np.linalg.inv(cell)
+        whole = np.rint(given - scaled[-1]).astype(int) * atoms.pbc if scaled else np.zeros(given.shape, int)
+        scaled.append(given - whole)
+        shifts.append(whole)
+        cells.append(cell)
+    if first is None:
+        raise ValueError("no frames to follow")
+    return Trajectory(
+        np.array(scaled), np.array(shifts), np.array(cells), np.array(first.get_chemical_symbols(), object), first.pbc
+    )
+
+
+def strains(trajectory: Trajectory) -> pd.DataFrame:
+    """Engineering strain L/L₀ − 1 of the three cell vectors in each frame; `strain` is that of the one that changes most.
+
+    Returns
+    -------
+    DataFrame : frame (0, 1, …), x, y, z, strain; positive in tension.
+    """
+    lengths = np.linalg.norm(trajectory.cells, axis=2)
+    table = pd.DataFrame(lengths / lengths[0] - 1, columns=list("xyz"))
+    table.insert(0, "frame", range(len(table)))
+    return table.assign(strain=table[table[list("xyz")].iloc[-1].abs().idxmax()])
+
+
+def strengths(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Number of bonds and distribution of −ICOHP (eV) per frame and type: frame, type, bonds, mean, std, q10, median, q90."""
+    rows = []
+    for n, table in enumerate(tables):
+        groups = (-table.predicted).groupby(table.type.astype(str))
+        some = groups.agg(bonds="size", mean="mean", std="std", median="median")
+        some = some.assign(q10=groups.quantile(0.1), q90=groups.quantile(0.9)).rename_axis("type").reset_index()
+        rows.append(some.assign(frame=n))
+    return pd.concat(rows, ignore_index=True)[["frame", "type", "bonds", "mean", "std", "q10", "median", "q90"]]
+
+
+def _followed(bonds: pd.DataFrame, trajectory: Trajectory, frame: int, strength: str) -> pd.DataFrame:
+    """Bonds under their lasting name: T between the unwrapped atoms, i ≤ j (T > 0 where i = j); type, −ICOHP as `strength`.
+
+    T counts from where the file has the atoms, so it changes when one of them is wrapped; T + n_j − n_i does not, n being
+    the cells by which the file's atom lies away from the followed one.
+    """
+    i, j, shift = bonds.i.to_numpy(), bonds.j.to_numpy(), trajectory.shifts[frame]
+    cells = bonds[BOND[2:]].to_numpy() + shift[j] - shift[i]
+    leading = np.take_along_axis(cells, (cells != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
+    back = (i > j) | ((i == j) & (leading < 0))
+    cells = np.where(back[:, None], -cells, cells)
+    table = pd.DataFrame({"i": np.where(back, j, i), "j": np.where(back, i, j)})
+    table[BOND[2:]] = cells
+    return table.assign(type=bonds.type.astype(str).to_numpy(), **{strength: -bonds.predicted.to_numpy()})
+
+
+def exchanges(
+    tables: Sequence[pd.DataFrame], trajectory: Trajectory, limits: Mapping[str, Sequence[float]], hysteresis: float = 0.1
+) -> pd.DataFrame:
+    """Bonds kept, broken and formed between the first frame and each later one.
+
+    With w the upper end of its type's window, a bond of the first frame is broken in a later one where its atoms are further
+    apart than w·(1 + hysteresis), else kept; a bond of the later frame is formed where the same images of its atoms were
+    further apart than that in the first. Between w and w·(1 + hysteresis) nothing happens: there vibration decides.
+    So kept + broken are the bonds of the first frame, and exchanging the two frames exchanges broken and formed.
+
+    Parameters
+    ----------
+    tables : one per frame of `trajectory`: i, j, tx, ty, tz, type, predicted (ICOHP, eV). limits : type → window, Å.
+
+    Returns
+    -------
+    DataFrame : frame, i, j, tx, ty, tz (between the unwrapped atoms), type, state, distance_before, distance_after (Å), before,
+    after (−ICOHP in the first frame and in this one, eV; NaN where it is no bond of that frame).
+
+    Raises
+    ------
+    ValueError : not one table per frame, or a type without a window.
+    """
+    if len(tables) != len(trajectory.cells):
+        raise ValueError(f"{len(tables)} tables of bonds for {len(trajectory.cells)} frames")
+    foreign = sorted(set().union(*(t.type.unique() for t in tables)) - set(limits))
+    if foreign:
+        raise ValueError(f"no window for bonds of type {', '.join(map(str, foreign))}")
+    first, rows = _followed(tables[0], trajectory, 0, "before"), []
+    for n in range(1, len(tables)):
+        both = first.merge(_followed(tables[n], trajectory, n, "after"), on=[*BOND, "type"], how="outer", indicator=True)
+        pair = both.i.to_numpy(), both.j.to_numpy(), both[BOND[2:]].to_numpy()
+        then, now = (np.linalg.norm(trajectory.vectors(frame, *pair), axis=1) for frame in (0, n))
+        far = both.type.map({t: high for t, (_, high) in limits.items()}).to_numpy(float) * (1 + hysteresis)
+        there = (both._merge != "right_only").to_numpy()
+        both["state"] = pd.Categorical.from_codes(np.where(there, np.where(now > far, 1, 0), 2), STATES)
+        both = both.assign(frame=n, distance_before=then, distance_after=now)[there | (then > far)]
+        rows.append(both)
+    columns = ["frame", *BOND, "type", "state", "distance_before", "distance_after", "before", "after"]
+    return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
+
+
+def exchange_summary(bonds: pd.DataFrame) -> pd.DataFrame:
+    """Bonds kept, broken and formed over the frames, with their mean −ICOHP (eV) before and after.
+
+    Returns
+    -------
+    DataFrame : frame, type (`all` for all), state, bonds, before, after, and `fraction` of the first frame's bonds of the type.
+    """
+    some = pd.concat([bonds, bonds.assign(type="all")])
+    table = some.groupby(["frame", "type", "state"], observed=False).agg(
+        bonds=("i", "size"), before=("before", "mean"), after=("after", "mean")
+    )
+    table = table.reset_index()
+    first = table[table.state != "formed"].groupby(["frame", "type"]).bonds.transform("sum")
+    first = table.assign(first=first).groupby(["frame", "type"])["first"].transform("max")
+    return table.assign(fraction=table.bonds / first)
+
+
+def categories(strength: Sequence[float], element: Sequence[str], names: Sequence[str] = CATEGORIES) -> pd.Categorical:
+    """How strongly an atom is bonded: equal parts of the atoms of its element, by rank of the strength.
+
+    Examples
+    --------
+    >>> list(categories([3.0, 1.0, 2.0, 9.0], ["Cu", "Cu", "Cu", "Zr"]))
+    ['strong', 'weak', 'medium', 'weak']
+    """
+    groups = pd.Series(np.asarray(strength, float)).groupby(np.asarray(element, object))
+    rank, number = groups.rank(method="first") - 1, groups.transform("size")
+    return pd.Categorical.from_codes((rank * len(names) // number).astype(int), list(names), ordered=True)
+
+
+def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
+    """Non-affine displacement D²min (Å^2) of each atom between the first frame and `frame`.
+
+    D²min_i = min over J of (1/n_i) Σ_j |r_ij(t) − r_ij(0)·J|², j the n_i neighbours of i in the first frame
+    (M. L. Falk, J. S. Langer, Phys. Rev. E 57, 7192 (1998), eqs. 2.11–2.13; there not divided by n_i, which is done here so
+    that an atom with more neighbours has not more for that alone). J = X⁻¹Y with X = Σ r(0)ᵀr(0), Y = Σ r(0)ᵀr(t).
+
+    Parameters
+    ----------
+    cutoff : Å, of the neighbours.
+
+    Returns
+    -------
+    (atoms,), NaN for an atom whose neighbours (fewer than three, or in a plane) leave J open.
+    """
+    start = Atoms(trajectory.symbols, trajectory.scaled[0] @ trajectory.cells[0], cell=trajectory.cells[0], pbc=trajectory.pbc)
+    table, number = neighbours(start, cutoff), len(start)
+    i, j, cells = table.i.to_numpy(), table.j.to_numpy(), table[BOND[2:]].to_numpy()
+    before, after = trajectory.vectors(0, i, j, cells), trajectory.vectors(frame, i, j, cells)
+
+    def total(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        sums = [np.bincount(i, a[:, k] * b[:, m], number) for k in range(3) for m in range(3)]
+        return np.array(sums).T.reshape(number, 3, 3)
+
+    x, y = total(before, before), total(before, after)
+    size = np.trace(x, axis1=1, axis2=2) / 3
+    solvable = np.linalg.det(x) > 1e-9 * size**3
+    affine = np.full((number, 3, 3), np.nan)
+    affine[solvable] = np.linalg.solve(x[solvable], y[solvable])
+    rest = after - np.einsum("nk,nkm->nm", before, affine[i])
+    result = np.bincount(i, (rest**2).sum(axis=1), number) / np.maximum(1, np.bincount(i, minlength=number))
+    return np.where(solvable, result, np.nan)
+
+
+def atom_table(table: pd.DataFrame, trajectory: Trajectory, bonds: pd.DataFrame, frame: int, cutoff: float) -> pd.DataFrame:
+    """What each atom was in the first frame, and what became of it in `frame`.
+
+    Parameters
+    ----------
+    table : bonds of the first frame. bonds : from `exchanges`. cutoff : Å, for D²min.
+
+    Returns
+    -------
+    DataFrame : atom (0-based), element, bonds, strength (Σ −ICOHP, eV), category, d2min (Å^2), broken, formed,
+    exchanged (their sum).
+    """
+    number, ends = len(trajectory.symbols), np.concatenate([table.i, table.j])
+    result = pd.DataFrame({"atom": range(number), "element": trajectory.symbols})
+    result["bonds"] = np.bincount(ends, minlength=number)
+    result["strength"] = np.bincount(ends, -np.tile(table.predicted, 2), number)
+    result["category"] = categories(result.strength, result.element)
+    result["d2min"] = d2min(trajectory, frame, cutoff)
+    for state in ("broken", "formed"):
+        some = bonds[(bonds.frame == frame) & (bonds.state == state)]
+        result[state] = np.bincount(np.concatenate([some.i, some.j]).astype(int), minlength=number)
+    return result.assign(exchanged=result.broken + result.formed)
+
+
+def mobility(atoms: pd.DataFrame) -> pd.DataFrame:
+    """Per element and category: atoms, their mean strength (eV), median D²min (Å^2) and mean number of exchanged bonds.
+
+    `rank_correlation` is Spearman's, of strength and D²min, over all atoms of the element.
+    """
+    table = atoms.groupby(["element", "category"], observed=False, sort=False).agg(
+        atoms=("atom", "size"), strength=("strength", "mean"), d2min=("d2min", "median"), exchanged=("exchanged", "mean")
+    )
+    ranks = {name: some.strength.corr(some.d2min, method="spearman") for name, some in atoms.groupby("element")}
+    table = table.reset_index()
+    return table.assign(rank_correlation=table.element.map(ranks))
