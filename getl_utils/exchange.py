@@ -257,9 +257,12 @@ def mobility(atoms: pd.DataFrame) -> pd.DataFrame:
 
     `rank_correlation` is Spearman's, of strength and D²min, over all atoms of the element.
     """
-    table = atoms.groupby(["element", "category"], observed=False, sort=False).agg(
-        atoms=("atom", "size"), strength=("strength", "mean"), d2min=("d2min", "median"), exchanged=("exchanged", "mean")
+    elements = pd.Categorical(atoms.element, list(dict.fromkeys(atoms.element)))  # in the order in which they appear
+    table = (
+        atoms.assign(element=elements)
+        .groupby(["element", "category"], observed=False)
+        .agg(atoms=("atom", "size"), strength=("strength", "mean"), d2min=("d2min", "median"), exchanged=("exchanged", "mean"))
     )
     ranks = {name: some.strength.corr(some.d2min, method="spearman") for name, some in atoms.groupby("element")}
-    table = table.reset_index()
+    table = table.reset_index().astype({"element": str})
     return table.assign(rank_correlation=table.element.map(ranks))
