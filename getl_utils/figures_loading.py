@@ -1,0 +1,138 @@
+"""Figures of a loading: data in, a Figure and its numbers out (see `figures`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from getl_utils.figures import COLOURS, _axes, _legend, colours
+
+STATE_COLOURS = {"kept": "0.5", "broken": COLOURS[1], "formed": COLOURS[0]}
+
+
+def stress_strain(curve: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+    """Stress (GPa) over strain, both positive along the loading, thick: averaged; and the stress on the sides.
+
+    Parameters
+    ----------
+    curve : from `loading.stress_strain`.
+    """
+    figure, (axes,) = _axes(width=6)
+    width = max(1, len(curve) // 50)
+    names = {"load_stress": "along the loading", "lateral": "mean of the two sides (tension positive)"}
+    for colour, (column, name) in zip(COLOURS, names.items(), strict=False):
+        axes.plot(100 * curve.load_strain, curve[column], lw=0.5, alpha=0.3, color=colour)
+        smooth = curve[column].rolling(width, center=True, min_periods=1).mean()
+        axes.plot(100 * curve.load_strain, smooth, lw=1.8, color=colour, label=name)
+    axes.axhline(0, color="0.8", lw=0.8, zorder=0)
+    axes.set(xlabel="engineering strain (%)", ylabel="stress (GPa)")
+    _legend(axes)
+    return figure, curve
+
+
+def strength_over_strain(table: pd.DataFrame, strain: pd.Series, types: Sequence[str]) -> tuple[Figure, pd.DataFrame]:
+    """Mean −ICOHP (eV) and number of bonds, relative to the first frame, of each type over strain.
+
+    Parameters
+    ----------
+    table : from `exchange.strengths`. strain : by frame, tension positive.
+    """
+    table = table.assign(strain=table.frame.map(strain))
+    first = table[table.frame == 0].set_index("type").bonds
+    table["relative_bonds"] = table.bonds / table.type.map(first)
+    figure, (left, right) = _axes(2, width=4.4)
+    for name, colour in colours(types).items():
+        some = table[table.type == name]
+        if len(some):
+            left.plot(100 * some.strain.abs(), some["mean"], ".-", color=colour, label=name)
+            right.plot(100 * some.strain.abs(), some.relative_bonds, ".-", color=colour, label=name)
+    left.set(xlabel="|strain| (%)", ylabel="mean −ICOHP of a bond (eV)")
+    right.set(xlabel="|strain| (%)", ylabel="bonds, first frame = 1")
+    _legend(right, ncols=2)
+    return figure, table
+
+
+def exchange_over_strain(summary: pd.DataFrame, strain: pd.Series, types: Sequence[str]) -> tuple[Figure, pd.DataFrame]:
+    """Bonds kept, broken and formed over strain; and broken and formed per type, as a fraction of the first frame's bonds.
+
+    Parameters
+    ----------
+    summary : from `exchange.exchange_summary`. strain : by frame, tension positive.
+    """
+    table = summary.assign(strain=summary.frame.map(strain))
+    figure, (left, right) = _axes(2, width=4.4)
+    for state, colour in STATE_COLOURS.items():
+        some = table[(table.type == "all") & (table.state == state)]
+        left.plot(100 * some.strain.abs(), some.bonds, ".-", color=colour, label=state)
+    for name, colour in colours(types).items():
+        for state, style in (("broken", ".-"), ("formed", ".:")):
+            some = table[(table.type == name) & (table.state == state)]
+            if len(some):
+                right.plot(100 * some.strain.abs(), some.fraction, style, color=colour, label=name if state == "broken" else None)
+    left.set(xlabel="|strain| (%)", ylabel="bonds", ylim=(0, None))
+    right.set(xlabel="|strain| (%)", ylabel="fraction: solid broken, dotted formed", ylim=(0, None))
+    _legend(left)
+    _legend(right, ncols=2)
+    return figure, table
+
+
+def exchanged_strengths(bonds: pd.DataFrame, types: Sequence[str], bins: int = 30) -> tuple[Figure, pd.DataFrame]:
+    """Distribution of −ICOHP of bonds kept and broken, before, and of those formed, after; a panel per type.
+
+    Parameters
+    ----------
+    bonds : one frame of `exchange.exchanges`.
+
+    Returns
+    -------
+    The figure, and a table with type, state, strength (eV, middle of the bin), density (1/eV) and bonds.
+    """
+    values = bonds.assign(strength=bonds.before.where(bonds.state != "formed", bonds.after))
+    present = [t for t in types if (values.type == t).any()]
+    columns = min(3, max(1, len(present)))
+    figure, axes = _axes(columns, -(-max(1, len(present)) // columns), width=3.2, height=2.6)
+    rows = [pd.DataFrame(columns=["type", "state", "strength", "density", "bonds"])]
+    for panel, name in zip(axes, present, strict=False):
+        some = values[values.type == name]
+        edges = np.histogram_bin_edges(some.strength.dropna(), bins)
+        for state, colour in STATE_COLOURS.items():
+            these = some.strength[some.state == state].dropna()
+            if len(these):
+                density = np.histogram(these, edges, density=True)[0]
+                panel.stairs(density, edges, color=colour, lw=1.4, label=f"{state} ({len(these)})")
+                middle = (edges[1:] + edges[:-1]) / 2
+                line = {"type": name, "state": state, "strength": middle, "density": density, "bonds": len(these)}
+                rows.append(pd.DataFrame(line))
+        panel.set(title=name, xlabel="−ICOHP (eV)", ylabel="density (1/eV)")
+        _legend(panel, fontsize=7)
+    for panel in axes[len(present) :]:
+        panel.set_visible(False)
+    return figure, pd.concat([r for r in rows if len(r)] or rows, ignore_index=True)
+
+
+def mobility(atoms: pd.DataFrame, elements: Sequence[str], bins: int = 8) -> tuple[Figure, pd.DataFrame]:
+    """D²min (Å^2) against an atom's bond strength (eV), line: medians of equal parts; and against its exchanged bonds.
+
+    Parameters
+    ----------
+    atoms : from `exchange.atom_table`.
+    """
+    figure, (left, right) = _axes(2, width=4.4)
+    for name, colour in colours(elements).items():
+        some = atoms[(atoms.element == name) & (atoms.d2min > 0)]
+        if not len(some):
+            continue
+        left.plot(some.strength, some.d2min, ".", ms=3, alpha=0.35, color=colour, rasterized=True)
+        part = (some.strength.rank(method="first") - 1) * min(bins, len(some)) // len(some)
+        middle = some.groupby(part)[["strength", "d2min"]].median()
+        left.plot(middle.strength, middle.d2min, "o-", ms=4, color=colour, mec="white", mew=0.5, label=name)
+        steps = some.groupby("exchanged").d2min.agg(["median", "size"])
+        steps = steps[steps["size"] >= 5]
+        right.plot(steps.index, steps["median"], "o-", ms=4, color=colour, label=name)
+    left.set(yscale="log", xlabel="Σ −ICOHP of an atom's bonds, first frame (eV)", ylabel="D²min (Å²)")
+    right.set(yscale="log", xlabel="bonds that the atom exchanged", ylabel="median D²min (Å²)")
+    _legend(left)
+    return figure, atoms
