@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from getl_utils.formats.lammps import read_thermo
@@ -106,6 +107,20 @@ def load(
     text = input_text(glass, protocol, loading, seed, name)
     run_once("loading", text, identity, directory, command, progress, outputs=(f"{name}.*", "log.lammps"))
     return stress_strain(directory)
+
+
+def characteristics(curve: pd.DataFrame, elastic: float = 0.02) -> pd.Series:
+    """Stiffness (GPa, slope of a line through strains up to `elastic`) and greatest stress (GPa) with its strain.
+
+    Parameters
+    ----------
+    curve : from `stress_strain`; the stress is averaged over 2 % of its rows before its maximum is taken.
+    """
+    start = curve[curve.load_strain <= max(elastic, curve.load_strain.iloc[1])]
+    smooth = curve.load_stress.rolling(max(1, len(curve) // 50), center=True, min_periods=1).mean()
+    top = smooth.idxmax()
+    slope = np.polyfit(start.load_strain, start.load_stress, 1)[0]
+    return pd.Series({"stiffness": slope, "max_stress": smooth[top], "at_strain": curve.load_strain[top]})
 
 
 def stress_strain(directory: str | Path) -> pd.DataFrame:

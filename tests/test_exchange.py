@@ -8,6 +8,7 @@ from ase.build import bulk
 
 from getl_utils import exchange
 from getl_utils.predictor import find_bonds
+from getl_utils.trajectory import follow, spread, strains
 
 ELEMENTS = ["Cu", "Zr"]
 LIMITS = {"Cu-Cu": (1.5, 3.0), "Zr-Zr": (1.5, 3.0), "Cu-Zr": (1.5, 3.0)}
@@ -22,7 +23,7 @@ def table(atoms, limits=LIMITS):
 
 def compare(frames, hysteresis=0.1, limits=LIMITS, tables=None):
     tables = tables or [table(a, limits) for a in frames]
-    return exchange.exchanges(tables, exchange.follow(frames), limits, hysteresis)
+    return exchange.exchanges(tables, follow(frames), limits, hysteresis)
 
 
 def numbers(bonds, frame=1):
@@ -46,14 +47,14 @@ def deformed(atoms, matrix):
 @pytest.mark.parametrize("matrix", [np.diag([1.02, 1.02, 0.95]), [[1, 0, 0], [0.06, 1, 0], [0, 0.03, 1]]])
 def test_affine_strain_exchanges_nothing_and_has_no_d2min(matrix):
     frames = [solution(), deformed(solution(), matrix)]
-    assert np.abs(exchange.d2min(exchange.follow(frames), 1, CUTOFF)).max() < 1e-20
+    assert np.abs(exchange.d2min(follow(frames), 1, CUTOFF)).max() < 1e-20
     found = numbers(compare(frames))
     assert found == {"kept": len(table(frames[0])), "broken": 0, "formed": 0}
 
 
 def test_strains_are_those_of_the_cell():
     frames = [solution(), deformed(solution(), np.diag([1.03, 1.03, 0.9]))]
-    strain = exchange.strains(exchange.follow(frames)).iloc[1]
+    strain = strains(follow(frames)).iloc[1]
     assert strain[["x", "y", "z", "strain"]].to_numpy(float) == pytest.approx([0.03, 0.03, -0.1, -0.1])
 
 
@@ -112,8 +113,7 @@ def test_wrapping_changes_nothing(size):
     same = wrapped[strangers.columns].sort_values(list(strangers), ignore_index=True)
     pd.testing.assert_frame_equal(strangers.sort_values(list(strangers), ignore_index=True), same)
     assert numbers(whole, 2)["broken"] > 0
-    follow = [exchange.follow(some) for some in (frames, moved)]
-    assert np.allclose(*(exchange.d2min(trajectory, 2, CUTOFF) for trajectory in follow))
+    assert np.allclose(*(exchange.d2min(follow(some), 2, CUTOFF) for some in (frames, moved)))
 
 
 def test_crossing_the_boundary_is_no_exchange():
@@ -156,7 +156,7 @@ def test_the_order_of_the_atoms_does_not_matter():
     columns = ["type", "state", "distance_before", "distance_after"]
     plain, mixed = (compare(f)[columns].sort_values(columns, ignore_index=True) for f in (frames, other))
     pd.testing.assert_frame_equal(plain, mixed)
-    d2min = [exchange.d2min(exchange.follow(f), 1, CUTOFF) for f in (frames, other)]
+    d2min = [exchange.d2min(follow(f), 1, CUTOFF) for f in (frames, other)]
     assert np.allclose(d2min[0][order], d2min[1])
 
 
@@ -165,19 +165,19 @@ def test_d2min_of_one_moved_atom():
     first = bulk("Cu", "sc", a=2.6) * (5, 5, 5)
     last = first.copy()
     last.positions[62] += [0.3, 0, 0]
-    d2min = exchange.d2min(exchange.follow([first, last]), 1, CUTOFF)
+    d2min = exchange.d2min(follow([first, last]), 1, CUTOFF)
     assert d2min[62] == pytest.approx(0.09)
     assert (d2min > 1e-12).sum() == 7  # and its six neighbours
 
 
 def test_d2min_is_open_without_enough_neighbours():
-    assert np.isnan(exchange.d2min(exchange.follow([pairs(), pairs()]), 1, CUTOFF)).all()
+    assert np.isnan(exchange.d2min(follow([pairs(), pairs()]), 1, CUTOFF)).all()
 
 
 def test_categories_partition_the_atoms_of_each_element():
     frames = [solution(), deformed(solution(), np.diag([1.1, 1.1, 0.8]))]
     frames[1].rattle(0.3, seed=3)
-    bonds, trajectory = compare(frames), exchange.follow(frames)
+    bonds, trajectory = compare(frames), follow(frames)
     atoms = exchange.atom_table(table(frames[0]), trajectory, bonds, 1, CUTOFF)
     assert atoms.category.notna().all()
     counts = atoms.groupby(["element", "category"], observed=True).size()
@@ -217,7 +217,7 @@ def test_what_cannot_be_followed_is_told(change, says):
     frames = [pairs(), pairs()]
     change(frames)
     with pytest.raises(ValueError, match=says):
-        exchange.follow(frames)
+        follow(frames)
 
 
 def test_tables_must_fit_frames_and_windows():
@@ -225,10 +225,10 @@ def test_tables_must_fit_frames_and_windows():
     with pytest.raises(ValueError, match="1 tables of bonds for 2 frames"):
         compare(frames, tables=[table(frames[0])])
     with pytest.raises(ValueError, match="no window for bonds of type Cu-Zr"):
-        exchange.exchanges([table(a) for a in frames], exchange.follow(frames), {"Cu-Cu": (1, 3)})
+        exchange.exchanges([table(a) for a in frames], follow(frames), {"Cu-Cu": (1, 3)})
 
 
 def test_one_frame_has_no_exchange():
     bonds = compare([pairs()])
     assert bonds.empty
-    assert exchange.spread(1, 21) == [0]
+    assert spread(1, 21) == [0]

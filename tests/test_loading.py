@@ -8,12 +8,12 @@ import pytest
 from ase.build import bulk
 
 from getl_utils import generate, loading, md, parameters
-from getl_utils.exchange import follow, strains
 from getl_utils.formats.lammps import read_dump, read_thermo
 from getl_utils.layout import WorkDir
 from getl_utils.md import find_potential, missing
 from getl_utils.parameters import Loading
 from getl_utils.quench import Protocol
+from getl_utils.trajectory import follow, strains
 
 COPPER = Protocol(potential="atomistic_models/CuAg_zhou2004.eam.alloy", elements=["Cu", "Ag"])
 SETTINGS = {
@@ -82,6 +82,15 @@ def test_strain_reaches_what_was_asked(loaded):
     frames = list(read_dump(directory / "loading.dump", COPPER.elements))
     assert [a.info["timestep"] for a in frames] == list(range(0, settings.steps + 1, 1000))
     assert strains(follow(frames)).strain.iloc[-1] == pytest.approx(curve.strain.iloc[-1], rel=1e-6)
+
+
+@needs_lammps
+def test_characteristics_of_the_curve(loaded):
+    curve = loaded[-1]
+    found = loading.characteristics(curve, 0.01)
+    assert found.stiffness == pytest.approx(66, rel=0.12)
+    assert found.max_stress == pytest.approx(curve.load_stress.max(), abs=0.1)
+    assert 0.015 < found.at_strain <= 0.02
 
 
 @needs_lammps
