@@ -105,6 +105,25 @@ def exchange_summary(bonds: pd.DataFrame) -> pd.DataFrame:
     return table.assign(fraction=table.bonds / first)
 
 
+def at_equal_length(bonds: pd.DataFrame, width: float = 0.1) -> pd.DataFrame:
+    """Were broken bonds weaker than kept ones of the same length? Mean −ICOHP (eV) before, per type.
+
+    Each broken bond is compared with the mean of the kept ones whose length in the first frame lies in the same bin.
+
+    Parameters
+    ----------
+    bonds : one frame of `exchanges`. width : Å, of the bins of the length.
+
+    Returns
+    -------
+    DataFrame by type: compared (broken bonds with kept ones of their length), broken, kept_same_length.
+    """
+    some = bonds[bonds.before.notna()].assign(bin=bonds.distance_before // width)
+    levels = some[some.state == "kept"].groupby(["type", "bin"]).before.mean().rename("level")
+    broken = some[some.state == "broken"].join(levels, on=["type", "bin"]).dropna(subset="level")
+    return broken.groupby("type").agg(compared=("before", "size"), broken=("before", "mean"), kept_same_length=("level", "mean"))
+
+
 def categories(strength: Sequence[float], element: Sequence[str], names: Sequence[str] = CATEGORIES) -> pd.Categorical:
     """How strongly an atom is bonded: equal parts of the atoms of its element, by rank of the strength.
 

@@ -21,7 +21,7 @@ def stress_strain(curve: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     curve : from `loading.stress_strain`.
     """
     figure, (axes,) = _axes(width=6)
-    width = max(1, len(curve) // 50)
+    width = max(1, len(curve) // 20)
     names = {"load_stress": "along the loading", "lateral": "mean of the two sides (tension positive)"}
     for colour, (column, name) in zip(COLOURS, names.items(), strict=False):
         axes.plot(100 * curve.load_strain, curve[column], lw=0.5, alpha=0.3, color=colour)
@@ -34,24 +34,27 @@ def stress_strain(curve: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
 
 
 def strength_over_strain(table: pd.DataFrame, strain: pd.Series, types: Sequence[str]) -> tuple[Figure, pd.DataFrame]:
-    """Mean −ICOHP (eV) and number of bonds, relative to the first frame, of each type over strain.
+    """Mean −ICOHP and number of bonds of each type over strain, both relative to the first frame.
 
     Parameters
     ----------
     table : from `exchange.strengths`. strain : by frame, tension positive.
     """
     table = table.assign(strain=table.frame.map(strain))
-    first = table[table.frame == 0].set_index("type").bonds
-    table["relative_bonds"] = table.bonds / table.type.map(first)
+    first = table[table.frame == 0].set_index("type")
+    table["relative_bonds"] = table.bonds / table.type.map(first.bonds)
+    table["relative_mean"] = table["mean"] / table.type.map(first["mean"])
     figure, (left, right) = _axes(2, width=4.4)
     for name, colour in colours(types).items():
         some = table[table.type == name]
-        if len(some):
-            left.plot(100 * some.strain.abs(), some["mean"], ".-", color=colour, label=name)
+        if name in first.index:
+            label = f"{name}: {first['mean'][name]:.2f} eV at first"
+            left.plot(100 * some.strain.abs(), some.relative_mean, ".-", color=colour, label=label)
             right.plot(100 * some.strain.abs(), some.relative_bonds, ".-", color=colour, label=name)
-    left.set(xlabel="|strain| (%)", ylabel="mean −ICOHP of a bond (eV)")
+    left.set(xlabel="|strain| (%)", ylabel="mean −ICOHP of a bond, first frame = 1")
     right.set(xlabel="|strain| (%)", ylabel="bonds, first frame = 1")
-    _legend(right, ncols=2)
+    _legend(left, fontsize=7)
+    _legend(right, ncols=2, fontsize=7)
     return figure, table
 
 
@@ -72,7 +75,7 @@ def exchange_over_strain(summary: pd.DataFrame, strain: pd.Series, types: Sequen
             some = table[(table.type == name) & (table.state == state)]
             if len(some):
                 right.plot(100 * some.strain.abs(), some.fraction, style, color=colour, label=name if state == "broken" else None)
-    left.set(xlabel="|strain| (%)", ylabel="bonds", ylim=(0, None))
+    left.set(xlabel="|strain| (%)", ylabel="bonds", yscale="log")
     right.set(xlabel="|strain| (%)", ylabel="fraction: solid broken, dotted formed", ylim=(0, None))
     _legend(left)
     _legend(right, ncols=2)
@@ -114,25 +117,29 @@ def exchanged_strengths(bonds: pd.DataFrame, types: Sequence[str], bins: int = 3
 
 
 def mobility(atoms: pd.DataFrame, elements: Sequence[str], bins: int = 8) -> tuple[Figure, pd.DataFrame]:
-    """D²min (Å^2) against an atom's bond strength (eV), line: medians of equal parts; and against its exchanged bonds.
+    """D²min (Å^2) against an atom's bond strength, line: medians of equal parts; and against its exchanged bonds.
+
+    The strength counts from the mean of the atom's element, in its standard deviations, so that elements can be compared.
 
     Parameters
     ----------
     atoms : from `exchange.atom_table`.
     """
     figure, (left, right) = _axes(2, width=4.4)
+    groups = atoms.groupby("element").strength
+    atoms = atoms.assign(deviation=(atoms.strength - groups.transform("mean")) / groups.transform("std").replace(0, np.nan))
     for name, colour in colours(elements).items():
         some = atoms[(atoms.element == name) & (atoms.d2min > 0)]
         if not len(some):
             continue
-        left.plot(some.strength, some.d2min, ".", ms=3, alpha=0.35, color=colour, rasterized=True)
+        left.plot(some.deviation, some.d2min, ".", ms=3, alpha=0.2, color=colour, rasterized=True)
         part = (some.strength.rank(method="first") - 1) * min(bins, len(some)) // len(some)
-        middle = some.groupby(part)[["strength", "d2min"]].median()
-        left.plot(middle.strength, middle.d2min, "o-", ms=4, color=colour, mec="white", mew=0.5, label=name)
+        middle = some.groupby(part)[["deviation", "d2min"]].median()
+        left.plot(middle.deviation, middle.d2min, "o-", ms=5, color=colour, mec="white", mew=0.7, label=name, zorder=3)
         steps = some.groupby("exchanged").d2min.agg(["median", "size"])
         steps = steps[steps["size"] >= 5]
         right.plot(steps.index, steps["median"], "o-", ms=4, color=colour, label=name)
-    left.set(yscale="log", xlabel="Σ −ICOHP of an atom's bonds, first frame (eV)", ylabel="D²min (Å²)")
+    left.set(yscale="log", xlabel="Σ −ICOHP at first, from the element's mean (std)", ylabel="D²min (Å²)")
     right.set(yscale="log", xlabel="bonds that the atom exchanged", ylabel="median D²min (Å²)")
     _legend(left)
     return figure, atoms

@@ -114,10 +114,10 @@ def characteristics(curve: pd.DataFrame, elastic: float = 0.02) -> pd.Series:
 
     Parameters
     ----------
-    curve : from `stress_strain`; the stress is averaged over 2 % of its rows before its maximum is taken.
+    curve : from `stress_strain`; the stress is averaged over 5 % of its rows before its maximum is taken.
     """
     start = curve[curve.load_strain <= max(elastic, curve.load_strain.iloc[1])]
-    smooth = curve.load_stress.rolling(max(1, len(curve) // 50), center=True, min_periods=1).mean()
+    smooth = curve.load_stress.rolling(max(1, len(curve) // 20), center=True, min_periods=1).mean()
     top = smooth.idxmax()
     slope = np.polyfit(start.load_strain, start.load_stress, 1)[0]
     return pd.Series({"stiffness": slope, "max_stress": smooth[top], "at_strain": curve.load_strain[top]})

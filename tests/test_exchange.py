@@ -87,6 +87,21 @@ def test_a_pair_that_meets_is_one_formed_bond_and_time_turns_it_round():
     assert summary.bonds["Cu-Zr", "broken"] == 0
 
 
+def test_strength_at_equal_length():
+    """Here length alone decides the strength: broken bonds are weaker than kept ones, but not than those of their length."""
+    limits = dict.fromkeys(LIMITS, (1.5, 2.6))
+    last = solution()
+    last.rattle(0.3, seed=3)
+    bonds = compare([solution(), last], 0.05, limits)
+    table = exchange.at_equal_length(bonds, width=0.01)
+    assert table.compared.sum() > 50
+    assert table.broken.to_numpy() == pytest.approx(table.kept_same_length.to_numpy(), abs=0.01)
+    weak = bonds.distance_before > 2.55
+    bonds.loc[weak & (bonds.state == "broken"), "before"] -= 0.5
+    weaker = exchange.at_equal_length(bonds, width=0.01)
+    assert (weaker.broken < weaker.kept_same_length - 0.1).all()
+
+
 def test_exchange_of_the_frames_exchanges_broken_and_formed():
     first, last = solution(), deformed(solution(), np.diag([1.1, 1.1, 0.8]))
     last.rattle(0.3, seed=3)
