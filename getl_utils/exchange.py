@@ -54,7 +54,8 @@ def exchanges(
     With w the upper end of its type's window, a bond of the first frame is broken in a later one where its atoms are further
     apart than w·(1 + hysteresis), else kept; a bond of the later frame is formed where the same images of its atoms were
     further apart than that in the first. Between w and w·(1 + hysteresis) nothing happens: there vibration decides.
-    So kept + broken are the bonds of the first frame, and exchanging the two frames exchanges broken and formed.
+    The two frames decide, not the path between them, so the answer does not depend on how often frames were dumped;
+    kept + broken are the bonds of the first frame, and exchanging the two frames exchanges broken and formed.
 
     Parameters
     ----------
@@ -141,8 +142,8 @@ def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
     """Non-affine displacement D²min (Å^2) of each atom between the first frame and `frame`.
 
     D²min_i = min over J of (1/n_i) Σ_j |r_ij(t) − r_ij(0)·J|², j the n_i neighbours of i in the first frame
-    (M. L. Falk, J. S. Langer, Phys. Rev. E 57, 7192 (1998), eqs. 2.11–2.13; there not divided by n_i, which is done here so
-    that an atom with more neighbours has not more for that alone). J = X⁻¹Y with X = Σ r(0)ᵀr(0), Y = Σ r(0)ᵀr(t).
+    (M. L. Falk, J. S. Langer, Phys. Rev. E 57, 7192 (1998); there not divided by n_i, which is done here so that an atom with
+    more neighbours has not more for that alone). J = X⁻¹Y with X = Σ r(0)ᵀr(0), Y = Σ r(0)ᵀr(t).
 
     Parameters
     ----------

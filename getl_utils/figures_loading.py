@@ -141,5 +141,6 @@ def mobility(atoms: pd.DataFrame, elements: Sequence[str], bins: int = 8) -> tup
         right.plot(steps.index, steps["median"], "o-", ms=4, color=colour, label=name)
     left.set(yscale="log", xlabel="Σ −ICOHP at first, from the element's mean (std)", ylabel="D²min (Å²)")
     right.set(yscale="log", xlabel="bonds that the atom exchanged", ylabel="median D²min (Å²)")
-    _legend(left)
+    if left.get_legend_handles_labels()[1]:
+        _legend(left)
     return figure, atoms

@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from getl_utils import exchange
+from getl_utils import exchange, figures_loading
 from getl_utils.predictor import find_bonds
 from getl_utils.trajectory import follow, spread, strains
 
@@ -204,6 +204,18 @@ def test_categories_partition_the_atoms_of_each_element():
     assert atoms.broken.sum() == 2 * numbers(bonds)["broken"]
     assert atoms.strength.sum() == pytest.approx(-2 * table(frames[0]).predicted.sum())
     assert len(exchange.mobility(atoms)) == 6
+
+
+def test_figures_stand_what_a_small_or_unmoved_structure_gives():
+    """No broken bonds, types that are absent, atoms whose D²min is zero or open."""
+    for frames in ([solution(), solution()], [pairs(), pairs()], [solution(), deformed(solution(), np.diag([1.3, 1.3, 0.6]))]):
+        tables, trajectory = [table(a) for a in frames], follow(frames)
+        bonds, strain = compare(frames), strains(trajectory).strain
+        figures_loading.strength_over_strain(exchange.strengths(tables), strain, [*LIMITS, "Zr-Al"])
+        _, numbers = figures_loading.exchange_over_strain(exchange.exchange_summary(bonds), strain, [*LIMITS])
+        assert (numbers.fraction.dropna() >= 0).all()
+        figures_loading.exchanged_strengths(bonds[bonds.frame == 1], [*LIMITS])
+        figures_loading.mobility(exchange.atom_table(tables[0], trajectory, bonds, 1, CUTOFF), ELEMENTS)
 
 
 def test_categories_of_equal_atoms_still_partition():
