@@ -54,7 +54,7 @@ def stage_parameters(arguments: argparse.Namespace) -> int:
 
 
 def step(arguments: argparse.Namespace) -> int:
-    """Do one unit of 01_generate: ``quench``, ``large`` (no deformed cells) or ``label``."""
+    """Do one unit of 01_generate: ``quench``, ``large`` (no deformed cells), its ``load`` or ``label``."""
     from getl_utils import generate, label
 
     p = parameters.for_stage("01_generate", parameters.read(arguments.file), arguments.file)
@@ -63,6 +63,8 @@ def step(arguments: argparse.Namespace) -> int:
         generate.make_cells(work, p, arguments.composition, run, progress=False)
     elif arguments.what == "large":
         generate.quench(work, p, arguments.composition, run, large=True, progress=False)
+    elif arguments.what == "load":
+        generate.load_glass(work, p, arguments.composition, run, progress=False)
     else:
         key = generate.cells.CellKey(arguments.composition, run, arguments.sub_run)
         record = label.label_one(work, key, p)
@@ -88,7 +90,7 @@ def main(words: list[str] | None = None) -> int:
     one.add_argument("stage", choices=list(parameters.STAGES))
     one.set_defaults(run_command=stage_parameters)
     unit = commands.add_parser("step", help=step.__doc__)
-    unit.add_argument("what", choices=["quench", "large", "label"])
+    unit.add_argument("what", choices=["quench", "large", "load", "label"])
     unit.add_argument("file")
     unit.add_argument("composition")
     unit.add_argument("run", type=int)

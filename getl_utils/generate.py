@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from ase import Atoms
 
-from getl_utils import cells
+from getl_utils import cells, loading
 from getl_utils.bonds import parse_composition
 from getl_utils.formats import lammps
 from getl_utils.layout import WorkDir, content_hash
@@ -33,6 +33,27 @@ def quench(work: WorkDir, p: Generate, composition: str, run: int, large: bool =
         protocol(p, large),
         work.quench(composition, run),
         seed_of(p.seed, composition, run),
+        progress=progress,
+    )
+
+
+def load_glass(work: WorkDir, p: Generate, composition: str, run: int, progress: bool = True) -> pd.DataFrame:
+    """Load a large glass as `p.loading` says, unless that is done; its stress–strain curve (see `loading.stress_strain`).
+
+    Raises
+    ------
+    ValueError : no loading is asked for, or another one is there. FileNotFoundError : the glass is not quenched yet.
+    """
+    if p.loading_protocol is None:
+        raise ValueError("no loading asked for: the parameter `loading` is empty")
+    glass = work.require(work.quench(composition, run) / "quench.json", f"01_generate's quench of {composition} (step large)")
+    return loading.load(
+        glass.with_name("final.data"),
+        protocol(p, large=True),
+        p.loading_protocol,
+        work.loading(composition, run),
+        seed_of(p.seed, composition, run),
+        name=f"{composition}-{run}-loading",
         progress=progress,
     )
 

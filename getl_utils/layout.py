@@ -135,6 +135,9 @@ class WorkDir:
     def cell(self, composition: str, run: int, sub_run: int) -> Path:
         return self.path / "cells" / composition / str(run) / f"{sub_run}.xyz"
 
+    def loading(self, composition: str, run: int) -> Path:
+        return self.path / "loading" / composition / str(run)
+
     def label(self, composition: str, run: int, sub_run: int) -> Path:
         return self.path / "labels" / composition / str(run) / str(sub_run)
 
@@ -163,6 +166,10 @@ class WorkDir:
         """The dumps of the quenches that have no deformed cells: those made to predict on."""
         dumps = sorted(self.path.glob("quench/*/*/final.dump"))
         return [d for d in dumps if not (self.path / "cells" / d.parents[1].name / d.parent.name).exists()]
+
+    def loadings(self) -> list[Path]:
+        """The dumps of the loadings that are whole."""
+        return sorted(d for d in self.path.glob("loading/*/*/*.dump") if (d.parent / "loading.json").exists())
 
     def figures(self, stage: str) -> Path:
         return self.path / "figures" / stage

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def run(text: str, directory: str | Path, command: str = "lmp", progress: bool =
         start_new_session=True,
     )
     try:
-        tail = _follow(process.stdout, sum(map(int, re.findall(r"^run (\d+)", text, re.MULTILINE))), progress)
+        tail = _follow(process.stdout, _stages(text), progress)
         code = process.wait()
     except BaseException:  # the wheel's lmp is a script that starts the program: end both
         os.killpg(process.pid, signal.SIGKILL)
@@ -124,32 +124,47 @@ def _last_words(directory: Path, screen: Iterable[str]) -> str:
     return "the last lines of log.lammps:\n" + "".join([*lines, *more])
 
 
-def _follow(stream: Iterable[str], steps: int, progress: bool) -> deque[str]:
-    """Show the thermo rows of `stream` as progress; return its last lines."""
+def _stages(text: str) -> list[int]:
+    """Steps of each run in an input; a minimisation counts none."""
+    return [int(steps or 0) for steps in re.findall(r"^(?:minimize\b|run (\d+))", text, re.MULTILINE)]
+
+
+def _follow(stream: Iterable[str], stages: Sequence[int], progress: bool) -> deque[str]:
+    """Show the thermo rows of `stream` as progress, whatever the steps were reset to; return its last lines."""
     tail: deque[str] = deque(maxlen=3)
+    first: dict[int, float] = {}
 
     def kept() -> Iterator[str]:
         for line in stream:
             tail.append(line)
             yield line
 
-    with tqdm(total=steps, unit=" steps", disable=not progress) as bar:
+    with tqdm(total=sum(stages), unit=" steps", disable=not progress) as bar:
         for row in thermo_rows(kept()):
-            bar.update(min(int(row["Step"]), steps) - bar.n)
+            stage = int(row["stage"])
+            since = int(row["Step"] - first.setdefault(stage, row["Step"]))
+            bar.update(sum(stages[:stage]) + min(since, *stages[stage : stage + 1], since) - bar.n)
             temperature, density = row.get("Temp", np.nan), row.get("Density", np.nan)
             bar.set_postfix_str(f"{temperature:.0f} K, {density:.3f} g/cm³")
     return tail
 
 
 def run_once(
-    kind: str, text: str, identity: dict[str, Any], directory: str | Path, command: str = "lmp", progress: bool = True
+    kind: str,
+    text: str,
+    identity: dict[str, Any],
+    directory: str | Path,
+    command: str = "lmp",
+    progress: bool = True,
+    outputs: Sequence[str] = ("final.*",),
 ) -> None:
     """`run`, unless `<kind>.json` in `directory` says that it was done; the record is written last.
 
     Parameters
     ----------
-    kind : name of the record; its outputs are `final.*` in `directory`.
+    kind : name of the record.
     identity : what the run is made of, as JSON; another identity in the record is refused.
+    outputs : patterns of the files in `directory` that the run leaves; the record holds their sizes.
 
     Raises
     ------
@@ -160,16 +175,20 @@ def run_once(
     record = directory / f"{kind}.json"
     if record.exists():
         return _check(record, json.loads(json.dumps(identity)))
-    for old in directory.glob("final.*"):  # of an interrupted run
+    for old in _matching(directory, outputs):  # of an interrupted run
         old.unlink()
     started = time.perf_counter()
     run(text, directory, command, progress)
     with open(directory / "log.lammps") as log:
         version = log.readline().strip()
-    sizes = {path.name: path.stat().st_size for path in sorted(directory.glob("final.*"))}
+    sizes = {path.name: path.stat().st_size for path in _matching(directory, outputs)}
     write_json(
         record, {"identity": identity, "lammps": version, "sizes": sizes, "seconds": round(time.perf_counter() - started, 1)}
     )
+
+
+def _matching(directory: Path, patterns: Iterable[str]) -> list[Path]:
+    return sorted({path for pattern in patterns for path in directory.glob(pattern)})
 
 
 def _check(record: Path, identity: dict[str, Any]) -> None:

