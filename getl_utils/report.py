@@ -27,7 +27,11 @@ def text(work: WorkDir) -> str:
         "",
     ]
     lines += [f"no error given, {bond_type}: {reason}" for bond_type, reason in metrics["refused"].items()]
-    lines += [f"{f.structure}, step {f.step}: {f.atoms} atoms, {f.bonds} bonds, {f.seconds:.1f} s" for f in inferred.itertuples()]
+    for structure, frames in inferred.groupby("structure", sort=False):
+        bonds = f"{frames.bonds.min()}–{frames.bonds.max()}" if len(frames) > 1 else frames.bonds.iloc[0]
+        lines.append(
+            f"{structure}: {len(frames)} frames of {frames.atoms.max()} atoms, {bonds} bonds, {frames.seconds.sum():.1f} s"
+        )
     notebooks = sorted((work.path / "notebooks").glob("*.ipynb"))
     lines += ["", "Executed notebooks:", *(f"  {n.relative_to(root()) if n.is_relative_to(root()) else n}" for n in notebooks)]
     return "\n".join(lines)
