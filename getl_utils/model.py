@@ -111,16 +111,23 @@ def load(folder: Path) -> Model:
     with np.load(folder / "model.npz", allow_pickle=False) as arrays:
         soap = arrays["soap"]
         processes = {t: _process(t, h, arrays, soap, facts["kernel"]) for t, h in facts["types"].items()}
-        short = {t: h["contraction"] for t, h in facts["types"].items() if "contraction" in h}
-        contractions = {t: Contraction(c["low"], c["high"], arrays[f"{t}/contracted"], c["error"]) for t, c in short.items()}
+        contractions = {t: _contraction(t, h["contraction"], arrays) for t, h in facts["types"].items() if "contraction" in h}
     return Model(processes, Soap(**facts["soap"]), facts, contractions)
 
 
 def _process(bond_type: str, h: dict[str, Any], arrays: Any, soap: np.ndarray, kernel: str) -> GaussianProcess:
-    try:
-        rows, weights, distance = (arrays[f"{bond_type}/{name}"] for name in ("rows", "weights", "distance"))
-    except KeyError as error:
-        raise ValueError(f"model.npz lacks {error}: it does not belong to this model.json; train it again") from None
+    rows, weights, distance = (_array(arrays, f"{bond_type}/{name}") for name in ("rows", "weights", "distance"))
     mean = 0.5 * (soap[rows[:, 0]] + soap[rows[:, 1]])
     kernel_of_type = kernels.build(kernel, h["zeta"], h["theta"])
     return GaussianProcess(kernel_of_type, Features(distance, mean), weights, h["noise"], h["scale"])
+
+
+def _contraction(bond_type: str, c: dict[str, Any], arrays: Any) -> Contraction:
+    return Contraction(c["low"], c["high"], _array(arrays, f"{bond_type}/contracted"), c["error"])
+
+
+def _array(arrays: Any, name: str) -> np.ndarray:
+    try:
+        return arrays[name]
+    except KeyError as error:
+        raise ValueError(f"model.npz lacks {error}: it does not belong to this model.json; train it again") from None
