@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -78,7 +79,6 @@ class Soap:
         ValueError : an element outside `elements`, or a vector that is not finite.
         """
         from quippy.convert import ase_to_quip
-        from quippy.descriptors import Descriptor
 
         foreign = sorted(set(atoms.get_chemical_symbols()) - set(self.elements))
         if foreign:
@@ -86,12 +86,12 @@ class Soap:
         n = len(atoms) if centres is None else centres
         bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         bare.set_array(MASK, np.arange(len(atoms)) < n)
-        descriptor, quip = Descriptor(self.descriptor_string), ase_to_quip(bare, add_arrays=True)
+        quip = ase_to_quip(bare, add_arrays=True)
         quip.set_cutoff(self.cutoff)
         quip.calc_connect()
         vectors = np.zeros((self.size, n), order="F")
         # what Descriptor.calc wraps: it makes a dictionary of each atom on the way, a tenth of the time
-        descriptor._quip_descriptor.calc_array(quip, descriptor_out=vectors, args_str=f"atom_mask_name={MASK}")
+        _descriptor(self.descriptor_string)._quip_descriptor.calc_array(quip, descriptor_out=vectors, args_str=f"atom_mask_name={MASK}")
         if not np.isfinite(vectors).all():
             raise ValueError("quippy gave vectors that are not finite: look at the structure")
         return vectors.T
@@ -99,6 +99,13 @@ class Soap:
     def to_dict(self) -> dict[str, Any]:
         """What a model must remember of its descriptor."""
         return {**asdict(self), "elements": list(self.elements)}
+
+
+@functools.cache
+def _descriptor(words: str) -> Any:
+    from quippy.descriptors import Descriptor
+
+    return Descriptor(words)  # 50 ms each
 
 
 def describe(work: WorkDir, key: CellKey, soap: Soap) -> np.ndarray:
