@@ -20,9 +20,8 @@ from getl_utils.evaluator import Evaluator, bond_chunks
 from getl_utils.formats import lobster
 from getl_utils.layout import atomic_write, content_hash, read_json, write_json
 from getl_utils.model import Model
-from getl_utils.trajectory import frames, readings, structure_id, structure_name
-
-__all__ = ["Evaluator", "counts", "find_bonds", "frames", "in_window", "per_atom", "predict", "predict_file", "structure_name"]
+from getl_utils.trajectory import frames as frames
+from getl_utils.trajectory import readings, structure_id, structure_name
 
 _INTEGERS = {name: pa.int32() for name in ("i", "j", "tx", "ty", "tz")}
 _COLUMNS = {**_INTEGERS, "distance": pa.float64(), **dict.fromkeys(("element_i", "element_j", "type"), pa.string())}
@@ -158,6 +157,12 @@ def predict_file(
             except (ValueError, RuntimeError) as error:
                 rows.append(row | {"error": str(error)})
     return rows
+
+
+def write_summary(folder: Path, rows: Sequence[dict]) -> None:
+    """Write ``summary.csv``: the rows of `predict_file`."""
+    with atomic_write(folder / "summary.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
 
 
 def _frame(evaluator: Evaluator, atoms: Atoms, stem: Path, lobster_files: bool, tick: Callable[[int], object]) -> dict[str, Any]:

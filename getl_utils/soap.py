@@ -91,7 +91,9 @@ class Soap:
         quip.calc_connect()
         vectors = np.zeros((self.size, n), order="F")
         # what Descriptor.calc wraps: it makes a dictionary of each atom on the way, a tenth of the time
-        _descriptor(self.descriptor_string)._quip_descriptor.calc_array(quip, descriptor_out=vectors, args_str=f"atom_mask_name={MASK}")
+        _descriptor(self.descriptor_string)._quip_descriptor.calc_array(
+            quip, descriptor_out=vectors, args_str=f"atom_mask_name={MASK}"
+        )
         if not np.isfinite(vectors).all():
             raise ValueError("quippy gave vectors that are not finite: look at the structure")
         return vectors.T
