@@ -84,6 +84,14 @@ def check_finite(atoms: Atoms) -> None:
         raise ValueError("the cell is periodic but has no volume: the structure file lacks its lattice")
 
 
+def neighbour_arrays(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """As `neighbours`, but i, j, T (n, 3) and distance as arrays, sorted by i only."""
+    check_finite(atoms)
+    if atoms.cell.rank < 3 and not atoms.pbc.any():  # a molecule
+        atoms = Atoms(atoms.numbers, atoms.positions, cell=np.ptp(atoms.positions, axis=0) + 1.0)
+    return neighbour_list("ijSd", atoms, float(cutoff))
+
+
 def neighbours(atoms: Atoms, cutoff: float) -> pd.DataFrame:
     """Every neighbour of every atom within `cutoff` (both directions): i, j, tx, ty, tz, distance (Å), sorted by i.
 
@@ -91,8 +99,7 @@ def neighbours(atoms: Atoms, cutoff: float) -> pd.DataFrame:
     ------
     ValueError : a position or the cell is not finite, or the cell has no volume.
     """
-    check_finite(atoms)
-    i, j, shift, distance = neighbour_list("ijSd", atoms, float(cutoff))
+    i, j, shift, distance = neighbour_arrays(atoms, cutoff)
     table = pd.DataFrame({"i": i, "j": j, "tx": shift[:, 0], "ty": shift[:, 1], "tz": shift[:, 2], "distance": distance})
     return table.sort_values(BOND, ignore_index=True)
 

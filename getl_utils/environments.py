@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
-from matscipy.neighbours import neighbour_list
 
-from getl_utils.bonds import check_finite
+from getl_utils.bonds import neighbour_arrays
 from getl_utils.soap import Soap
 
 BLOCK = 500  # atoms whose vectors are in memory at once; 8 MB of 2101 components
@@ -39,8 +38,7 @@ class Pairs(NamedTuple):
         ------
         ValueError : a position or the cell is not finite, or the cell has no volume.
         """
-        check_finite(atoms)
-        i, j, shift, distance = neighbour_list("ijSd", atoms, float(cutoff))
+        i, j, shift, distance = neighbour_arrays(atoms, cutoff)
         return cls(i, j, shift, distance, np.searchsorted(i, np.arange(len(atoms) + 1)))
 
     def rows(self, atoms: np.ndarray) -> np.ndarray:
