@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-triggers mtime --quiet progress rules
 
-.PHONY: help demo reference test lab check lint lock notebooks filter clean
+.PHONY: help demo reference test bench lab check lint lock notebooks filter clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,9 @@ reference: $(INSTALLED)  ## notebooks 02–06 on the published data (reference.y
 test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, notebooks (nbval)
 	$(BIN)/python -m pytest
 
+bench: $(INSTALLED)  ## speed of inference as ratios (~3 min on 2 cores; BENCH=--million for a million atoms)
+	$(BIN)/python bench/bench.py $(BENCH)
+
 lab: $(INSTALLED)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
@@ -36,8 +39,8 @@ check: $(INSTALLED)  ## what is installed, which engines are found, what is miss
 	$(BIN)/getl check
 
 lint: $(INSTALLED)  ## ruff
-	$(BIN)/ruff check getl_utils tests atomistic_models
-	$(BIN)/ruff format --check getl_utils tests atomistic_models
+	$(BIN)/ruff check getl_utils tests bench atomistic_models
+	$(BIN)/ruff format --check getl_utils tests bench atomistic_models
 
 notebooks: $(INSTALLED)  ## run the notebooks in place with their defaults, to renew the committed outputs
 	rm -rf runs/example

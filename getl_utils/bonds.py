@@ -66,8 +66,30 @@ def type_of(element_i: Sequence[str], element_j: Sequence[str], elements: Sequen
     foreign = sorted({*element_i, *element_j} - set(order))
     if foreign:
         raise ValueError(f"element {', '.join(foreign)} is not among the elements {list(elements)} of the parameters")
-    pairs = zip(element_i, element_j, strict=True)
-    return np.array(["-".join(sorted(pair, key=order.__getitem__)) for pair in pairs], dtype=object)
+    first, second = (np.array([order[e] for e in side], dtype=int) for side in (element_i, element_j))
+    return type_table(elements)[first, second]
+
+
+def type_table(elements: Sequence[str]) -> np.ndarray:
+    """Bond type of the elements number a and b of `elements`: (n, n)."""
+    names = [["-".join((elements[min(a, b)], elements[max(a, b)])) for b in range(len(elements))] for a in range(len(elements))]
+    return np.array(names, dtype=object)
+
+
+def check_finite(atoms: Atoms) -> None:
+    """ValueError if a position or the cell is not finite, or a periodic cell has no volume."""
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise ValueError("positions or cell hold NaN or infinity: the structure file is damaged")
+    if atoms.pbc.any() and abs(atoms.cell.volume) < 1e-6:
+        raise ValueError("the cell is periodic but has no volume: the structure file lacks its lattice")
+
+
+def neighbour_arrays(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """As `neighbours`, but i, j, T (n, 3) and distance as arrays, sorted by i only."""
+    check_finite(atoms)
+    if atoms.cell.rank < 3 and not atoms.pbc.any():  # a molecule
+        atoms = Atoms(atoms.numbers, atoms.positions, cell=np.ptp(atoms.positions, axis=0) + 1.0)
+    return neighbour_list("ijSd", atoms, float(cutoff))
 
 
 def neighbours(atoms: Atoms, cutoff: float) -> pd.DataFrame:
@@ -77,11 +99,7 @@ def neighbours(atoms: Atoms, cutoff: float) -> pd.DataFrame:
     ------
     ValueError : a position or the cell is not finite, or the cell has no volume.
     """
-    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-        raise ValueError("positions or cell hold NaN or infinity: the structure file is damaged")
-    if atoms.pbc.any() and abs(atoms.cell.volume) < 1e-6:
-        raise ValueError("the cell is periodic but has no volume: the structure file lacks its lattice")
-    i, j, shift, distance = neighbour_list("ijSd", atoms, float(cutoff))
+    i, j, shift, distance = neighbour_arrays(atoms, cutoff)
     table = pd.DataFrame({"i": i, "j": j, "tx": shift[:, 0], "ty": shift[:, 1], "tz": shift[:, 2], "distance": distance})
     return table.sort_values(BOND, ignore_index=True)
 
@@ -117,12 +135,25 @@ def check_structure(atoms: Atoms, thickness: float = 0.0, closest: float = 0.5, 
     ------
     ValueError : says which atoms or which height, and what to do.
     """
+    try:
+        check_finite(atoms)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if thickness:
+        _check_thickness(atoms, thickness, where)
+    _check_closest(atoms, closest, where)
+
+
+def _check_thickness(atoms: Atoms, thickness: float, where: str) -> None:
     heights = atoms.cell.volume / np.linalg.norm(np.cross(atoms.cell[[1, 2, 0]], atoms.cell[[2, 0, 1]]), axis=1)
     if heights.min() < thickness:
         raise ValueError(
             f"{where}: the cell is {heights.min():.2f} Å thick, less than twice the cutoff ({thickness} Å); "
             "take more atoms or a smaller cutoff"
         )
+
+
+def _check_closest(atoms: Atoms, closest: float, where: str) -> None:
     radii = covalent_radii[atoms.numbers]
     table = neighbour_table(atoms, 2 * closest * radii.max())
     ratio = table.distance / (radii[table.i] + radii[table.j])

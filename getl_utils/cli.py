@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import sys
+import time
+from pathlib import Path
 
 import yaml
 
@@ -72,12 +74,56 @@ def step(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def predict(arguments: argparse.Namespace) -> int:
+    """Predict the ICOHP of every bond of structures of any size; 1 if a frame could not be predicted."""
+    from getl_utils import predictor
+
+    paths, start = [Path(name) for name in arguments.structures], time.perf_counter()
+    absent = [str(path) for path in paths if not path.exists()]
+    if absent:
+        raise FileNotFoundError(f"{', '.join(absent)} is not there")
+    rows = _predict_files(paths, arguments)
+    predictor.write_summary(Path(arguments.out), rows)
+    good, seconds = [row for row in rows if not row["error"]], time.perf_counter() - start
+    for row in rows:
+        if row["error"]:
+            print(f"getl: {row['structure']}, frame {row['frame']}: {row['error']}", file=sys.stderr)
+    atoms, bonds = (sum(row[name] for row in good) for name in ("atoms", "bonds"))
+    print(f"{len(good)} of {len(rows)} frames, {atoms} atoms, {bonds} bonds, {seconds:.1f} s, {atoms / seconds:.0f} atoms/s")
+    return int(len(good) < len(rows))
+
+
+def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dict]:
+    """All files with one evaluator and one progress bar."""
+    from tqdm import tqdm
+
+    from getl_utils import model, predictor
+
+    trained, rows = model.load(Path(arguments.model)), []
+    limits = predictor.windows(trained, parameters.read_windows(arguments.windows) if arguments.windows else {})
+    with (
+        predictor.Evaluator(trained, limits, arguments.sigma, arguments.processes) as evaluator,
+        tqdm(unit=" atoms", unit_scale=True, disable=None, leave=False) as bar,
+    ):
+        for path in paths:
+            bar.set_description(path.name)
+            folder, options = Path(arguments.out) / predictor.structure_name(path), {"tick": bar.update, "evaluator": evaluator}
+            rows += predictor.predict_file(trained, path, folder, limits, arguments.frames, arguments.lobster, **options)
+    return rows
+
+
 def summary(arguments: argparse.Namespace) -> int:
     """Print what the workflow made: bonds per type, error beside the baseline, atoms and bonds inferred."""
     from getl_utils import report
 
     print(report.text(WorkDir(arguments.work_dir)))
     return 0
+
+
+def _positive(word: str) -> int:
+    if not word.isdigit() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of at least 1")
+    return int(word)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -96,6 +142,16 @@ def main(words: list[str] | None = None) -> int:
     unit.add_argument("run", type=int)
     unit.add_argument("sub_run", type=int, nargs="?", default=0)
     unit.set_defaults(run_command=step)
+    infer = commands.add_parser("predict", help=predict.__doc__)
+    infer.add_argument("structures", nargs="+", metavar="STRUCTURE", help="LAMMPS dump or data file, or any file ASE reads")
+    infer.add_argument("--model", required=True, help="folder of the model")
+    infer.add_argument("--out", required=True, help="folder for <structure>/<n>_<step>.parquet and summary.csv")
+    infer.add_argument("--windows", help="YAML: bond type → [shortest, longest] in Å; default the range of the training bonds")
+    infer.add_argument("--frames", choices=["last", "all"], default="all", help="of each file (all)")
+    infer.add_argument("--processes", type=_positive, default=1, help="for the environments (1)")
+    infer.add_argument("--lobster", action="store_true", help="also write LOBSTER's columns")
+    infer.add_argument("--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside")
+    infer.set_defaults(run_command=predict)
     last = commands.add_parser("summary", help=summary.__doc__)
     last.add_argument("work_dir")
     last.set_defaults(run_command=summary)

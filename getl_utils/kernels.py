@@ -27,6 +27,10 @@ class Kernel(Protocol):
 
     def __call__(self, x: Features, y: Features) -> np.ndarray: ...
 
+    def diagonal(self, x: Features) -> np.ndarray:
+        """k(x, x) of each bond: (n_x,)."""
+        ...
+
 
 @dataclass(frozen=True)
 class SquaredExponential:
@@ -44,6 +48,9 @@ class SquaredExponential:
     def __call__(self, x: Features, y: Features) -> np.ndarray:
         return np.exp(-0.5 * ((x.distance[:, None] - y.distance) / self.theta) ** 2)
 
+    def diagonal(self, x: Features) -> np.ndarray:
+        return np.ones(x.n)
+
 
 @dataclass(frozen=True)
 class OrnsteinUhlenbeck:
@@ -53,6 +60,9 @@ class OrnsteinUhlenbeck:
 
     def __call__(self, x: Features, y: Features) -> np.ndarray:
         return np.exp(-np.abs(x.distance[:, None] - y.distance) / self.theta)
+
+    def diagonal(self, x: Features) -> np.ndarray:
+        return np.ones(x.n)
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,9 @@ class SoapSum:
         # SOAP vectors have no negative products; rounding may give one, of which no real power exists
         return similarity if self.zeta == 1 else np.maximum(similarity, 0) ** self.zeta
 
+    def diagonal(self, x: Features) -> np.ndarray:
+        return np.einsum("ij,ij->i", x.soap, x.soap) ** self.zeta
+
 
 @dataclass(frozen=True)
 class Product:
@@ -79,6 +92,9 @@ class Product:
 
     def __call__(self, x: Features, y: Features) -> np.ndarray:
         return self.first(x, y) * self.second(x, y)
+
+    def diagonal(self, x: Features) -> np.ndarray:
+        return self.first.diagonal(x) * self.second.diagonal(x)
 
 
 DISTANCE = {"se": SquaredExponential, "ou": OrnsteinUhlenbeck}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError, model_validator
 
 from getl_utils.bonds import bond_types, parse_composition
 from getl_utils.protocols import Deformations, Loading, Quench, _field, _Model
@@ -168,6 +168,8 @@ class Infer(Common, Reference):
     hysteresis: float = Field(0.1, ge=0, description="bonds within window and window·(1 + hysteresis) neither break nor form")
     windows: dict[str, Window] = _field("bond type → Å; types not named: the range of the training bonds", {})
     lobster_files: bool = _field("also write LOBSTER's columns", True)
+    sigma: bool = _field("also the predictive σ of each bond, and whether it is outside what the model has seen", False)
+    processes: PositiveInt = _field("processes that compute environments at once", 1)
 
 
 STAGES: dict[str, type[Common]] = {
@@ -236,6 +238,21 @@ def read(path: str | Path) -> dict[str, Any]:
     for stage in STAGES:
         for_stage(stage, values, str(path))
     return values
+
+
+def read_windows(path: str | Path) -> dict[str, Window]:
+    """Bond type → window (Å) from a YAML file that holds nothing else, or has them under `windows` among other parameters.
+
+    Raises
+    ------
+    ValueError : not such a file.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text())
+        values = values.get("windows", values) if isinstance(values, dict) else values
+        return TypeAdapter(dict[str, Window]).validate_python(values)
+    except (yaml.YAMLError, ValidationError):
+        raise ValueError(f"{path}: expected lines like `Zr-Cu: [2.3, 3.9]`, in Å") from None
 
 
 def from_notebook(stage: str, namespace: Mapping[str, Any]) -> Any:

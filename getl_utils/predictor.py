@@ -1,39 +1,32 @@
-"""Predict the ICOHP of every bond of a structure of any size."""
+"""Predict the ICOHP of every bond of structures of any size: frame by frame, each on disk before the next, restartable."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import ase.io
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ase import Atoms
 
-from getl_utils.bonds import bond_types, check_structure, neighbour_table, type_of
-from getl_utils.formats import lammps, lobster
-from getl_utils.gp import BLOCK
-from getl_utils.kernels import Features
-from getl_utils.layout import atomic_write
+from getl_utils.bonds import bond_types, check_structure
+from getl_utils.environments import Pairs
+from getl_utils.evaluator import Evaluator, bond_chunks
+from getl_utils.formats import lobster
+from getl_utils.layout import atomic_write, content_hash, read_json, write_json
 from getl_utils.model import Model
+from getl_utils.structures import frames as frames
+from getl_utils.structures import readings, structure_id, structure_name
 
-
-def frames(path: Path, elements: Sequence[str]) -> Iterator[Atoms]:
-    """The frames of a LAMMPS dump (``.dump``, ``.lammpstrj``, also gzipped), data file (``.data``), or any file ASE reads.
-
-    Parameters
-    ----------
-    elements : element of each LAMMPS type, in order.
-    """
-    kinds = set(path.suffixes)
-    if kinds & {".dump", ".lammpstrj"}:
-        yield from lammps.read_dump(path, elements)
-    elif kinds & {".data", ".lmp"}:
-        yield lammps.read_data(path, elements)
-    else:
-        yield from ase.io.iread(path, index=":")
+_INTEGERS = {name: pa.int32() for name in ("i", "j", "tx", "ty", "tz")}
+_COLUMNS = {**_INTEGERS, "distance": pa.float64(), **dict.fromkeys(("element_i", "element_j", "type"), pa.string())}
+_COLUMNS |= {"predicted": pa.float64(), "model_id": pa.string(), "sigma": pa.float64(), "outside": pa.bool_()}
+_COLUMNS |= {"prediction_id": pa.string()}
 
 
 def windows(model: Model, chosen: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:
@@ -41,11 +34,14 @@ def windows(model: Model, chosen: Mapping[str, Sequence[float]]) -> dict[str, tu
 
     Raises
     ------
-    ValueError : a window for a type the model does not have.
+    ValueError : a window for a type the model does not have, or one that is empty.
     """
     foreign = sorted(set(chosen) - set(bond_types(model.elements)))
     if foreign:
         raise ValueError(f"window for {', '.join(foreign)}: no bond type of the model's elements {model.elements}")
+    empty = [t for t, (low, high) in chosen.items() if not low < high]
+    if empty:
+        raise ValueError(f"window for {', '.join(empty)}: the first number must be smaller than the second")
     return {
         t: tuple(chosen.get(t, model.facts["types"][t]["window"])) for t in bond_types(model.elements) if t in model.processes
     }
@@ -58,11 +54,8 @@ def find_bonds(atoms: Atoms, elements: Sequence[str], limits: Mapping[str, Seque
     ------
     ValueError : an element outside `elements`.
     """
-    symbols = np.array(atoms.get_chemical_symbols(), dtype=object)
-    table = neighbour_table(atoms, max(high for _, high in limits.values()))
-    table = table.assign(element_i=symbols[table.i], element_j=symbols[table.j])
-    table["type"] = type_of(table.element_i, table.element_j, elements)
-    return in_window(table, limits)
+    pairs = Pairs.of(atoms, max(high for _, high in limits.values()))
+    return pd.concat(list(bond_chunks(atoms, pairs, elements, limits)), ignore_index=True)
 
 
 def in_window(bonds: pd.DataFrame, limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
@@ -71,30 +64,25 @@ def in_window(bonds: pd.DataFrame, limits: Mapping[str, Sequence[float]]) -> pd.
     return bonds[(bonds.distance >= low) & (bonds.distance <= high)].reset_index(drop=True)
 
 
-def predict(model: Model, atoms: Atoms, limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Predict every bond of one structure.
+def predict(
+    model: Model, atoms: Atoms, limits: Mapping[str, Sequence[float]], sigma: bool = False, processes: int = 1
+) -> pd.DataFrame:
+    """Predict every bond of one structure, all in memory.
 
     Parameters
     ----------
-    limits : from `windows`; bonds of types without a window are not predicted.
+    limits : from `windows`; bonds of types without a window are not predicted. sigma : also `sigma` (eV) and `outside`.
 
     Returns
     -------
-    DataFrame : i, j, tx, ty, tz, element_i, element_j, type, distance (Å), predicted (ICOHP, eV, negative = bonding), model_id.
+    DataFrame : i, j, tx, ty, tz, distance (Å), element_i, element_j, type, predicted (ICOHP, eV, negative = bonding), model_id.
 
     Raises
     ------
     ValueError : an element that the model has not seen.
     """
-    soap = model.soap.compute(atoms)
-    bonds = find_bonds(atoms, model.elements, limits)
-    predicted = np.empty(len(bonds))
-    for bond_type, rows in bonds.groupby("type").indices.items():
-        for block in np.array_split(rows, max(1, -(-len(rows) // BLOCK))):
-            some = bonds.iloc[block]
-            mean = 0.5 * (soap[some.i] + soap[some.j])
-            predicted[block] = -model.processes[bond_type].predict(Features(some.distance.to_numpy(), mean))
-    return bonds.assign(predicted=predicted, model_id=model.facts["model_id"])
+    with Evaluator(model, limits, sigma, processes) as evaluator:
+        return pd.concat(list(evaluator.bonds(atoms)), ignore_index=True)
 
 
 def counts(bonds: pd.DataFrame, types: Sequence[str]) -> pd.DataFrame:
@@ -117,18 +105,6 @@ def write_lobster(stem: Path, bonds: pd.DataFrame, atoms: Atoms, model: Model, l
         temporary.write_text("\n".join([f"{len(bonds)} interactions", "", head, *lines]) + "\n")
 
 
-def structure_name(path: Path) -> str:
-    """What a structure's predictions are called: its file's name, or its quench's composition.
-
-    Examples
-    --------
-    >>> structure_name(Path("runs/quick/quench/Zr920Cu920Al160/1/final.dump")), structure_name(Path("big.data"))
-    ('Zr920Cu920Al160-1', 'big')
-    """
-    ours = path.name == "final.dump" and path.parents[2].name == "quench"
-    return f"{path.parents[1].name}-{path.parent.name}" if ours else path.name.split(".")[0]
-
-
 def per_atom(bonds: pd.DataFrame) -> pd.DataFrame:
     """Sum of −ICOHP over each atom's bonds: atom (0-based), element, bonds, strength (eV)."""
     ends = [bonds[[f"{side}", f"element_{side}", "predicted"]].set_axis(["atom", "element", "icohp"], axis=1) for side in "ij"]
@@ -137,35 +113,92 @@ def per_atom(bonds: pd.DataFrame) -> pd.DataFrame:
 
 
 def predict_file(
-    model: Model, path: Path, folder: Path, limits: Mapping[str, Sequence[float]], which: str, lobster_files: bool
+    model: Model,
+    path: Path,
+    folder: Path,
+    limits: Mapping[str, Sequence[float]],
+    which: str,
+    lobster_files: bool,
+    sigma: bool = False,
+    processes: int = 1,
+    tick: Callable[[int], object] = lambda n: None,
+    evaluator: Evaluator | None = None,
 ) -> list[dict]:
-    """Predict the last or all frames of a file; each frame's table is on disk before the next is read.
+    """Predict the last or all frames of a file; each frame is on disk before the next is read, and is not done twice.
+
+    A frame's record, ``<n>_<step>.json``, is written after its tables. Where it is there with the same `prediction_id` (the hash
+    of model, windows, settings and structure), the frame is taken as it is.
 
     Parameters
     ----------
-    folder : gets ``<n>_<step>.parquet`` and, with `lobster_files`, LOBSTER's columns. which : ``last`` or ``all``.
+    folder : gets ``<n>_<step>.parquet`` (the bonds), ``<n>_<step>_atoms.parquet`` (see `per_atom`), the record and, with
+        `lobster_files`, LOBSTER's columns, for which all bonds of a frame are held in memory.
+    which : ``last`` or ``all``. sigma : also `sigma` (eV) and `outside` of each bond. processes : for the environments.
+    tick : called with numbers of atoms as their environments are done.
+    evaluator : one already open, for several files; its settings count, then.
 
     Returns
     -------
-    One row per frame: structure, frame, step, atoms, bonds, seconds. A frame that cannot be predicted has its reason in `error`.
+    One row per frame: structure, frame, step, atoms, bonds, seconds, error: why a frame could not be read or predicted.
     """
     rows, name = [], structure_name(path)
-    for n, atoms in enumerate(_chosen(frames(path, model.elements), which), 1):
-        start, step = time.perf_counter(), int(atoms.info.get("timestep", 0))
-        row = {"structure": name, "frame": n, "step": step, "atoms": len(atoms), "bonds": 0, "seconds": 0.0, "error": ""}
-        try:
-            check_structure(atoms, where=f"{path}, step {step}")
-            bonds = predict(model, atoms, limits)
-        except ValueError as error:
-            rows.append(row | {"error": str(error)})
-            continue
-        with atomic_write(folder / f"{n}_{step}.parquet") as temporary:
-            bonds.to_parquet(temporary, index=False)
-        if lobster_files:
-            write_lobster(folder / f"{n}_{step}", bonds, atoms, model, limits)
-        rows.append(row | {"bonds": len(bonds), "seconds": round(time.perf_counter() - start, 2)})
+    with contextlib.ExitStack() as stack:
+        evaluator = evaluator or stack.enter_context(Evaluator(model, limits, sigma, processes))
+        for n, atoms in enumerate(readings(path, model.elements, which), 1):
+            row = {"structure": name, "frame": n, "step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}
+            if isinstance(atoms, ValueError):
+                rows.append(row | {"error": str(atoms)})
+                continue
+            row |= {"step": int(atoms.info.get("timestep", 0)), "atoms": len(atoms)}
+            try:
+                check_structure(atoms, where=f"{path}, step {row['step']}")
+                stem = folder / f"{n}_{row['step']}"
+                rows.append(row | _frame(evaluator, atoms, stem, lobster_files, tick))
+            except (ValueError, RuntimeError) as error:
+                rows.append(row | {"error": str(error)})
     return rows
 
 
-def _chosen(all_frames: Iterator[Atoms], which: str) -> Iterator[Atoms]:
-    return iter(deque(all_frames, maxlen=1)) if which == "last" else all_frames
+def write_summary(folder: Path, rows: Sequence[dict]) -> None:
+    """Write ``summary.csv``: the rows of `predict_file`."""
+    with atomic_write(folder / "summary.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
+
+
+def _frame(evaluator: Evaluator, atoms: Atoms, stem: Path, lobster_files: bool, tick: Callable[[int], object]) -> dict[str, Any]:
+    """Bonds and seconds of one frame, from its record if it was done already."""
+    start, record = time.perf_counter(), stem.with_name(f"{stem.name}.json")
+    facts = {"model_id": evaluator.model.facts["model_id"], "windows": {t: list(w) for t, w in evaluator.limits.items()}}
+    facts |= {"sigma": evaluator.sigma, "lobster_files": lobster_files, "structure_id": structure_id(atoms)}
+    facts["prediction_id"] = content_hash(facts)
+    done = read_json(record) if record.exists() else {}
+    if done.get("prediction_id") == facts["prediction_id"]:
+        tick(len(atoms))
+        return {"bonds": done["bonds"], "seconds": done["seconds"]}
+    for old in stem.parent.glob(f"{stem.name}[._]*"):
+        old.unlink()
+    for left in stem.parent.glob(f".{stem.name}[-_]*"):  # by a run that was killed while it wrote
+        left.unlink()
+    bonds = _write(stem, atoms, evaluator.bonds(atoms, tick), facts["prediction_id"], evaluator.sigma)
+    if lobster_files:
+        table = pd.read_parquet(stem.with_name(f"{stem.name}.parquet"))
+        write_lobster(stem, table, atoms, evaluator.model, evaluator.limits)
+    result = {"bonds": bonds, "seconds": round(time.perf_counter() - start, 2)}
+    write_json(record, facts | result | {"atoms": len(atoms), "not_contracted": evaluator.notes})
+    return result
+
+
+def _write(stem: Path, atoms: Atoms, chunks: Iterable[pd.DataFrame], prediction_id: str, sigma: bool) -> int:
+    """Write a frame's bonds, a chunk at a time, and the sums over each atom's. Returns the number of bonds."""
+    schema = pa.schema({n: t for n, t in _COLUMNS.items() if sigma or n not in ("sigma", "outside")})
+    number, strength = np.zeros(len(atoms), dtype=int), np.zeros(len(atoms))
+    with atomic_write(stem.with_name(f"{stem.name}.parquet")) as temporary, pq.ParquetWriter(temporary, schema) as out:
+        for table in chunks:
+            for end in (table.i.to_numpy(), table.j.to_numpy()):
+                number += np.bincount(end, minlength=len(atoms))
+                strength -= np.bincount(end, table.predicted, minlength=len(atoms))
+            out.write_table(pa.Table.from_pandas(table.assign(prediction_id=prediction_id), schema, preserve_index=False))
+    sums = {"atom": np.arange(len(atoms)), "element": atoms.get_chemical_symbols(), "bonds": number, "strength": strength}
+    with atomic_write(stem.with_name(f"{stem.name}_atoms.parquet")) as temporary:
+        pd.DataFrame(sums).to_parquet(temporary, index=False)
+    return int(number.sum()) // 2

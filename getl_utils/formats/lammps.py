@@ -60,6 +60,30 @@ def read_dump(path: str | Path, elements: Sequence[str]) -> Iterator[Atoms]:
         yield _atoms(frame, elements)
 
 
+def read_frames(path: str | Path, elements: Sequence[str], last: bool = False) -> Iterator[Atoms | ValueError]:
+    """Every frame of a dump as `read_dump`, but a damaged or cut-off one as the error that says so, and the others follow.
+
+    Parameters
+    ----------
+    last : only the last whole frame, the only one parsed, and the errors behind it.
+    """
+    frames = _frames(path)
+    if last:
+        kept = []
+        for frame in frames:
+            kept = [frame] if isinstance(frame, dict) else [*kept, frame]
+        frames = iter(kept)
+    for frame in frames:
+        try:
+            yield _atoms(frame, elements) if isinstance(frame, dict) else frame
+        except ValueError as error:
+            yield error
+
+
+class CutOffError(ValueError):
+    """The last frame of a dump is not whole: its simulation still runs or was stopped."""
+
+
 def last_frame(path: str | Path, elements: Sequence[str]) -> Atoms:
     """Last whole frame of a dump (arguments and errors as `read_dump`); only that one is parsed."""
     return _atoms(deque(_whole_frames(path), maxlen=1)[0], elements)
@@ -95,24 +119,36 @@ def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
         yield frame
 
 
-def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
-    """Frames as text, all with as many atoms as the first; a cut-off last one only gives a warning."""
+def _frames(path: str | Path) -> Iterator[dict[str, Any] | ValueError]:
+    """Frames as text; instead of one that is cut off or has not as many atoms as the first, the error that says so."""
     first = 0
     for frame in _raw_frames(path):
         found, count = len(frame["rows"]), int(frame.get("count") or -1)
         if found != count:
             atoms = f"{found} of {count if count >= 0 else '?'} atoms"
-            warnings.warn(f"{frame['where']}: cut off, {atoms}; this last frame is left out", stacklevel=3)
-            break
+            yield CutOffError(f"{frame['where']}: cut off, {atoms}; this last frame is left out")
+            continue
         first = first or count
         if count != first:
-            raise ValueError(
+            yield ValueError(
                 f"{frame['where']}: {count} atoms, {first} in the first frame: atoms were lost; "
                 "run again with a shorter timestep, or cut the dump before this frame"
             )
+            continue
         yield frame
     if not first:
-        raise ValueError(f"{path}: no whole frame of a text dump; run the simulation that writes it again")
+        yield ValueError(f"{path}: no whole frame of a text dump; run the simulation that writes it again")
+
+
+def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Frames as text, all with as many atoms as the first; a cut-off last one only gives a warning."""
+    for frame in _frames(path):
+        if isinstance(frame, CutOffError):
+            warnings.warn(str(frame), stacklevel=3)
+        elif isinstance(frame, ValueError):
+            raise frame
+        else:
+            yield frame
 
 
 def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:

@@ -1,0 +1,80 @@
+"""Structures to predict on: the frames of a file one at a time, the damaged ones as errors, so that the others go on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+from getl_utils.formats import lammps
+
+
+def readings(path: Path, elements: Sequence[str], which: str = "all") -> Iterator[Atoms | ValueError]:
+    """The frames of a LAMMPS dump (``.dump``, ``.lammpstrj``, also gzipped), data file (``.data``, ``.lmp``), or any file ASE
+    reads; in place of a frame that cannot be read, the ValueError that says why.
+
+    Parameters
+    ----------
+    elements : element of each LAMMPS type, in order. which : ``all``, or ``last``: the last whole frame, and errors behind it.
+    """
+    kinds = set(path.suffixes)
+    if kinds & {".dump", ".lammpstrj"}:
+        yield from lammps.read_frames(path, elements, last=which == "last")
+    elif which == "last":
+        kept: list[Atoms | ValueError] = []
+        for one in _read(path, elements):
+            kept = [one] if isinstance(one, Atoms) else [*kept, one]
+        yield from kept
+    else:
+        yield from _read(path, elements)
+
+
+def _read(path: Path, elements: Sequence[str]) -> Iterator[Atoms | ValueError]:
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there")
+    try:
+        if set(path.suffixes) & {".data", ".lmp"}:
+            yield lammps.read_data(path, elements)
+        else:
+            yield from ase.io.iread(path, index=":")
+    except ValueError as error:
+        yield ValueError(f"{path}: {error}" if str(path) not in str(error) else str(error))
+    except Exception as error:  # ASE's readers tell a damaged file in many ways
+        yield ValueError(f"{path}: not readable ({type(error).__name__}: {error})")
+
+
+def frames(path: Path, elements: Sequence[str]) -> Iterator[Atoms]:
+    """The frames of a file, as `readings`.
+
+    Raises
+    ------
+    ValueError : at the first frame that cannot be read.
+    """
+    for one in readings(path, elements):
+        if isinstance(one, ValueError):
+            raise one
+        yield one
+
+
+def structure_name(path: Path) -> str:
+    """What a structure's predictions are called: its file's name, or its quench's composition.
+
+    Examples
+    --------
+    >>> structure_name(Path("runs/quick/quench/Zr920Cu920Al160/1/final.dump")), structure_name(Path("big.data"))
+    ('Zr920Cu920Al160-1', 'big')
+    """
+    ours = path.name == "final.dump" and path.parents[2].name == "quench"
+    return f"{path.parents[1].name}-{path.parent.name}" if ours else path.name.split(".")[0]
+
+
+def structure_id(atoms: Atoms) -> str:
+    """First 12 hex digits of the SHA-256 of elements, positions, cell and boundaries."""
+    digest = hashlib.sha256()
+    for array in (atoms.numbers.astype("<i8"), atoms.positions.astype("<f8"), atoms.cell.array.astype("<f8"), atoms.pbc):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:12]
