@@ -97,7 +97,7 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
     """All files with one evaluator and one progress bar."""
     from tqdm import tqdm
 
-    from getl_utils import model, predictor
+    from getl_utils import model, predictor, structures
 
     trained, rows = model.load(Path(arguments.model)), []
     limits = predictor.windows(trained, parameters.read_windows(arguments.windows) if arguments.windows else {})
@@ -107,7 +107,7 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
     ):
         for path in paths:
             bar.set_description(path.name)
-            folder, options = Path(arguments.out) / predictor.structure_name(path), {"tick": bar.update, "evaluator": evaluator}
+            folder, options = Path(arguments.out) / structures.structure_name(path), {"tick": bar.update, "evaluator": evaluator}
             rows += predictor.predict_file(trained, path, folder, limits, arguments.frames, arguments.lobster, **options)
     return rows
 

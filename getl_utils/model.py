@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from getl_utils import kernels, validation
+from getl_utils import gp, kernels
 from getl_utils.contraction import MARGIN, Contraction, contract, contractible
 from getl_utils.database import Database
 from getl_utils.gp import GaussianProcess
@@ -49,8 +49,9 @@ def train(database: Database, p: Train) -> tuple[Model, dict[str, np.ndarray], d
         chosen = np.random.default_rng(p.seed).permutation(len(bonds))[: p.n_train]
         bonds = bonds.iloc[np.sort(chosen)]
         try:
-            h = validation.hyperparameters(p, bond_type)
-            process = validation.fit(database.features(bonds), -bonds.icohp.to_numpy(float), p.kernel, h)
+            h = p.hyperparameters_of(bond_type)
+            kernel = kernels.build(p.kernel, h.zeta, h.theta)
+            process = gp.fit(kernel, database.features(bonds), -bonds.icohp.to_numpy(float), h.gamma)
         except ValueError as error:
             refused[bond_type] = str(error)
             continue

@@ -155,6 +155,13 @@ class Train(Common):
     n_seeds: PositiveInt = _field("random splits", 5)
     crossed: list[list[str]] = _field("pairs of compositions: trained on one, tested on the other", [])
 
+    def hyperparameters_of(self, bond_type: str) -> Hyperparameters:
+        """A type's values, or the default's; ValueError if neither is given."""
+        found = self.hyperparameters.get(bond_type) or self.hyperparameters.get("default")
+        if found is None:
+            raise ValueError(f"no hyperparameters for {bond_type}: add it, or `default`, to the parameter `hyperparameters`")
+        return found
+
 
 class Infer(Common, Reference):
     """06_inference."""

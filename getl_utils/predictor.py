@@ -20,7 +20,6 @@ from getl_utils.evaluator import Evaluator, bond_chunks
 from getl_utils.formats import lobster
 from getl_utils.layout import atomic_write, content_hash, read_json, write_json
 from getl_utils.model import Model
-from getl_utils.structures import frames as frames
 from getl_utils.structures import readings, structure_id, structure_name
 
 _INTEGERS = {name: pa.int32() for name in ("i", "j", "tx", "ty", "tz")}

@@ -90,27 +90,11 @@ def errors(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
     return {"rmse": float(np.sqrt(np.mean(difference**2))), "mae": float(np.mean(np.abs(difference)))}
 
 
-def hyperparameters(p: Train, bond_type: str) -> Hyperparameters:
-    """A type's values, or the default's.
-
-    Raises
-    ------
-    ValueError : neither is given.
-    """
-    if bond_type not in p.hyperparameters and "default" not in p.hyperparameters:
-        raise ValueError(f"no hyperparameters for {bond_type}: add it, or `default`, to the parameter `hyperparameters`")
-    return p.hyperparameters.get(bond_type) or p.hyperparameters["default"]
-
-
-def fit(features: Features, strength: np.ndarray, kernel: str, h: Hyperparameters) -> gp.GaussianProcess:
-    """The model of one type; −ICOHP in eV."""
-    return gp.fit(kernels.build(kernel, h.zeta, h.theta), features, strength, h.gamma)
-
-
 def score(features: Features, strength: np.ndarray, split: Split, kernel: str, h: Hyperparameters) -> dict[str, Any]:
     """Errors of model and baseline on one split (eV), and the predictions."""
     train, test = split.train, split.test
-    model = fit(features[train], strength[train], kernel, h).predict(features[test])
+    process = gp.fit(kernels.build(kernel, h.zeta, h.theta), features[train], strength[train], h.gamma)
+    model = process.predict(features[test])
     curve = fit_curve(features.distance[train], strength[train]).predict(features.distance[test])
     baseline = {f"baseline_{name}": value for name, value in errors(curve, strength[test]).items()}
     sizes = {"n_train": len(train), "n_test": len(test)}
@@ -144,7 +128,7 @@ def validate(database: Database, p: Train, progress: Callable[[Iterable], Iterab
     for bond_type, bonds, split in progress(jobs):
         features, strength = database.features(bonds), -bonds.icohp.to_numpy(float)
         try:
-            result = score(features, strength, split, p.kernel, hyperparameters(p, bond_type))
+            result = score(features, strength, split, p.kernel, p.hyperparameters_of(bond_type))
         except ValueError as error:
             refused[bond_type] = f"{split.name}, {split.fold}: {error}"
             continue

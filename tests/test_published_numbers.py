@@ -135,7 +135,7 @@ def random_split_rmse(run21_database, bond_type, n_seeds):
     bonds = database.of_type(bond_type)
     features, strength = database.features(bonds), -bonds.icohp.to_numpy()
     splits = validation.random_splits(len(bonds), p.n_train, p.n_test, n_seeds, p.seed)
-    h = validation.hyperparameters(p, bond_type)
+    h = p.hyperparameters_of(bond_type)
     return np.mean([validation.score(features, strength, s, p.kernel, h)["rmse"] for s in splits])
 
 
