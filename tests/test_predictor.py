@@ -243,7 +243,7 @@ def test_files_of_a_frame(trained, tmp_path):
     path = write_frames(tmp_path / "some.xyz", 2)
     rows = predictor.predict_file(trained, path, tmp_path / "out", LIMITS, "all", True, sigma=True)
     assert [(r["structure"], r["frame"], r["atoms"], r["error"]) for r in rows] == [("some", 1, 54, ""), ("some", 2, 54, "")]
-    bonds, sums = (pd.read_parquet(tmp_path / f"out/2_0{end}.parquet") for end in ("", "_atoms"))
+    bonds, sums = (pd.read_parquet(tmp_path / f"out/{name}.parquet") for name in ("2_0", "atoms/2_0"))
     assert {"sigma", "outside", "prediction_id", "model_id", "predicted", *BOND} <= set(bonds)
     assert len(bonds) == rows[1]["bonds"]
     again = predictor.per_atom(bonds)
@@ -274,7 +274,7 @@ def test_a_frame_is_done_again_only_where_something_differs(trained, tmp_path):
     changed = run(sigma=True)
     assert changed["1_0.parquet"] == with_sigma["1_0.parquet"]
     assert changed["2_0.parquet"] != with_sigma["2_0.parquet"]
-    assert not list(out.glob(".*"))
+    assert not list(out.rglob(".*"))
     assert read_json(out / "2_0.json")["model_id"] == trained.facts["model_id"]
 
 
@@ -374,7 +374,7 @@ def ten_frames(folder, path, out):
 
 def results(out):
     """Name → content of every file; of the records all but how long it took."""
-    found = {file.name: file.read_bytes() for file in out.iterdir() if file.suffix != ".json"}
+    found = {str(f.relative_to(out)): f.read_bytes() for f in out.rglob("*_*") if f.suffix != ".json"}
     return found | {f.name: {k: v for k, v in read_json(f).items() if k != "seconds"} for f in out.glob("*.json")}
 
 
