@@ -15,7 +15,7 @@ from ase.build import bulk, make_supercell
 from conftest import PUBLISHED_GLASS, REPOSITORY
 from scipy.spatial.transform import Rotation
 
-from getl_utils import cli, contraction, evaluator, gp, kernels, model, parameters, predictor
+from getl_utils import cli, contraction, environments, evaluator, gp, kernels, model, parameters, predictor
 from getl_utils.bonds import BOND, type_of
 from getl_utils.database import Database
 from getl_utils.formats import lammps
@@ -147,9 +147,12 @@ def test_blocks_of_atoms_are_the_whole(trained, monkeypatch):
 def test_two_processes_are_one(trained, monkeypatch):
     monkeypatch.setattr(evaluator, "BLOCK", 20)
     atoms = crystal(seed=3)
-    pd.testing.assert_frame_equal(
-        predictor.predict(trained, atoms, LIMITS, processes=2), predictor.predict(trained, atoms, LIMITS), check_exact=True
-    )
+    alone, together = (predictor.predict(trained, atoms, LIMITS, processes=n) for n in (1, 2))
+    monkeypatch.setattr(environments, "RECYCLE", 2)  # two frames of four blocks: the processes give way to new ones
+    with predictor.Evaluator(trained, LIMITS) as ready:
+        replaced = [pd.concat(list(ready.bonds(atoms)), ignore_index=True) for _ in range(2)]
+    for other in (together, *replaced):
+        pd.testing.assert_frame_equal(other, alone, check_exact=True)
 
 
 def sorted_numbers(bonds):
