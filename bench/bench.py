@@ -9,6 +9,7 @@ import os
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy: one core
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,13 +31,7 @@ GLASS = "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2/Zr
 PARAMETERS = root() / "parameters/reference.yaml"
 PLACE = root() / "runs/bench"
 COPIES = {10: (5, 2, 1), 100: (5, 5, 4)}
-CHILD = """
-import sys
-from getl_utils.cli import main
-code = main()
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
-sys.exit(code)
-"""
+CHILD = "import sys; from getl_utils.cli import main; sys.exit(main())"
 
 
 def descriptor(values: dict) -> soap.Soap:
@@ -141,18 +136,32 @@ def ten_thousand(trained: model.Model, atoms: Atoms, limits: dict, repeats: int)
     }
 
 
+def memory(pid: int) -> float:
+    """GB that a process and its children hold now (Linux)."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0.0
+    own = next((int(line.split()[1]) / 1e6 for line in lines if line.startswith("VmRSS")), 0.0)
+    return own + sum(memory(int(child)) for child in children)
+
+
 def command(path: Path, processes: int) -> dict[str, float]:
-    """Of one frame by ``getl predict`` in a process of its own: seconds; peak memory of that process (GB); CPU seconds of all."""
+    """Of one frame by ``getl predict`` in processes of its own: seconds, peak memory (GB) and CPU seconds of all of them."""
     words = [path, "--model", PLACE / "model", "--out", PLACE / "out", "--windows", PARAMETERS, "--processes", processes]
     record = PLACE / "out" / path.stem / "1_0.json"
     record.unlink(missing_ok=True)
-    child = subprocess.Popen([sys.executable, "-c", CHILD, "predict", *map(str, words)], stdout=subprocess.PIPE, text=True)
-    printed = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    if status:
+    before, peak = resource.getrusage(resource.RUSAGE_CHILDREN), 0.0
+    child = subprocess.Popen([sys.executable, "-c", CHILD, "predict", *map(str, words)], stdout=subprocess.DEVNULL)
+    while child.poll() is None:
+        peak = max(peak, memory(child.pid))
+        time.sleep(0.2)
+    if child.returncode:
         raise RuntimeError(f"getl predict {path} failed")
-    memory = int(printed.split()[-1]) / 1e6
-    return {"seconds": read_json(record)["seconds"], "memory": memory, "cpu": usage.ru_utime + usage.ru_stime}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": read_json(record)["seconds"], "memory": peak, "cpu": cpu}
 
 
 def scaling(values: dict, sizes: list[int]) -> pd.DataFrame:

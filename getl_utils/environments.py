@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from getl_utils.bonds import neighbour_arrays
 from getl_utils.soap import Soap
 
 BLOCK = 500  # atoms whose vectors are in memory at once; 8 MB of 2101 components
+RECYCLE = 400  # blocks a process does before a new one takes over: about 0.5 GB of what QUIP does not free
 
 
 class Pairs(NamedTuple):
@@ -110,21 +111,41 @@ class Describer:
         return projections, vectors if self.keep else None
 
 
-Work = Callable[[Iterable[tuple[Atoms, int]]], Iterator]
+class Crew:
+    """Maps a describer over clusters, in order: here, or with `processes` > 1 in as many processes of their own.
 
-
-@contextlib.contextmanager
-def crew(describer: Describer, processes: int) -> Iterator[Work]:
-    """A function that maps the describer over clusters, in order; with `processes` > 1 in as many processes of their own.
-
-    They are spawned, not forked, and end with their parent, whatever its end.
+    They are spawned, not forked, end with their parent, whatever its end, and give way to new ones after RECYCLE blocks each,
+    because QUIP never frees its neighbour tables; the same is why much work for one process is done in another than this one.
     """
-    if processes == 1:
-        yield lambda jobs: (describer(*job) for job in jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start, initargs=(describer,)) as pool:
-        yield lambda jobs: pool.map(_work, jobs)
+
+    def __init__(self, describer: Describer, processes: int):
+        self.describer, self.processes = describer, processes
+        self._pool: ProcessPoolExecutor | None = None
+        self._count = 0
+
+    def map(self, jobs: Iterable[tuple[Atoms, int]], n: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """The describer's results for n clusters and their numbers of centres."""
+        if self.processes == 1 and self._pool is None and self._count + n <= RECYCLE:
+            self._count += n
+            yield from (self.describer(*job) for job in jobs)
+            return
+        jobs = iter(jobs)
+        while batch := list(islice(jobs, RECYCLE * self.processes)):
+            yield from self._fresh(len(batch)).map(_work, batch)
+
+    def _fresh(self, n: int) -> ProcessPoolExecutor:
+        if self._pool is None or self._count + n > RECYCLE * self.processes:
+            self.close()
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.processes, context, initializer=_start, initargs=(self.describer,))
+            self._count = 0
+        self._count += n
+        return self._pool
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 _describer: Describer | None = None  # of this process, if it is one of a crew

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from ase.data import atomic_numbers
 
 from getl_utils.bonds import BOND, type_table
 from getl_utils.contraction import MARGIN, Contraction, contract, contractible
-from getl_utils.environments import BLOCK, Describer, Pairs, blocks, cluster, crew
+from getl_utils.environments import BLOCK, Crew, Describer, Pairs, blocks, cluster
 from getl_utils.gp import BLOCK as BONDS
 from getl_utils.kernels import Features
 from getl_utils.model import Model
@@ -102,12 +101,11 @@ class Evaluator:
             self.notes[bond_type] = str(error)
 
     def __enter__(self) -> Evaluator:
-        self._stack = ExitStack()
-        self._map = self._stack.enter_context(crew(self.describer, self.processes))
+        self._crew = Crew(self.describer, self.processes)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stack.close()
+        self._crew.close()
 
     def bonds(self, atoms: Atoms, tick: Callable[[int], object] = lambda n: None) -> Iterator[pd.DataFrame]:
         """The bonds of a structure, as `bond_chunks`, with `predicted` (ICOHP, eV, negative = bonding), `model_id` and, where
@@ -135,7 +133,7 @@ class Evaluator:
         projections = np.empty((len(atoms), describer.width))
         parts = blocks(atoms.get_positions(wrap=True), BLOCK) if len(atoms) else []
         jobs = ((cluster(atoms, pairs, part, self.model.soap.cutoff), len(part)) for part in parts)
-        for part, (numbers, kept) in zip(parts, self._map(jobs), strict=True):
+        for part, (numbers, kept) in zip(parts, self._crew.map(jobs, len(parts)), strict=True):
             projections[part] = numbers
             if kept is not None:
                 vectors[part] = kept

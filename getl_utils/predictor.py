@@ -130,7 +130,7 @@ def predict_file(
 
     Parameters
     ----------
-    folder : gets ``<n>_<step>.parquet`` (the bonds), ``<n>_<step>_atoms.parquet`` (see `per_atom`), the record and, with
+    folder : gets ``<n>_<step>.parquet`` (the bonds), ``atoms/<n>_<step>.parquet`` (see `per_atom`), the record and, with
         `lobster_files`, LOBSTER's columns, for which all bonds of a frame are held in memory.
     which : ``last`` or ``all``. sigma : also `sigma` (eV) and `outside` of each bond. processes : for the environments.
     tick : called with numbers of atoms as their environments are done.
@@ -176,7 +176,7 @@ def _frame(evaluator: Evaluator, atoms: Atoms, stem: Path, lobster_files: bool, 
         return {"bonds": done["bonds"], "seconds": done["seconds"]}
     for old in stem.parent.glob(f"{stem.name}[._]*"):
         old.unlink()
-    for left in stem.parent.glob(f".{stem.name}[-_]*"):  # by a run that was killed while it wrote
+    for left in stem.parent.rglob(f".{stem.name}[-_]*"):  # by a run that was killed while it wrote
         left.unlink()
     bonds = _write(stem, atoms, evaluator.bonds(atoms, tick), facts["prediction_id"], evaluator.sigma)
     if lobster_files:
@@ -198,6 +198,6 @@ def _write(stem: Path, atoms: Atoms, chunks: Iterable[pd.DataFrame], prediction_
                 strength -= np.bincount(end, table.predicted, minlength=len(atoms))
             out.write_table(pa.Table.from_pandas(table.assign(prediction_id=prediction_id), schema, preserve_index=False))
     sums = {"atom": np.arange(len(atoms)), "element": atoms.get_chemical_symbols(), "bonds": number, "strength": strength}
-    with atomic_write(stem.with_name(f"{stem.name}_atoms.parquet")) as temporary:
+    with atomic_write(stem.parent / "atoms" / f"{stem.name}.parquet") as temporary:
         pd.DataFrame(sums).to_parquet(temporary, index=False)
     return int(number.sum()) // 2

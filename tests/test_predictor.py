@@ -15,7 +15,7 @@ from ase.build import bulk, make_supercell
 from conftest import PUBLISHED_GLASS, REPOSITORY
 from scipy.spatial.transform import Rotation
 
-from getl_utils import cli, contraction, evaluator, gp, kernels, model, parameters, predictor
+from getl_utils import cli, contraction, environments, evaluator, gp, kernels, model, parameters, predictor
 from getl_utils.bonds import BOND, type_of
 from getl_utils.database import Database
 from getl_utils.formats import lammps
@@ -147,9 +147,12 @@ def test_blocks_of_atoms_are_the_whole(trained, monkeypatch):
 def test_two_processes_are_one(trained, monkeypatch):
     monkeypatch.setattr(evaluator, "BLOCK", 20)
     atoms = crystal(seed=3)
-    pd.testing.assert_frame_equal(
-        predictor.predict(trained, atoms, LIMITS, processes=2), predictor.predict(trained, atoms, LIMITS), check_exact=True
-    )
+    alone, together = (predictor.predict(trained, atoms, LIMITS, processes=n) for n in (1, 2))
+    monkeypatch.setattr(environments, "RECYCLE", 2)  # two frames of four blocks: the processes give way to new ones
+    with predictor.Evaluator(trained, LIMITS) as ready:
+        replaced = [pd.concat(list(ready.bonds(atoms)), ignore_index=True) for _ in range(2)]
+    for other in (together, *replaced):
+        pd.testing.assert_frame_equal(other, alone, check_exact=True)
 
 
 def sorted_numbers(bonds):
@@ -243,7 +246,7 @@ def test_files_of_a_frame(trained, tmp_path):
     path = write_frames(tmp_path / "some.xyz", 2)
     rows = predictor.predict_file(trained, path, tmp_path / "out", LIMITS, "all", True, sigma=True)
     assert [(r["structure"], r["frame"], r["atoms"], r["error"]) for r in rows] == [("some", 1, 54, ""), ("some", 2, 54, "")]
-    bonds, sums = (pd.read_parquet(tmp_path / f"out/2_0{end}.parquet") for end in ("", "_atoms"))
+    bonds, sums = (pd.read_parquet(tmp_path / f"out/{name}.parquet") for name in ("2_0", "atoms/2_0"))
     assert {"sigma", "outside", "prediction_id", "model_id", "predicted", *BOND} <= set(bonds)
     assert len(bonds) == rows[1]["bonds"]
     again = predictor.per_atom(bonds)
@@ -274,7 +277,7 @@ def test_a_frame_is_done_again_only_where_something_differs(trained, tmp_path):
     changed = run(sigma=True)
     assert changed["1_0.parquet"] == with_sigma["1_0.parquet"]
     assert changed["2_0.parquet"] != with_sigma["2_0.parquet"]
-    assert not list(out.glob(".*"))
+    assert not list(out.rglob(".*"))
     assert read_json(out / "2_0.json")["model_id"] == trained.facts["model_id"]
 
 
@@ -374,7 +377,7 @@ def ten_frames(folder, path, out):
 
 def results(out):
     """Name → content of every file; of the records all but how long it took."""
-    found = {file.name: file.read_bytes() for file in out.iterdir() if file.suffix != ".json"}
+    found = {str(f.relative_to(out)): f.read_bytes() for f in out.rglob("*_*") if f.suffix != ".json"}
     return found | {f.name: {k: v for k, v in read_json(f).items() if k != "seconds"} for f in out.glob("*.json")}
 
 
