@@ -164,7 +164,7 @@ def _bands(dft: Any, atoms: Atoms, orbitals: Mapping[str, Sequence[str]]) -> tup
     symbols = np.array(atoms.get_chemical_symbols())[owners]
     keep, choice = _common.choose(symbols, shells, orbitals, f"GPAW's basis {dft.params.basis}")
     waves = sorted(dft.ibzwfs, key=lambda wave: wave.k)
-    fermi = dft.ibzwfs.fermi_level * Hartree
+    fermi = float(dft.ibzwfs.fermi_level) * Hartree
     overlaps = np.array([wave.S_MM.data for wave in waves])
     bands = ProjectedBands(
         energies=np.array([[wave.eig_n * Hartree - fermi for wave in waves]]),
