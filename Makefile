@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-triggers mtime --quiet progress rules
 
-.PHONY: help demo reference test bench lab check lint lock notebooks filter clean
+.PHONY: help demo reference test bench lab check engines lint lock notebooks filter clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -37,6 +37,9 @@ lab: $(INSTALLED)  ## JupyterLab on the notebooks
 
 check: $(INSTALLED)  ## what is installed, which engines are found, what is missing
 	$(BIN)/getl check
+
+engines: $(INSTALLED)  ## build GPAW, the engine of real labels, into the environment (~1 min; needs g++, nothing else of the system)
+	$(BIN)/python workflow/install_gpaw.py
 
 lint: $(INSTALLED)  ## ruff
 	$(BIN)/ruff check getl_utils tests bench atomistic_models

@@ -203,6 +203,6 @@ def place(labels: pd.DataFrame, atoms: Atoms, tolerance: float = 2e-3) -> pd.Dat
         )
     labels[BOND[2:]] = sign * shifts
     swap = labels.i > labels.j
-    labels.loc[swap, ["i", "j"]] = labels.loc[swap, ["j", "i"]].to_numpy()
+    labels.loc[swap, ["i", "j"]] = labels.loc[swap, ["j", "i"]].to_numpy(copy=True)
     labels.loc[swap, BOND[2:]] *= -1
     return labels

@@ -112,6 +112,59 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
     return rows
 
 
+def label_structure(arguments: argparse.Namespace) -> int:
+    """Label one structure: ICOHPLIST.lobster, bonds.parquet and label.json (how, how long, warnings); 1 if it failed."""
+    from getl_utils import label
+
+    given = parameters.read(arguments.parameters)
+    asked = yaml.safe_load(Path(arguments.orbitals).read_text()) if arguments.orbitals else given["orbitals"]
+    own = {} if arguments.engine != given.get("engine") else given.get("engine_settings", {})
+    settings = {
+        "engine": arguments.engine,
+        "engine_settings": own | {name: yaml.safe_load(value) for name, value in (s.split("=", 1) for s in arguments.set)},
+        "label_window": given["label_window"],
+        "orbitals": asked.get("orbitals", asked),
+    }
+    record = label.label_structure(Path(arguments.structure), Path(arguments.out), settings)
+    print(
+        f"{arguments.structure}: {record['status']}, {record.get('n_bonds', 0)} bonds, {record['seconds']} s {record['reason']}"
+    )
+    for warning in record.get("warnings", []):
+        print(f"  warning: {warning}")
+    return int(record["status"] != "DONE")
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Hold two ICOHPLISTs of one structure against each other: per type n, correlation, slope, intercept, RMSE."""
+    from getl_utils import comparison
+
+    atoms = None
+    if arguments.structure:
+        import ase.io
+
+        atoms = ase.io.read(arguments.structure)
+    table = comparison.validate(arguments.ours, arguments.theirs, Path(arguments.out) if arguments.out else None, atoms)
+    print(table.to_string(index=False, float_format="{:.3f}".format))
+    return 0
+
+
+def _add_label_commands(commands: argparse._SubParsersAction) -> None:
+    one = commands.add_parser("label", help=label_structure.__doc__)
+    one.add_argument("structure", help="any file ASE reads")
+    one.add_argument("--engine", default="gpaw")
+    one.add_argument("--out", required=True, help="folder for the results")
+    one.add_argument("--parameters", default="parameters/quick.yaml", help="orbitals and label_window are taken from here")
+    one.add_argument("--orbitals", help="YAML file: element → shells, instead of those of the parameters")
+    one.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the engine")
+    one.set_defaults(run_command=label_structure)
+    two = commands.add_parser("validate", help=validate.__doc__)
+    two.add_argument("ours")
+    two.add_argument("theirs")
+    two.add_argument("--structure", help="holds both to its distances, and understands either sign of translations")
+    two.add_argument("--out", help="folder for table and figure")
+    two.set_defaults(run_command=validate)
+
+
 def summary(arguments: argparse.Namespace) -> int:
     """Print what the workflow made: bonds per type, error beside the baseline, atoms and bonds inferred."""
     from getl_utils import report
@@ -155,6 +208,7 @@ def main(words: list[str] | None = None) -> int:
     last = commands.add_parser("summary", help=summary.__doc__)
     last.add_argument("work_dir")
     last.set_defaults(run_command=summary)
+    _add_label_commands(commands)
     arguments = parser.parse_args(words)
     try:
         return arguments.run_command(arguments)

@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import ase.io
 from ase import Atoms
 
 from getl_utils import cells, engines
@@ -82,12 +83,51 @@ def label_cell(cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: fl
     return record
 
 
-def _run_engine(atoms: Atoms, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Label one structure of any file ASE reads: ICOHPLIST.lobster, bonds.parquet and, last of all, label.json in `folder`.
+
+    A failed calculation is a status in the record, not an exception.
+
+    Parameters
+    ----------
+    settings : see `settings_of`.
+
+    Raises
+    ------
+    ValueError : the file is no structure, `folder` holds another label, or the structure cannot be right.
+    RuntimeError : the engine is not installed.
+    """
+    missing = engines.get(settings["engine"]).missing()
+    if missing:
+        raise RuntimeError(f"engine {settings['engine']!r} cannot run: {missing}")
+    if is_done(folder, structure, settings):
+        return read_json(folder / RECORD)
+    try:
+        atoms = ase.io.read(structure)
+    except Exception as error:  # its readers raise what they like
+        raise ValueError(f"{structure}: not a structure that ASE reads ({error})") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    record = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(structure)}
+    try:
+        record |= _run_engine(atoms, folder, settings, folder / "bonds.parquet")
+    except engines.LabelError as error:
+        record |= {"status": error.status, "reason": str(error)}
+    record["seconds"] = round(time.perf_counter() - start, 2)
+    record["label_id"] = content_hash(record["cell_id"], record["settings"], record["status"])
+    write_json(folder / RECORD, record)
+    return record
+
+
+def _run_engine(atoms: Atoms, folder: Path, settings: Mapping[str, Any], parquet: Path | None = None) -> dict[str, Any]:
     minimum, cutoff = settings["label_window"]
     label = engines.get(settings["engine"]).label(
         atoms, orbitals=settings["orbitals"], minimum_distance=minimum, cutoff=cutoff, **settings["engine_settings"]
     )
     lobster.write_icohplist(folder / ICOHPLIST, label.bonds, atoms.get_chemical_symbols())
+    if parquet is not None:
+        with atomic_write(parquet) as temporary:
+            label.bonds.to_parquet(temporary, index=False)
     used = {"used_settings": label.record.get("settings", {})}
     record = {name: value for name, value in label.record.items() if name not in ("settings", "seconds")}
     return {**record, **used, "status": Status.DONE.name, "reason": "", "n_bonds": len(label.bonds)}

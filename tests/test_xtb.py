@@ -11,7 +11,8 @@ from ase.build import bulk
 
 from getl_utils import engines
 from getl_utils.engines import COLUMNS, Engine, Label, LabelError
-from getl_utils.engines.xtb import _fold, shell_name
+from getl_utils.engines._common import fold
+from getl_utils.engines.xtb import shell_name
 
 ORBITALS = {"Zr": ["4s", "5s", "4p", "4d"], "Cu": ["3s", "4s", "3p", "3d"], "Al": ["3s", "3p"], "H": ["1s"]}
 xtb = engines.get("xtb")
@@ -147,7 +148,7 @@ def test_longer_images_are_dropped_and_counted():
     assert np.ptp(found.bonds.icohp) == 0
     assert found.record["folded_images"] == 0
     table = pd.DataFrame([[0, 1, 0, 0, 0, 2.3], [0, 1, 0, 0, 1, 2.9], [0, 0, 0, 0, 1, 3.0]], columns=COLUMNS[:6])
-    kept, folded = _fold(table)
+    kept, folded = fold(table)
     assert len(kept) == 1
     assert folded == 1
     assert kept.distance[0] == 2.3

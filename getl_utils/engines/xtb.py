@@ -28,19 +28,15 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from ase import Atoms
-from ase.data import covalent_radii
 from ase.units import Bohr, Hartree, kB
 
 from getl_utils.bonds import neighbour_table
 from getl_utils.cohp import ProjectedBands, icohp, spilling
-from getl_utils.engines import COLUMNS, Label, LabelError
+from getl_utils.engines import COLUMNS, Label, LabelError, _common
 
 METHOD = "GFN1-xTB"
 HEAVIEST = 86
-CLOSEST = 0.5  # of the sum of the covalent radii: no pair of atoms is closer, even in a melt
-TIE = 1e-3  # Å: images this equally far share the pair's value
 MINIMUM_PROJECTION = 0.6
 LARGEST_CHARGE = 3.0  # e; glasses have up to 1.5, collapsed SCF solutions 30
 CORES = (2, 10, 18, 36, 54)  # electrons of the noble gases
@@ -112,11 +108,11 @@ class Xtb:
         (1, True)
         """
         start = time.perf_counter()
-        settings = _settings(settings)
+        settings = _common.settings(settings, _DEFAULTS, self.name)
         _check(atoms, orbitals, cutoff)
         bands, record = _bands(atoms, orbitals, settings)
         try:
-            table, folded = _fold(neighbour_table(atoms, cutoff))
+            table, folded = _common.fold(neighbour_table(atoms, cutoff))
             zero = np.zeros((len(table), 3), int)
             pairs = np.column_stack([table[["i", "j"]].to_numpy(int), zero])
             table["icohp"] = icohp(bands, pairs, settings["minimum_projection"]) / table.pop("ties")
@@ -125,7 +121,7 @@ class Xtb:
             raise LabelError("NO_ICOHP", f"{atoms.get_chemical_formula()}: {error}") from error
         table = table[table.distance >= minimum_distance].sort_values(COLUMNS[:5], ignore_index=True)
         record |= {"folded_images": folded, "seconds": time.perf_counter() - start}
-        return Label(table[COLUMNS], record | {"warnings": _warnings(record)})
+        return Label(table[COLUMNS], record | {"warnings": _common.warnings(record)})
 
 
 ENGINE = Xtb()
@@ -141,34 +137,10 @@ _DEFAULTS = {
 }
 
 
-def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(given) - set(_DEFAULTS))
-    if unknown:
-        raise ValueError(f"engine xtb has no setting {unknown[0]!r}; it has {', '.join(_DEFAULTS)}")
-    return {**_DEFAULTS, **given}
-
-
 def _check(atoms: Atoms, orbitals: Mapping[str, Sequence[str]], cutoff: float) -> None:
-    if not len(atoms) or not atoms.pbc.all() or abs(atoms.cell.volume) < 1e-6:
-        raise ValueError("engine xtb needs a cell with atoms that is periodic in three directions")
-    normals = np.cross(atoms.cell.array[[1, 2, 0]], atoms.cell.array[[2, 0, 1]])
-    height = atoms.cell.volume / np.linalg.norm(normals, axis=1).max()
-    if height < cutoff:
-        raise ValueError(
-            f"the cell is {height:.2f} Å thick, thinner than the cutoff of {cutoff} Å: at Γ no bond can be told apart"
-        )
-    for element in dict.fromkeys(atoms.get_chemical_symbols()):
-        if element not in orbitals:
-            raise ValueError(f"no orbitals given for {element}; given are {', '.join(orbitals) or 'none'}")
+    _common.check(atoms, orbitals, cutoff, "xtb")
     if atoms.numbers.max() > HEAVIEST or atoms.numbers.min() < 1:
         raise ValueError(f"{METHOD} has the elements H to Rn only")
-    radii = covalent_radii[atoms.numbers]
-    near = neighbour_table(atoms, max(2 * CLOSEST * radii.max(), 0.5))
-    ratio = near.distance / (radii[near.i] + radii[near.j])
-    if len(near) and ratio.min() < CLOSEST:
-        i, j, distance = near.loc[ratio.idxmin(), ["i", "j", "distance"]]
-        raise ValueError(f"atoms {int(i)} and {int(j)} (0-based) are {distance:.3f} Å apart, less than {CLOSEST} of the sum of "
-                         "their covalent radii; look at the structure")  # fmt: skip
 
 
 def _bands(
@@ -176,7 +148,7 @@ def _bands(
 ) -> tuple[ProjectedBands, dict[str, Any]]:
     calculator = _calculator(atoms, settings)
     owners, shells = _shells(calculator, atoms)
-    keep, choice = _choose(np.array(atoms.get_chemical_symbols())[owners], shells, orbitals)
+    keep, choice = _common.choose(np.array(atoms.get_chemical_symbols())[owners], shells, orbitals, METHOD)
     result = _scf(calculator, atoms, settings)
     overlap = result.get("overlap-matrix")
     energies, occupations = result.get("orbital-energies") * Hartree, result.get("orbital-occupations")
@@ -190,21 +162,6 @@ def _bands(
         "energy": float(result.get("energy")) * Hartree, "largest_charge": float(np.abs(result.get("charges")).max()),
     }  # fmt: skip
     return bands, record | choice
-
-
-def _choose(symbols: np.ndarray, shells: np.ndarray, orbitals: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, dict[str, Any]]:
-    """Which orbitals to keep; and per element the shells used, asked for but absent, and dropped."""
-    keep = np.array([shell in orbitals[symbol] for symbol, shell in zip(symbols, shells, strict=True)])
-    choice: dict[str, Any] = {"orbitals_used": {}, "orbitals_absent": {}, "orbitals_dropped": {}}
-    for element in dict.fromkeys(symbols.tolist()):
-        has = list(dict.fromkeys(shells[symbols == element].tolist()))
-        asked = list(orbitals[element])
-        choice["orbitals_used"][element] = [shell for shell in has if shell in asked]
-        choice["orbitals_absent"][element] = [shell for shell in asked if shell not in has]
-        choice["orbitals_dropped"][element] = [shell for shell in has if shell not in asked]
-        if not choice["orbitals_used"][element]:
-            raise ValueError(f"none of the orbitals {asked} of {element} is in {METHOD}, which has {has}")
-    return keep, choice
 
 
 def _calculator(atoms: Atoms, settings: dict[str, Any]) -> Any:
@@ -268,21 +225,3 @@ def _fermi_level(energies: np.ndarray, electrons: float, width: float) -> float:
         return float(2 * expit((level - energies) / width).sum() - electrons)
 
     return float(brentq(excess, energies.min() - 10, energies.max() + 10))
-
-
-def _fold(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Keep of each pair of different atoms the shortest image (`ties`: how many are as short); count the others."""
-    table = table[table.i != table.j]
-    shortest = table.groupby(["i", "j"]).distance.transform("min")
-    kept = table[table.distance < shortest + TIE].copy()
-    kept["ties"] = kept.groupby(["i", "j"]).distance.transform("size")
-    return kept.reset_index(drop=True), len(table) - len(kept)
-
-
-def _warnings(record: Mapping[str, Any]) -> list[str]:
-    found = []
-    if record["dropped_electrons"] > 0.01:
-        found.append(f"{record['dropped_electrons']:.2f} electrons are in bands outside the orbitals; the basis lacks something")
-    if record["charge_spilling"] > 0.1:
-        found.append(f"charge spilling {record['charge_spilling']:.1%}")
-    return found

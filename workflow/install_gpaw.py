@@ -1,0 +1,61 @@
+"""Install GPAW and its data sets into the environment of the Python that runs this: ``make engines``.
+
+GPAW is built here from source with a C++ compiler alone. What is present is used: libxc (else GPAW's own PBE), an
+optimised BLAS (else NumPy's), a system MPI compiler when GETL_GPAW_MPI=1 is set (the engine runs one process per cell
+and does not need it). Nothing outside the environment is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+# The basis functions, data sets and the label's conventions were checked with these
+PACKAGES = ["gpaw>=26.7", "gpaw-data>=1.2"]
+
+
+def links(compiler: str, library: str, header: str = "") -> bool:
+    """Whether a program that includes `header` and links `library` can be built."""
+    include = f"#include <{header}>\n" if header else ""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "try.c")
+        source.write_text(f"{include}int main(void) {{ return 0; }}\n")
+        command = [compiler, "-x", "c", str(source), "-o", str(source.with_suffix("")), f"-l{library}"]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def siteconfig(compiler: str) -> str:
+    """Text of GPAW's siteconfig.py for what this machine has."""
+    libxc = links(compiler, "xc", "xc.h")
+    blas = next((name for name in ("openblas", "blas") if links(compiler, name)), None)
+    mpi = shutil.which("mpicc") if os.environ.get("GETL_GPAW_MPI") == "1" else None
+    lines = [f"compiler = {mpi or compiler!r}", f"mpi = {bool(mpi)}", f"nolibxc = {not libxc}", f"noblas = {blas is None}"]
+    lines.append("extra_compile_args += ['-O3', '-march=native']")
+    libraries = (["xc"] if libxc else []) + ([blas] if blas else [])
+    return "\n".join([*lines, f"libraries = {libraries!r}", ""])
+
+
+def main() -> int:
+    """Write the siteconfig, run pip, import what came out; an error is one line."""
+    compiler = shutil.which("g++") or shutil.which("c++")
+    if compiler is None:
+        print("make engines: no C++ compiler; install g++ (Debian: apt install g++) or clang", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "siteconfig.py")
+        config.write_text(siteconfig(compiler))
+        print(config.read_text(), end="", flush=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", *PACKAGES]
+        if subprocess.run(command, env={**os.environ, "GPAW_CONFIG": str(config)}).returncode:
+            print("make engines: pip could not build GPAW; its messages are above", file=sys.stderr)
+            return 1
+    test = "import gpaw, gpaw.cgpaw, gpaw_data; print('gpaw', gpaw.__version__)"
+    return subprocess.run([sys.executable, "-c", test]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
