@@ -77,6 +77,10 @@ def label_cell(cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: fl
         record |= {"status": error.status, "reason": str(error)}
     except ValueError as error:
         record |= {"status": Status.NOTHING.name, "reason": str(error)}
+    return _finish(record, folder, start)
+
+
+def _finish(record: dict[str, Any], folder: Path, start: float) -> dict[str, Any]:
     record["seconds"] = round(time.perf_counter() - start, 2)
     record["label_id"] = content_hash(record["cell_id"], record["settings"], record["status"])
     write_json(folder / RECORD, record)
@@ -113,10 +117,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
         record |= _run_engine(atoms, folder, settings, folder / "bonds.parquet")
     except engines.LabelError as error:
         record |= {"status": error.status, "reason": str(error)}
-    record["seconds"] = round(time.perf_counter() - start, 2)
-    record["label_id"] = content_hash(record["cell_id"], record["settings"], record["status"])
-    write_json(folder / RECORD, record)
-    return record
+    return _finish(record, folder, start)
 
 
 def _run_engine(atoms: Atoms, folder: Path, settings: Mapping[str, Any], parquet: Path | None = None) -> dict[str, Any]:

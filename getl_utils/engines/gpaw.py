@@ -4,8 +4,22 @@ Larsen et al., Phys. Rev. B 80, 195112 (2009); Mortensen et al., J. Chem. Phys. 
 
 The wave functions are ψ_n = Σ_μ C_μn φ_μ, so ⟨φ_μ|ψ_n⟩ = (S C)_μn with the overlap S of the basis, PAW corrections included.
 Which orbitals: the shells asked for that GPAW's basis has as atomic functions; its polarisation functions are left out of
-the projection, not of the SCF. LOBSTER's functions of the free atom are wider than these confined ones, and its values
-are smaller or larger by a factor per type: see the documentation for how these labels compare.
+the projection, not of the SCF.
+
+Against the 738 LOBSTER bonds of one Zr49Cu49Al2 cell of 100 atoms (Γ, other settings as below; spilling of charge 0.8 %),
+LOBSTER ≈ slope · label + intercept:
+
+             Zr-Zr   Zr-Cu   Cu-Cu   Zr-Al   Cu-Al
+  bonds        188     378     143      16      13
+  correlation 0.998   0.989   0.981   0.991   0.994
+  slope        1.08    1.54    1.81    0.97    1.52
+  intercept   −0.01    0.08    0.01   −0.11    0.01  eV
+  RMSE         0.12    0.25    0.18    0.09    0.36  eV
+  after map    0.04    0.05    0.05    0.05    0.07  eV
+
+So these labels order the bonds of a type as LOBSTER does, but −ICOHP with Cu is too small, by 1.5 to 1.8: GPAW's Cu 4s is
+confined, LOBSTER's is that of a free Hartree–Fock atom (Bunge). Never mix the two in one database. No correction
+is applied here.
 """
 
 from __future__ import annotations
