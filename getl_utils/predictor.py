@@ -84,6 +84,13 @@ def predict(
         return pd.concat(list(evaluator.bonds(atoms)), ignore_index=True)
 
 
+def seconds(function: Callable, *arguments: Any) -> float:
+    """How long a call takes, s."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
 def counts(bonds: pd.DataFrame, types: Sequence[str]) -> pd.DataFrame:
     """Bonds of each type: number, and mean, smallest and largest −ICOHP (eV)."""
     table = (-bonds.predicted).groupby(bonds.type).agg(["size", "mean", "min", "max"]).reindex(types)
