@@ -20,6 +20,9 @@ LOBSTER ≈ slope · label + intercept:
 So these labels order the bonds of a type as LOBSTER does, but −ICOHP with Cu is too small, by 1.5 to 1.8: GPAW's Cu 4s is
 confined, LOBSTER's is that of a free Hartree–Fock atom (Bunge). Never mix the two in one database. No correction
 is applied here.
+
+That cell took 32 SCF steps of 13 s on one core (7 min of processor time, 0.5 s of it for the ICOHPs). With `density_tolerance`
+1e-3 it takes 21, and the ICOHPs differ by 0.001 eV (root mean square; the largest by 0.010 eV).
 """
 
 from __future__ import annotations
