@@ -164,7 +164,9 @@ def test_potential_is_known_by_content(quenched, tmp_path):
 
 
 INTERRUPTED = """
+import signal
 from getl_utils.quench import melt_quench
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a script has SIGINT ignored
 from tests.test_quench import COUNTS, TINY
 melt_quench(COUNTS, TINY.model_copy(update={{"melt_time": 1e5}}), {!r}, 1, progress=False)
 """
