@@ -40,7 +40,7 @@ def check(_: argparse.Namespace) -> int:
             lacking.append(name)
             print(f"  MISSING  {name}: pip install {name}")
     parts = {"LAMMPS": md.missing(), "SOAP (quippy)": soap.missing()}
-    parts |= {f"engine {name}": engines.get(name).missing() for name in engines.names()}
+    parts |= {f"engine {name}": reason for name, reason in engines.available().items()}
     for name, reason in parts.items():
         print(f"  ok       {name}" if reason is None else f"  MISSING  {name}: {reason}")
     needed = lacking + [name for name in ("LAMMPS", "SOAP (quippy)", "engine xtb") if parts[name]]

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.data import covalent_radii
 
-from getl_utils.bonds import BOND, neighbour_table
+from getl_utils.bonds import BOND, check_structure
 
-CLOSEST = 0.5  # of the sum of the covalent radii: no pair of atoms is closer, even in a melt
 TIE = 1e-3  # Å: images this equally far share the pair's value
 MOST_SPILLING = 0.1  # of the charge
 
@@ -56,17 +54,7 @@ def check(
     for element in dict.fromkeys(atoms.get_chemical_symbols()):
         if element not in orbitals:
             raise ValueError(f"no orbitals given for {element}; given are {', '.join(orbitals) or 'none'}")
-    _check_distances(atoms)
-
-
-def _check_distances(atoms: Atoms) -> None:
-    radii = covalent_radii[atoms.numbers]
-    near = neighbour_table(atoms, max(2 * CLOSEST * radii.max(), 0.5))
-    ratio = near.distance / (radii[near.i] + radii[near.j])
-    if len(near) and ratio.min() < CLOSEST:
-        i, j, distance = near.loc[ratio.idxmin(), ["i", "j", "distance"]]
-        raise ValueError(f"atoms {int(i)} and {int(j)} (0-based) are {distance:.3f} Å apart, less than {CLOSEST} of the sum of "
-                         "their covalent radii; look at the structure")  # fmt: skip
+    check_structure(atoms, where=f"engine {engine}")
 
 
 def choose(
