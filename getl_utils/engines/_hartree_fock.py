@@ -1,7 +1,8 @@
 """Orbitals of the free atom: non-relativistic Roothaan–Hartree–Fock, the local basis that LOBSTER calls Bunge's.
 
 Koga, Kanayama, Watanabe and Thakkar, Int. J. Quantum Chem. 71, 491 (1999) to Xe, Koga, Kanayama, Watanabe, Imai and
-Thakkar, Theor. Chem. Acc. 104, 411 (2000) beyond, as the package qc-AtomDB tabulates them (`make engines` installs it; none of its code is run).
+Thakkar, Theor. Chem. Acc. 104, 411 (2000) beyond, as the package qc-AtomDB
+tabulates them (`make engines` installs it; none of its code is run).
 """
 
 from __future__ import annotations
