@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import functools
 import hashlib
+import importlib.metadata
 import json
 import os
+import re
+import socket
+import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+
+MOST_ARRAYS = 8 * 2**30  # bytes that the arrays of one file may take
 
 
 @contextlib.contextmanager
@@ -45,8 +56,18 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk: without it a node that dies may forget which file has the name."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -78,6 +99,128 @@ def content_hash(*values: Any) -> str:
         else:
             digest.update(json.dumps(value, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:12]
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    """File's name below `folder` → SHA-256: what a record in `folder` says of its files as `sha256`."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+
+
+def damaged(record: Path) -> list[str]:
+    """What of the files beside a JSON record is not as it says: a line per file; empty if all are, or none is listed."""
+    try:
+        listed = dict(read_json(record).get("sha256", {}))
+    except (ValueError, AttributeError, TypeError) as error:
+        return [f"{record} is not readable ({error})"]
+    found = []
+    for name, digest in listed.items():
+        path = record.parent.joinpath(*map(safe_path, name.split("/")))
+        if not path.exists():
+            found.append(f"{path} is gone")
+        elif sha256(path) != digest:
+            found.append(f"{path} is not as it was written (its checksum differs)")
+    return found
+
+
+@functools.cache
+def code_version() -> dict[str, str]:
+    """Version of the package and, where it runs from a git checkout, the commit (``+`` behind it: with changes)."""
+    here = Path(__file__).parent
+    try:
+        version = importlib.metadata.version("getl")
+    except importlib.metadata.PackageNotFoundError:
+        version = "not installed"
+    words = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
+    with contextlib.suppress(OSError):
+        answer = subprocess.run(words, capture_output=True, text=True)
+        if answer.returncode == 0:
+            return {"getl": version, "commit": answer.stdout.strip()}
+    return {"getl": version, "commit": "unknown"}
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextlib.contextmanager
+def lock(folder: str | Path) -> Iterator[None]:
+    """Hold `folder` for this process: the kernel's lock on its file ``.lock``, which ends with its owner, whatever its end.
+
+    Raises
+    ------
+    RuntimeError : another process holds it; says which, and where.
+    """
+    path = Path(folder) / ".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "another process"
+            raise RuntimeError(f"{folder} is in use by {owner}: wait for it, or take another work_dir") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
+        file.flush()
+        yield
+
+
+def safe_path(name: str) -> str:
+    """`name`, if it is one name of a file or folder: no separator, no leading dot, no character a shell takes for its own.
+
+    Raises
+    ------
+    ValueError : it could lead out of its folder.
+
+    Examples
+    --------
+    >>> safe_path("../model.npz")
+    Traceback (most recent call last):
+    ...
+    ValueError: '../model.npz' cannot be the name of a file or folder: letters, digits and . _ + - only, no dot first
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}", str(name)):
+        raise ValueError(f"{name!r} cannot be the name of a file or folder: letters, digits and . _ + - only, no dot first")
+    return str(name)
+
+
+def check_arrays(path: Path, most: int = MOST_ARRAYS) -> Path:
+    """`path` of an .npz, if its arrays are as large as its entries say and together not larger than `most` bytes.
+
+    Raises
+    ------
+    ValueError : no archive of arrays, an array that claims more than there is, or more than `most`; before memory is taken.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(entry.file_size for entry in archive.infolist())
+            if total > most:
+                raise ValueError(f"{path}: its arrays take {total / 2**30:.1f} GiB, more than {most / 2**30:.1f} GiB")
+            for entry in archive.infolist():
+                with archive.open(entry) as file:
+                    _check_array(file, entry.file_size, f"{path}, {entry.filename}")
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise ValueError(f"{path}: not a whole archive of arrays ({error})") from None
+    return path
+
+
+def _check_array(file: Any, size: int, where: str) -> None:
+    try:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(file)
+    except ValueError as error:
+        raise ValueError(f"{where}: not an array ({error})") from None
+    claimed = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
+    if dtype.hasobject or claimed != size - file.tell():
+        raise ValueError(f"{where}: claims {claimed} bytes of {dtype}, {size - file.tell()} are there")
 
 
 def write_if_changed(path: Path, values: Any) -> Path:
@@ -130,22 +273,22 @@ class WorkDir:
         self.path = resolve(path)
 
     def quench(self, composition: str, run: int) -> Path:
-        return self.path / "quench" / composition / str(run)
+        return self.path / "quench" / safe_path(composition) / str(int(run))
 
     def cell(self, composition: str, run: int, sub_run: int) -> Path:
-        return self.path / "cells" / composition / str(run) / f"{sub_run}.xyz"
+        return self.path / "cells" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.xyz"
 
     def loading(self, composition: str, run: int) -> Path:
-        return self.path / "loading" / composition / str(run)
+        return self.path / "loading" / safe_path(composition) / str(int(run))
 
     def label(self, composition: str, run: int, sub_run: int) -> Path:
-        return self.path / "labels" / composition / str(run) / str(sub_run)
+        return self.path / "labels" / safe_path(composition) / str(int(run)) / str(int(sub_run))
 
     def descriptors(self, composition: str, run: int, sub_run: int) -> Path:
-        return self.path / "descriptors" / composition / str(run) / f"{sub_run}.npy"
+        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npy"
 
     def database(self, name: str) -> Path:
-        return self.path / "database" / name
+        return self.path / "database" / safe_path(name)
 
     @property
     def bonds(self) -> Path:
@@ -160,7 +303,7 @@ class WorkDir:
         return self.path / "model"
 
     def predictions(self, structure: str) -> Path:
-        return self.path / "predictions" / structure
+        return self.path / "predictions" / safe_path(structure)
 
     def large_glasses(self) -> list[Path]:
         """The dumps of the quenches that have no deformed cells: those made to predict on."""
@@ -179,7 +322,7 @@ class WorkDir:
 
     def complete(self, stage: str, **facts: Any) -> dict[str, Any]:
         """Write the stage's completion mark, last of all, and return what it says."""
-        write_json(self.mark(stage), {"stage": stage, **facts})
+        write_json(self.mark(stage), {"stage": stage, **facts, "code": code_version(), "time": now()})
         return {"stage": stage, **facts}
 
     def require(self, path: Path, stage: str) -> Path:
