@@ -205,7 +205,7 @@ def _record(evaluator: Evaluator, atoms: Atoms, origin: dict[str, Any], lobster_
     facts, windows = evaluator.model.facts, {t: list(w) for t, w in evaluator.limits.items()}
     what = {"model_id": facts["model_id"], "windows": windows, "sigma": evaluator.sigma, "lobster_files": lobster_files}
     made_by = {name: facts.get(name) for name in ("model_id", "database_id", "database", "engine", "kernel")}
-    given = {**origin, "structure_id": structure_id(atoms), "atoms": len(atoms), "windows": windows}
+    given = {**origin, "structure_id": structure_id(atoms), "atoms": len(atoms), "elements": evaluator.elements, "windows": windows}
     result = {"quantity": "ICOHP", "unit": "eV", "sign": "negative: bonding", "sigma": evaluator.sigma, "length_unit": "Å"}
     identity = content_hash(what | {"structure_id": given["structure_id"]})
     ids = {"schema": SCHEMA, "prediction_id": identity, "code": code_version()}
