@@ -20,7 +20,7 @@ from getl_utils import cells, engines
 from getl_utils.bonds import check_structure, neighbours
 from getl_utils.cells import CellKey
 from getl_utils.formats import espresso, lobster
-from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, damaged, now, read_json, write_json
+from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, damaged, lock, now, read_json, write_json
 from getl_utils.parameters import Generate
 from getl_utils.status import ICOHPLIST, RECORD, Status
 
@@ -65,20 +65,20 @@ def label_cell(cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: fl
     ----------
     settings : see `settings_of`. cutoff : Å; the cell must be twice as thick.
     """
-    if is_done(folder, cell, settings):
-        return read_json(folder / RECORD)
-    folder.mkdir(parents=True, exist_ok=True)
-    atoms, start = cells.read(cell), time.perf_counter()
-    record: dict[str, Any] = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(cell)}
-    record["run_id"] = atoms.info.get("run_id", "")
-    try:
-        check_structure(atoms, thickness=2 * cutoff, where=str(cell))
-        record |= _run_engine(atoms, folder, settings)
-    except engines.LabelError as error:
-        record |= {"status": error.status, "reason": str(error)}
-    except ValueError as error:
-        record |= {"status": Status.NOTHING.name, "reason": str(error)}
-    return _finish(record, folder, start)
+    with lock(folder):
+        if is_done(folder, cell, settings):
+            return read_json(folder / RECORD)
+        atoms, start = cells.read(cell), time.perf_counter()
+        record: dict[str, Any] = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(cell)}
+        record["run_id"] = atoms.info.get("run_id", "")
+        try:
+            check_structure(atoms, thickness=2 * cutoff, where=str(cell))
+            record |= _run_engine(atoms, folder, settings)
+        except engines.LabelError as error:
+            record |= {"status": error.status, "reason": str(error)}
+        except ValueError as error:
+            record |= {"status": Status.NOTHING.name, "reason": str(error)}
+        return _finish(record, folder, start)
 
 
 def _finish(record: dict[str, Any], folder: Path, start: float) -> dict[str, Any]:

