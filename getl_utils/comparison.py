@@ -13,7 +13,10 @@ from matplotlib.figure import Figure
 
 from getl_utils import figures
 from getl_utils.bonds import BOND, bond_types, place, type_of
+from getl_utils.database import Database
 from getl_utils.formats import lobster
+from getl_utils.model import Model, train
+from getl_utils.parameters import Train
 
 TOLERANCE = 2e-3  # Å, between the distances of one bond in two files of five decimals
 
@@ -180,6 +183,15 @@ def reconciliation(table: pd.DataFrame) -> pd.DataFrame:
         row |= {"largest": d.abs().max()}
         rows.append(row | ({"beyond_2_sigma": (common.ratio.abs() > 2).mean()} if "ratio" in common else {}))
     return pd.DataFrame(rows)
+
+
+def distance_alone(trained: Model, stored: Database) -> Model:
+    """The model that knows only a bond's length: the same database, training bonds, θ and γ without the environment."""
+    types = trained.facts["types"]
+    h = {t: {name: v[name] for name in ("zeta", "theta", "gamma")} for t, v in types.items()}
+    given = {"elements": trained.elements, "seed": trained.facts["seed"], "n_train": max(v["n_train"] for v in types.values())}
+    p = Train(work_dir="", kernel="se", database=trained.facts["database"], hyperparameters=h, **given)
+    return train(stored, p)[0]
 
 
 def differences(table: pd.DataFrame, types: Sequence[str]) -> Figure:

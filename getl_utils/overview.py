@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from getl_utils import cells, parameters
-from getl_utils.layout import WorkDir, owner, read_json
+from getl_utils.layout import WorkDir, read_json
 from getl_utils.parameters import STAGES, Generate
+from getl_utils.safety import owner
 from getl_utils.status import RECORD, Status, judge
 
 MOST = 8  # failures listed of one kind

@@ -18,8 +18,9 @@ from getl_utils.bonds import bond_types, check_structure
 from getl_utils.environments import Pairs
 from getl_utils.evaluator import Evaluator, bond_chunks
 from getl_utils.formats import lobster
-from getl_utils.layout import atomic_write, checksums, code_version, content_hash, damaged, lock, now, read_json, write_json
+from getl_utils.layout import atomic_write, checksums, code_version, content_hash, damaged, now, read_json, relative, write_json
 from getl_utils.model import Model
+from getl_utils.safety import lock
 from getl_utils.structures import readings, structure_id, structure_name
 
 SCHEMA = "getl/prediction/1"
@@ -163,7 +164,7 @@ def predict_file(
             try:
                 check_structure(atoms, where=f"{path}, step {row['step']}")
                 stem = folder / f"{n}_{row['step']}"
-                origin = {name: row[name] for name in ("structure", "frame", "step")} | {"file": str(path)}
+                origin = {name: row[name] for name in ("structure", "frame", "step")} | {"file": relative(path)}
                 rows.append(row | _frame(evaluator, atoms, stem, origin, lobster_files, tick))
             except (ValueError, RuntimeError) as error:
                 rows.append(row | {"error": str(error)})
@@ -206,7 +207,13 @@ def _record(evaluator: Evaluator, atoms: Atoms, origin: dict[str, Any], lobster_
     facts, windows = evaluator.model.facts, {t: list(w) for t, w in evaluator.limits.items()}
     what = {"model_id": facts["model_id"], "windows": windows, "sigma": evaluator.sigma, "lobster_files": lobster_files}
     made_by = {name: facts.get(name) for name in ("model_id", "database_id", "database", "engine", "kernel")}
-    given = {**origin, "structure_id": structure_id(atoms), "atoms": len(atoms), "elements": evaluator.elements, "windows": windows}
+    given = {
+        **origin,
+        "structure_id": structure_id(atoms),
+        "atoms": len(atoms),
+        "elements": evaluator.elements,
+        "windows": windows,
+    }
     result = {"quantity": "ICOHP", "unit": "eV", "sign": "negative: bonding", "sigma": evaluator.sigma, "length_unit": "Å"}
     identity = content_hash(what | {"structure_id": given["structure_id"]})
     ids = {"schema": SCHEMA, "prediction_id": identity, "code": code_version()}

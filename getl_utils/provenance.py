@@ -14,7 +14,7 @@ from getl_utils import database, md, model
 from getl_utils.bonds import BOND, KEY
 from getl_utils.environments import Pairs, cluster
 from getl_utils.kernels import Features
-from getl_utils.layout import WorkDir, content_hash, damaged, read_json
+from getl_utils.layout import WorkDir, content_hash, damaged, read_json, relative, resolve
 from getl_utils.predictor import SCHEMA
 from getl_utils.status import RECORD
 from getl_utils.structures import readings, structure_id
@@ -100,7 +100,7 @@ def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None 
 
 def _frame(given: dict[str, Any]) -> Any:
     """The frame that was predicted on, or None if it is gone or another."""
-    path = Path(given["file"])
+    path = resolve(given["file"])
     if not path.exists():
         return None
     for kind in ("all", "last"):
@@ -133,7 +133,7 @@ def training_bonds(stored: database.Database, folder: Path, bond_type: str) -> p
 
 def _model_link(trained: model.Model, folder: Path, asked: str) -> Link:
     names = ("kernel", "engine", "seed", "format", "soap", "database", "database_id", "types")
-    facts = {name: trained.facts[name] for name in names if name in trained.facts} | {"folder": str(folder)}
+    facts = {name: trained.facts[name] for name in names if name in trained.facts} | {"folder": relative(folder)}
     mark = folder.parent / "done" / "05_train.json"
     if mark.exists() and read_json(mark).get("model_id") == trained.facts["model_id"]:
         facts |= {name: read_json(mark).get(name) for name in ("code", "time")}
@@ -145,7 +145,7 @@ def _model_link(trained: model.Model, folder: Path, asked: str) -> Link:
 
 def _database_link(stored: database.Database, folder: Path, asked: str) -> Link:
     names = ("engine", "bonds", "soap", "code", "time")
-    facts = {name: stored.facts[name] for name in names if name in stored.facts} | {"folder": str(folder)}
+    facts = {name: stored.facts[name] for name in names if name in stored.facts} | {"folder": relative(folder)}
     found = stored.facts["database_id"]
     wrong = [] if found == asked else [f"{folder} holds database {found}, the model learned from {asked}"]
     return Link("database", found, facts, wrong + damaged(folder / "database.json"))
@@ -158,12 +158,12 @@ def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
     if record.exists():
         facts = read_json(record)
         wrong = damaged(record) + ([] if facts.get("label_id") == bond.label_id else ["another label has taken its place"])
-        yield Link("label", bond.label_id, {"folder": str(record.parent), **facts}, wrong)
+        yield Link("label", bond.label_id, {"folder": relative(record.parent), **facts}, wrong)
     else:
         yield Link("label", bond.label_id, {"engine": bond.engine, "folder": "read from a published tree"}, [])
     cell = work.cell(*key)
     there = cell.exists() and content_hash(cell) == bond.cell_id
-    yield Link("cell", bond.cell_id, {"file": str(cell)}, [] if there else [f"{cell} is gone or another"])
+    yield Link("cell", bond.cell_id, {"file": relative(cell)}, [] if there else [f"{cell} is gone or another"])
     quench = work.quench(*key[:2]) / "quench.json"
     if quench.exists():
         facts = read_json(quench)

@@ -1,4 +1,4 @@
-"""What a model must do before it may predict in bulk: pytest tests with the fixtures of `release`. Add your own in a file of yours:
+"""What a model must do before it may predict in bulk: pytest tests with the fixtures of `release`. Add your own in a file:
 
     def test_no_bond_of_copper_is_stronger_than_two_eV(predicted):
         copper = predicted[predicted.type == "Cu-Cu"]

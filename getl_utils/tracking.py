@@ -44,10 +44,10 @@ def model_name(work: WorkDir) -> str:
 
 
 def track(work: WorkDir, uri: str = "") -> str:
-    """Write one parent run: parameters, metrics, figures, model, ids; below it a child per bond type with the errors of each split.
+    """Write a parent run: parameters, metrics, figures, model, ids; below it a child per bond type with the errors of each split.
 
-    The model is registered under `model_name` and, if it has passed its checks, is its `candidate`. What is there already, of this
-    model with these results, is not written again.
+    The model is registered under `model_name` and, if it has passed its checks, is its `candidate`. What is there
+    already, of this model with these results, is not written again.
 
     Returns
     -------
