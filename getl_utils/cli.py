@@ -111,7 +111,7 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
 
     trained, rows = model.load(Path(arguments.model)), []
     for name, why in release.require(Path(arguments.model), arguments.allow).items():
-        print(f"getl: allowed by name, {name}: {why}", file=sys.stderr)
+        print(f"allowed by name, {name}: {why}")
     given = {"model_folder": str(Path(arguments.model).resolve()), "model_id": trained.facts["model_id"]}
     write_json(Path(arguments.out) / "predicted_by.json", given)
     limits = predictor.windows(trained, parameters.read_windows(arguments.windows) if arguments.windows else {})

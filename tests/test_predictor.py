@@ -341,6 +341,7 @@ def test_the_command(folder, trained, tmp_path, capsys):
     path = write_frames(tmp_path / "some.xyz", 2)
     (tmp_path / "windows.yaml").write_text("Ti-Ni: [2.0, 3.0]\n")
     words = ["predict", str(path), "--model", str(folder), "--out", str(tmp_path / "out"), "--sigma", "--lobster"]
+    words += ["--allow", "unchecked"]
     assert cli.main([*words, "--windows", str(tmp_path / "windows.yaml")]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("2 of 2 frames, 108 atoms, ")
@@ -363,7 +364,7 @@ def test_the_command_says_what_is_wrong_in_one_line(change, says, folder, tmp_pa
     monkeypatch.chdir(tmp_path)
     write_frames(Path("some.xyz"), 1)
     Path("bad.yaml").write_text("Ti-Ni: 3\n")
-    given = {"structure": "some.xyz", "--model": str(folder), "--out": "out"} | change
+    given = {"structure": "some.xyz", "--model": str(folder), "--out": "out", "--allow": "unchecked"} | change
     words = [given.pop("structure"), *(word for pair in given.items() for word in pair)]
     assert cli.main(["predict", *words]) == 1
     errors = capsys.readouterr().err.strip().splitlines()

@@ -331,7 +331,10 @@ def test_status_says_on_one_screen_what_is_done_failed_and_why(small, capsys):
 def test_status_reads_a_failed_notebook(small, capsys):
     work, _ = small
     error = {"output_type": "error", "ename": "ValueError", "evalue": "no bond to learn from\nmore"}
-    notebook = {"cells": [{"outputs": [error]}], "metadata": {"papermill": {"exception": True, "start_time": "1", "end_time": "2"}}}
+    notebook = {
+        "cells": [{"outputs": [error]}],
+        "metadata": {"papermill": {"exception": True, "start_time": "1", "end_time": "2"}},
+    }
     write_json(work.path / "notebooks/04_load.ipynb", notebook)
     write_json(work.path / "notebooks/05_train.ipynb", {"cells": [], "metadata": {"papermill": {"start_time": "1"}}})
     cli.main(["status", str(work.path)])
