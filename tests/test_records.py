@@ -1,4 +1,4 @@
-"""Every number leads back to its origin; a model that has not passed may not predict; what is damaged is found and redone alone."""
+"""Every number leads back to its origin; a model that has not passed may not predict; what is damaged is redone alone."""
 
 import json
 import shutil
@@ -358,7 +358,7 @@ def test_a_record_names_no_file_outside_its_folder(small):
 def test_json_of_a_trace(small_original, capsys):
     work, _ = small_original
     cli.main(["trace", str(work.predictions("glass") / FIRST), "--json"])
-    assert [link["what"] for link in json.loads(capsys.readouterr().out)][0] == "prediction"
+    assert json.loads(capsys.readouterr().out)[0]["what"] == "prediction"
 
 
 def test_a_model_elsewhere_is_found_by_its_prediction(small, tmp_path, capsys):
