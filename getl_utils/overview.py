@@ -39,7 +39,7 @@ def _generate(work: WorkDir) -> Generate | None:
     file = work.path / "parameters" / "all.yaml"
     if not file.exists():
         return None
-    values = parameters.read(file)
+    values = parameters.read_part(file)
     return None if values.get("reference_roots") else parameters.for_stage("01_generate", values, str(file))
 
 

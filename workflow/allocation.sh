@@ -13,8 +13,8 @@ set -euo pipefail
 cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")/..}"
 parameters=${1:?"usage: sbatch workflow/allocation.sh PARAMETERS.yaml"}
 shift
-snakemake=${SNAKEMAKE:-.venv/bin/snakemake}
-"$snakemake" --snakefile workflow/Snakefile --cores "${SLURM_CPUS_PER_TASK:-1}" --keep-going --configfile "$parameters" "$@" &
+read -ra snakemake <<<"${SNAKEMAKE:-.venv/bin/snakemake}"
+"${snakemake[@]}" --snakefile workflow/Snakefile --cores "${SLURM_CPUS_PER_TASK:-1}" --keep-going --configfile "$parameters" "$@" &
 child=$!
 trap 'kill -TERM $child 2>/dev/null; wait $child' TERM INT  # 120 s before the limit: running units end cleanly, the others are kept
 wait $child
