@@ -116,7 +116,9 @@ class Generate(Cells):
 class Reference(BaseModel):
     """Notebooks that may read the published data."""
 
-    reference_roots: list[str] = _field("published trees to read, relative to the repository; empty: our own results", [])
+    reference_roots: list[str] = _field(
+        "published trees or data sets to read, relative to the repository; empty: our own results", []
+    )
 
 
 class Extract(Cells, Reference):
