@@ -86,7 +86,7 @@ def write_sub_runs(
     sizes : see `deform.deformation`.
     """
     record = work.quench(composition, run) / "quench.json"
-    run_id = read_json(record)["run_id"] if record.exists() else ""
+    run_id = read_json(record).get("run_id", "") if record.exists() else ""  # a record of version 0.1 has none
     for sub_run in sub_runs:
         key = CellKey(composition, run, sub_run)
         path = work.cell(*key)
