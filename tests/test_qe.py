@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import REPOSITORY
 
 from getl_utils import engines
 from getl_utils.engines import LabelError, _espresso
 from getl_utils.formats import espresso
 
-PAW = REPOSITORY / "atomistic_models" / "paw"
 ORBITALS = {"Al": ["3s", "3p"], "Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
 B2_ICOHP = -0.8324  # eV, of this engine at these settings
 qe = engines.get("qe")
@@ -22,7 +20,7 @@ needs_qe = pytest.mark.skipif(qe.missing() is not None, reason=str(qe.missing())
 
 
 def label(atoms, cutoff=4.2, orbitals=ORBITALS, **settings):
-    cheap = {"pseudo_dir": str(PAW), "kpoints": [3, 3, 3], "ecutwfc": 20, "ecutrho": 80, "smearing": 0.5}
+    cheap = {"kpoints": [3, 3, 3], "ecutwfc": 20, "ecutrho": 80, "smearing": 0.5}
     return qe.label(atoms, orbitals=orbitals, minimum_distance=1.0, cutoff=cutoff, **(cheap | settings))
 
 
@@ -53,12 +51,12 @@ def test_the_systems_programs_go_before_the_wheel(program):
 
 def test_data_sets_hold_the_shells_of_lobsters_basis():
     for element, shells in ORBITALS.items():
-        found = [shell for shell, _ in espresso.read_atomic_functions(PAW / f"{element}.UPF")]
+        found = [shell for shell, _ in espresso.read_atomic_functions(_espresso.PAW / f"{element}.UPF")]
         assert sorted(found) == sorted(shells)
 
 
 def test_input_has_bands_for_every_atomic_function():
-    settings = _espresso.DEFAULTS | {"pseudo_dir": str(PAW)}
+    settings = _espresso.DEFAULTS
     atoms = bulk("CuZr", "cesiumchloride", a=3.27)
     text = _espresso.scf_input(atoms, settings, _espresso.pseudopotentials(atoms, settings))
     assert "nbnd = 22" in text

@@ -10,10 +10,8 @@ just the shells of LOBSTER's basis: diffuse p functions of Cu and Zr would multi
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +60,8 @@ class Qe:
         atoms : periodic in three directions.
         orbitals : element → shells, e.g. {"Cu": ["4s", "3d"]}.
         settings : `pseudo_dir`, `pseudopotentials` (element → file), `ecutwfc`, `ecutrho` (Ry), `kpoints`, `shift`,
-            `smearing` (eV), `band_factor`, `max_iterations`, `scf_tolerance` (Ry), `mixing`, `launcher` ("mpirun -n 4"),
-            `timeout` (s), `folder` (keeps the programs' files), `minimum_projection`, `most_spilling`.
+            `time_reversal`, `smearing` (eV), `band_factor`, `max_iterations`, `scf_tolerance` (Ry), `mixing`, `launcher`
+            ("mpirun -n 4"), `timeout` (s), `folder` (keeps the programs' files), `minimum_projection`, `most_spilling`.
 
         Raises
         ------
@@ -81,14 +79,14 @@ class Qe:
         mesh, formula = settings["kpoints"], atoms.get_chemical_formula()
         _common.check(atoms, orbitals, cutoff, self.name, mesh, f"with {mesh} k points")
         files, start = _espresso.pseudopotentials(atoms, settings), time.perf_counter()
-        with _folder(settings["folder"]) as folder:
+        with _espresso.folder(settings["folder"]) as folder:
             version = _espresso.scf(atoms, folder, settings, files)
             middle = time.perf_counter()
             _project(folder, settings, formula)
             found = espresso.read_projections(folder / f"{_espresso.PREFIX}.save")
         projected = time.perf_counter()
         try:
-            bands, record = _bands(found, atoms, orbitals, files)
+            bands, record = _bands(found, atoms, orbitals, files, settings["time_reversal"])
             table, folded = _common.fold(neighbour_table(atoms, cutoff), mesh)
             table["icohp"] = icohp(bands, table[COLUMNS[:5]].to_numpy(int), settings["minimum_projection"]) / table.pop("ties")
             record |= spilling(bands, settings["minimum_projection"])
@@ -105,16 +103,6 @@ class Qe:
 ENGINE = Qe()
 
 
-@contextlib.contextmanager
-def _folder(keep: str | None) -> Iterator[Path]:
-    if keep:
-        Path(keep).mkdir(parents=True, exist_ok=True)
-        yield Path(keep)
-    else:
-        with tempfile.TemporaryDirectory(prefix="getl-qe-") as folder:
-            yield Path(folder)
-
-
 def _project(folder: Path, settings: Mapping[str, Any], formula: str) -> None:
     source = folder / "projwfc.in"
     source.write_text(f" &projwfc\n prefix='{_espresso.PREFIX}', outdir='.', lwrite_overlaps=.true., lsym=.false.\n /\n")
@@ -124,7 +112,11 @@ def _project(folder: Path, settings: Mapping[str, Any], formula: str) -> None:
 
 
 def _bands(
-    found: espresso.Projections, atoms: Atoms, orbitals: Mapping[str, Sequence[str]], files: Mapping[str, Path]
+    found: espresso.Projections,
+    atoms: Atoms,
+    orbitals: Mapping[str, Sequence[str]],
+    files: Mapping[str, Path],
+    time_reversal: bool,
 ) -> tuple[ProjectedBands, dict[str, Any]]:
     owners, shells = _functions(atoms, files)
     if len(owners) != found.amplitudes.shape[2]:
@@ -141,7 +133,7 @@ def _bands(
         kpoints=found.kpoints @ atoms.cell.array.T / np.linalg.norm(atoms.cell.array[0]),
         weights=found.weights,
         orbital_atoms=owners[keep],
-        time_reversal=True,
+        time_reversal=time_reversal,
     )
     record = {"method": "PBE, PAW, plane waves", "kpoints": len(found.weights), "spin_polarised": False,
               "fermi_level": found.fermi, "data_sets": {e: f"{f.name} {content_hash(f)}" for e, f in files.items()}}  # fmt: skip
