@@ -6,9 +6,10 @@ KEEP := --keep-output --keep-count  # without counts nbval compares nothing; onl
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
-SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-triggers mtime --quiet progress rules
+SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
+WORK ?= runs/quick
 
-.PHONY: help demo reference test bench lab check engines lint lock notebooks filter clean
+.PHONY: help demo reference test test-slow status ui bench lab check engines lint lock notebooks filter clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +30,15 @@ reference: $(INSTALLED)  ## notebooks 02–06 on the published data (reference.y
 
 test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, notebooks (nbval)
 	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)  ## the tests that take minutes: kill −9 and SIGTERM at 20 moments, a real Slurm (last results: docs/slow_tests.md)
+	$(BIN)/python -m pytest -m slow tests
+
+status: $(INSTALLED)  ## what is done, running, failed and why (WORK=runs/quick)
+	@$(BIN)/getl status $(WORK)
+
+ui: $(INSTALLED)  ## MLflow's page on the tracked runs: parameters, errors, figures, models (WORK=runs/quick)
+	$(BIN)/getl ui $(WORK)
 
 bench: $(INSTALLED)  ## speed of inference as ratios (~3 min on 2 cores; BENCH=--million for a million atoms)
 	$(BIN)/python bench/bench.py $(BENCH)

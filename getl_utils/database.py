@@ -19,7 +19,7 @@ from getl_utils import cells
 from getl_utils.bonds import BOND, KEY, neighbours, type_of
 from getl_utils.formats import reference
 from getl_utils.kernels import Features
-from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json, write_json
+from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, now, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,11 @@ def write(folder: Path, database: Database, name: str) -> dict[str, Any]:
         with atomic_write(folder / f"{file}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
     counts = bonds.groupby(["type", "composition"]).size().rename("bonds").reset_index()
-    identity = content_hash(bonds[[*KEY, *BOND, "distance", "icohp", "label_id"]].to_csv(index=False), database.facts)
-    facts = database.facts | {"name": name, "database_id": identity, "bonds": len(bonds), "counts": counts.to_dict("records")}
+    facts = {key: value for key, value in database.facts.items() if key not in ("code", "time", "sha256")}
+    identity = content_hash(bonds[[*KEY, *BOND, "distance", "icohp", "label_id"]].to_csv(index=False), facts)
+    facts |= {"name": name, "database_id": identity, "bonds": len(bonds), "counts": counts.to_dict("records")}
+    facts |= {"code": code_version(), "time": now()}
+    facts |= {"sha256": checksums(folder, [folder / name for name in ("soap.npy", "bonds.parquet", "clusters.parquet")])}
     write_json(folder / "database.json", facts)
     return facts
 

@@ -12,13 +12,13 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils import cells
-from getl_utils.bonds import BOND, COLUMNS, KEY, neighbours, place
+from getl_utils.bonds import BOND, COLUMNS, IDS, KEY, neighbours, place
 from getl_utils.cells import CellKey
 from getl_utils.formats import lobster, reference
 from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json
 from getl_utils.status import RECORD, Status, judge
 
-CLUSTER_COLUMNS = [*KEY, "centre", "element", "n_bonds", "sum_icohp", "kept", "missing"]
+CLUSTER_COLUMNS = [*KEY, "centre", "element", "n_bonds", "sum_icohp", "kept", "missing", *IDS]
 
 
 class SubRun(NamedTuple):
@@ -82,9 +82,10 @@ def sub_run(key: CellKey, atoms: Atoms | None, folder: Path, cutoff: float) -> S
         return empty._replace(status=status | {"status": 5, "name": Status.NO_ICOHP.name, "reason": str(error)})
     kept, clusters = match_clusters(labels, rows)
     symbols = np.array(atoms.get_chemical_symbols(), dtype=object)
-    bonds = labels.assign(**key._asdict(), **_origin(folder), kept=kept, element_i=symbols[labels.i], element_j=symbols[labels.j])
-    clusters = clusters.assign(**key._asdict(), element=symbols[clusters.centre])
-    status |= {"n_bonds": len(bonds), "n_kept": int(kept.sum()), "engine": bonds.engine.iloc[0]}
+    origin = {"run_id": atoms.info.get("run_id", ""), "cell_id": atoms.info.get("cell_id", ""), **_origin(folder)}
+    bonds = labels.assign(**key._asdict(), **origin, kept=kept, element_i=symbols[labels.i], element_j=symbols[labels.j])
+    clusters = clusters.assign(**key._asdict(), **{name: origin[name] for name in IDS}, element=symbols[clusters.centre])
+    status |= {"n_bonds": len(bonds), "n_kept": int(kept.sum()), **origin}
     return SubRun(status, bonds[[*COLUMNS, "kept"]], clusters[CLUSTER_COLUMNS])
 
 

@@ -39,6 +39,7 @@ COPPER_SILVER = {
     "n_seeds": 2,
     "crossed": [],
     "windows": {"Cu-Ag": [2.2, 3.5]},
+    "allowed_failures": ["beats_baseline", "coverage"],  # a few bonds of a preview teach little
 }
 
 
@@ -54,7 +55,7 @@ class Workflow:
 
     def __call__(self, *words):
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "workflow/Snakefile"), "--cores", "2"]
-        command += ["--rerun-triggers", "mtime", "--configfile", str(self.file), *words]
+        command += ["--configfile", str(self.file), *words]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         result = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment, timeout=900)
         return result.returncode, result.stdout + result.stderr
@@ -109,19 +110,20 @@ def test_a_second_call_does_nothing_and_says_so(workflow):
     assert "Nothing to be done" in text
 
 
-AFTER_LABELS = {"generate": 1, "extract": 1, "transform": 1, "load": 1, "train": 1, "inference": 1}
+AFTER_MODEL = {"release": 1, "inference": 1, "track": 1}
+AFTER_LABELS = {"generate": 1, "extract": 1, "transform": 1, "load": 1, "train": 1, **AFTER_MODEL}
 
 
 @pytest.mark.parametrize(
     ("deleted", "runs"),
     [
-        ("predictions/summary.csv", {"inference": 1}),
-        ("model/model.npz", {"train": 1, "inference": 1}),
-        ("database/DB1/database.json", {"load": 1, "train": 1, "inference": 1}),
+        ("predictions/summary.csv", {"inference": 1, "track": 1}),
+        ("model/model.npz", {"train": 1, **AFTER_MODEL}),
+        ("database/DB1/database.json", {"load": 1, "train": 1, **AFTER_MODEL}),
         ("labels/Cu16Ag16/2/7/label.json", {"label": 1, **AFTER_LABELS}),
         (
             "quench/Cu60Ag60/1/quench.json",
-            {"large": 1, "loading": 1, "generate": 1, "extract": 1, "transform": 1, "load": 1, "train": 1, "inference": 1},
+            {"large": 1, "loading": 1, **AFTER_LABELS},
         ),
     ],
 )
@@ -140,8 +142,8 @@ def test_after_one_deleted_result_only_what_depends_on_it_runs(workflow, deleted
     ("change", "runs"),
     [
         ({"loading": {"strain_rate": 1e11, "dump_every": 500}}, {"loading": 1, **AFTER_LABELS}),
-        ({"n_seeds": 3}, {"train": 1, "inference": 1}),
-        ({"windows": {}}, {"inference": 1}),
+        ({"n_seeds": 3}, {"train": 1, **AFTER_MODEL}),
+        ({"windows": {}}, {"inference": 1, "track": 1}),
         ({"engine_settings": {"accuracy": 10.0}}, {"label": 4, **AFTER_LABELS}),
     ],
 )

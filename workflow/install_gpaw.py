@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LOCK = Path(__file__).with_name("gpaw.lock")  # source and data sets; what GPAW needs besides is in requirements.lock
+LOCK = Path(__file__).with_name("gpaw.lock")  # with the Hartree–Fock orbitals; what these need besides is in requirements.lock
 BUILD = ["--no-deps", "--no-build-isolation", "--require-hashes", "-r", str(LOCK)]
 
 

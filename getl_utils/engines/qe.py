@@ -25,7 +25,7 @@ from getl_utils.formats import espresso
 from getl_utils.layout import content_hash
 
 _DEFAULTS: dict[str, Any] = _espresso.DEFAULTS | {
-    "minimum_projection": 0.5,
+    "minimum_projection": 0.01,
     "most_spilling": 0.1,  # of the charge; above it a warning travels with the label
 }
 OCCUPIED = 0.01  # electrons in the highest band: more, and bands are lacking
