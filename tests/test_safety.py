@@ -17,7 +17,7 @@ from getl_utils.layout import WorkDir
 from getl_utils.structures import readings, structure_name
 
 FUZZ = settings(
-    max_examples=150, deadline=5000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=100, deadline=5000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 LIST = (
     "  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  1\n"
