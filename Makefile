@@ -5,6 +5,7 @@ CORES ?= 2
 KEEP := --keep-output --keep-count  # without counts nbval compares nothing; only other metadata goes
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
 WORK ?= runs/quick
 
@@ -48,8 +49,9 @@ lab: $(INSTALLED)  ## JupyterLab on the notebooks
 check: $(INSTALLED)  ## what is installed, which engines are found, what is missing
 	$(BIN)/getl check
 
-engines: $(INSTALLED)  ## build GPAW, the engine of real labels, into the environment (~1 min; needs g++, nothing else of the system)
+engines: $(INSTALLED)  ## GPAW (built; needs g++) and Quantum ESPRESSO (wheel, environment of its own), pinned, into the environment (~1 min)
 	$(BIN)/python workflow/install_gpaw.py
+	$(BIN)/python workflow/install_qe.py
 
 lint: $(INSTALLED)  ## ruff
 	$(BIN)/ruff check getl_utils tests bench atomistic_models
@@ -64,8 +66,10 @@ filter: $(INSTALLED)  ## let git strip the notebooks' volatile metadata, outputs
 	git config filter.nbstripout.clean "$(abspath $(BIN))/nbstripout $(KEEP)"
 	git config filter.nbstripout.smudge cat
 
-lock:  ## pin the dependencies of pyproject.toml with hashes (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
+lock:  ## pin with hashes what pyproject.toml and the two engines depend on (needs uv)
+	uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements.lock
+	uv pip compile workflow/gpaw.in --no-deps $(LOCK) -o workflow/gpaw.lock
+	uv pip compile workflow/qe.in $(LOCK) -o workflow/qe.lock
 
 clean:  ## delete the environment and caches; results in runs/ stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .snakemake build *.egg-info

@@ -43,26 +43,34 @@ class Database:
 
 
 def collect(
-    work: WorkDir, bonds: pd.DataFrame, clusters: pd.DataFrame, soap: Mapping[str, Any], elements: Sequence[str], choice: str
+    work: WorkDir,
+    bonds: pd.DataFrame,
+    clusters: pd.DataFrame,
+    soap: Mapping[str, Any],
+    elements: Sequence[str],
+    choice: str,
+    mix_engines: Sequence[str] = (),
 ) -> Database:
     """Gather bonds of a bond table and the vectors of their atoms from the cells' descriptor files.
 
     Parameters
     ----------
     soap : which descriptor the files hold. choice : ``labelled``: every bond; ``kept``: those of kept clusters.
+    mix_engines : the engines whose labels may stand side by side, if more than one.
 
     Raises
     ------
     FileNotFoundError : a cell has no descriptors.
-    ValueError : labels of several engines, which must never mix unnoticed, or no bond.
+    ValueError : labels of several engines that `mix_engines` does not name, or no bond.
     """
     kept = bonds[bonds.kept.astype(bool) | (choice == "labelled")].reset_index(drop=True)
     engines = sorted(kept.engine.unique())
     if not len(kept):
         raise ValueError("no bond to learn from: see status.csv and DUB.info of 02_extract for the reasons")
-    if len(engines) > 1:
+    if len(engines) > 1 and not set(engines) <= set(mix_engines):
         raise ValueError(
-            f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in separate work_dirs"
+            f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in separate work_dirs, "
+            "or name them all in mix_engines if they were calibrated against each other"
         )
     vectors, parts, offset = [], [], 0
     for key, rows in kept.groupby(KEY, sort=False):
@@ -73,7 +81,7 @@ def collect(
         offset += len(array)
     table = pd.concat(parts, ignore_index=True)
     table["type"] = type_of(table.element_i, table.element_j, elements)
-    facts = {"engine": engines[0], "soap": dict(soap), "elements": list(elements)}
+    facts = {"engine": " + ".join(engines), "soap": dict(soap), "elements": list(elements)}
     return Database(table, np.concatenate(vectors), clusters, facts)
 
 

@@ -116,7 +116,9 @@ class Generate(Cells):
 class Reference(BaseModel):
     """Notebooks that may read the published data."""
 
-    reference_roots: list[str] = _field("published trees to read, relative to the repository; empty: our own results", [])
+    reference_roots: list[str] = _field(
+        "published trees or data sets to read, relative to the repository; empty: our own results", []
+    )
 
 
 class Extract(Cells, Reference):
@@ -140,6 +142,7 @@ class Load(Common, Reference):
     bonds: Literal["labelled", "kept"] = _field("every labelled bond, or those of kept clusters (the published rule)", "labelled")
     database: Annotated[str, Field(pattern=NAME)] = _field("name of the database of all kept bonds", "all")
     mixed_databases: dict[Annotated[str, Field(pattern=NAME)], Mix] = _field("name → what is drawn from the database", {})
+    mix_engines: list[str] = _field("engines whose labels may stand in one database; empty: one engine's only", [])
     import_folders: list[str] = _field("folders with .bnd files below reference_roots, shown beside our own bonds", [])
 
 
