@@ -96,7 +96,7 @@ def loop_per_bond(trained: model.Model, bonds: pd.DataFrame, vectors: np.ndarray
     for b in bonds.itertuples():
         process, h = trained.processes[b.type], trained.facts["types"][b.type]
         a, c, value = vectors[b.i], vectors[b.j], 0.0
-        for d, s, weight in zip(process.train.distance, process.train.soap, process.weights, strict=True):
+        for d, s, weight in zip(process.train.distance, process.train.mean, process.weights, strict=True):
             similar = 0.25 * (np.dot(a, s) + np.dot(c, s) + np.dot(a, s) + np.dot(c, s))  # four products, as the published sum
             value += weight * np.exp(-((b.distance - d) ** 2) / (2 * h["theta"] ** 2)) * similar ** h["zeta"]
         total += process.train.n
