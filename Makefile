@@ -5,9 +5,11 @@ CORES ?= 2
 KEEP := --keep-output --keep-count  # without counts nbval compares nothing; only other metadata goes
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-triggers mtime --quiet progress rules
+LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
+SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
+WORK ?= runs/quick
 
-.PHONY: help demo reference test bench lab check engines lint lock notebooks filter clean
+.PHONY: help demo reference test test-slow status ui bench lab check engines lint lock notebooks filter clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +31,15 @@ reference: $(INSTALLED)  ## notebooks 02–06 on the published data (reference.y
 test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, notebooks (nbval)
 	$(BIN)/python -m pytest
 
+test-slow: $(INSTALLED)  ## the tests that take minutes: kill −9 and SIGTERM at 20 moments, a real Slurm (last results: docs/slow_tests.md)
+	$(BIN)/python -m pytest -m slow tests
+
+status: $(INSTALLED)  ## what is done, running, failed and why (WORK=runs/quick)
+	@$(BIN)/getl status $(WORK)
+
+ui: $(INSTALLED)  ## MLflow's page on the tracked runs: parameters, errors, figures, models (WORK=runs/quick)
+	$(BIN)/getl ui $(WORK)
+
 bench: $(INSTALLED)  ## speed of inference as ratios (~3 min on 2 cores; BENCH=--million for a million atoms)
 	$(BIN)/python bench/bench.py $(BENCH)
 
@@ -38,8 +49,9 @@ lab: $(INSTALLED)  ## JupyterLab on the notebooks
 check: $(INSTALLED)  ## what is installed, which engines are found, what is missing
 	$(BIN)/getl check
 
-engines: $(INSTALLED)  ## build GPAW, the engine of real labels, into the environment (~1 min; needs g++, nothing else of the system)
+engines: $(INSTALLED)  ## GPAW (built; needs g++) and Quantum ESPRESSO (wheel, environment of its own), pinned, into the environment (~1 min)
 	$(BIN)/python workflow/install_gpaw.py
+	$(BIN)/python workflow/install_qe.py
 
 lint: $(INSTALLED)  ## ruff
 	$(BIN)/ruff check getl_utils tests bench atomistic_models
@@ -54,8 +66,10 @@ filter: $(INSTALLED)  ## let git strip the notebooks' volatile metadata, outputs
 	git config filter.nbstripout.clean "$(abspath $(BIN))/nbstripout $(KEEP)"
 	git config filter.nbstripout.smudge cat
 
-lock:  ## pin the dependencies of pyproject.toml with hashes (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
+lock:  ## pin with hashes what pyproject.toml and the two engines depend on (needs uv)
+	uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements.lock
+	uv pip compile workflow/gpaw.in --no-deps $(LOCK) -o workflow/gpaw.lock
+	uv pip compile workflow/qe.in $(LOCK) -o workflow/qe.lock
 
 clean:  ## delete the environment and caches; results in runs/ stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .snakemake build *.egg-info

@@ -17,7 +17,8 @@ from matscipy.neighbours import neighbour_list
 
 KEY = ["composition", "run", "sub_run"]
 BOND = ["i", "j", "tx", "ty", "tz"]
-COLUMNS = [*KEY, *BOND, "element_i", "element_j", "distance", "icohp", "engine", "label_id"]
+IDS = ["run_id", "cell_id", "label_id"]
+COLUMNS = [*KEY, *BOND, "element_i", "element_j", "distance", "icohp", "engine", *IDS]
 
 
 def parse_composition(formula: str) -> dict[str, int]:

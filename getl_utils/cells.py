@@ -12,7 +12,7 @@ from ase import Atoms
 
 from getl_utils.bonds import neighbour_table
 from getl_utils.deform import deform, describe
-from getl_utils.layout import WorkDir, atomic_write
+from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json
 
 
 class CellKey(NamedTuple):
@@ -31,15 +31,33 @@ def keys(compositions: Sequence[str], runs: Sequence[int], sub_runs: Sequence[in
     return [CellKey(c, r, s) for c in compositions for r in runs for s in sub_runs]
 
 
-def write(path: Path, atoms: Atoms, key: CellKey) -> None:
-    """Write a cell as extended xyz with its key in the comment line, atomically."""
-    bare = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True, info=key._asdict())
+def write(path: Path, atoms: Atoms, key: CellKey, run_id: str = "") -> None:
+    """Write a cell as extended xyz with its key, and the `run_id` of its quench, in the comment line, atomically."""
+    info = {**key._asdict(), "run_id": run_id or f"run-{content_hash(key.composition, key.run)}"}
+    bare = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True, info=info)
     with atomic_write(path) as temporary:
         ase.io.write(temporary, bare, format="extxyz")
 
 
+def read_any(path: str | Path) -> Atoms:
+    """A structure of any file ASE reads; an input of pw.x is known by its text, for ASE takes every ``.in`` for another code's.
+
+    Raises
+    ------
+    ValueError : no structure in it; names the file.
+    """
+    path = Path(path)
+    try:
+        espresso = path.suffix == ".in" and "&system" in path.read_text().lower()
+        return ase.io.read(path, format="espresso-in" if espresso else None)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # ASE's readers raise what they like
+        raise ValueError(f"{path}: not a structure that ASE reads ({error})") from error
+
+
 def read(path: str | Path) -> Atoms:
-    """Read a cell.
+    """Read a cell; `info` has its `run_id`, and as `cell_id` the hash of the file.
 
     Raises
     ------
@@ -54,6 +72,7 @@ def read(path: str | Path) -> Atoms:
     if not atoms.cell.rank == 3:
         raise ValueError(f"{path}: has no lattice; a cell needs three vectors")
     atoms.pbc = True
+    atoms.info["cell_id"] = content_hash(Path(path))
     return atoms
 
 
@@ -66,13 +85,15 @@ def write_sub_runs(
     ----------
     sizes : see `deform.deformation`.
     """
+    record = work.quench(composition, run) / "quench.json"
+    run_id = read_json(record).get("run_id", "") if record.exists() else ""  # a record of version 0.1 has none
     for sub_run in sub_runs:
         key = CellKey(composition, run, sub_run)
         path = work.cell(*key)
         atoms = deform(quenched, sub_run, sizes)
         atoms.info["deformation"] = describe(sub_run, sizes)
         if not path.exists():
-            write(path, atoms, key)
+            write(path, atoms, key, run_id)
 
 
 def each(work: WorkDir, cell_keys: Sequence[CellKey]) -> Iterator[tuple[CellKey, Atoms]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import yaml
 
+from getl_utils import commands as records
 from getl_utils import parameters
-from getl_utils.layout import WorkDir
+from getl_utils.layout import WorkDir, write_json
 
 PACKAGES = [
     "numpy",
@@ -56,7 +59,7 @@ def stage_parameters(arguments: argparse.Namespace) -> int:
 
 
 def step(arguments: argparse.Namespace) -> int:
-    """Do one unit of 01_generate: ``quench``, ``large`` (no deformed cells), its ``load`` or ``label``."""
+    """Do one unit of 01_generate: `quench`, `large` (no deformed cells), its `load`; `label`, or `espresso` and `lobster`."""
     from getl_utils import generate, label
 
     p = parameters.for_stage("01_generate", parameters.read(arguments.file), arguments.file)
@@ -67,6 +70,13 @@ def step(arguments: argparse.Namespace) -> int:
         generate.quench(work, p, arguments.composition, run, large=True, progress=False)
     elif arguments.what == "load":
         generate.load_glass(work, p, arguments.composition, run, progress=False)
+    elif arguments.what in ("espresso", "lobster"):
+        from getl_utils import batch
+
+        key = generate.cells.CellKey(arguments.composition, run, arguments.sub_run)
+        program = parameters.workflow(parameters.read(arguments.file))
+        record = batch.run(arguments.what, work, key, p, getattr(program, f"{arguments.what}_command"))
+        print(f"{key}: {arguments.what} {record['state']}, {record['seconds']} s {record['reason']}")
     else:
         key = generate.cells.CellKey(arguments.composition, run, arguments.sub_run)
         record = label.label_one(work, key, p)
@@ -97,9 +107,13 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
     """All files with one evaluator and one progress bar."""
     from tqdm import tqdm
 
-    from getl_utils import model, predictor, structures
+    from getl_utils import model, predictor, release, structures
 
     trained, rows = model.load(Path(arguments.model)), []
+    for name, why in release.require(Path(arguments.model), arguments.allow).items():
+        print(f"allowed by name, {name}: {why}")
+    given = {"model_folder": str(Path(arguments.model).resolve()), "model_id": trained.facts["model_id"]}
+    write_json(Path(arguments.out) / "predicted_by.json", given)
     limits = predictor.windows(trained, parameters.read_windows(arguments.windows) if arguments.windows else {})
     with (
         predictor.Evaluator(trained, limits, arguments.sigma, arguments.processes) as evaluator,
@@ -136,13 +150,9 @@ def label_structure(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Hold two ICOHPLISTs of one structure against each other: per type n, correlation, slope, intercept, RMSE."""
-    from getl_utils import comparison
+    from getl_utils import cells, comparison
 
-    atoms = None
-    if arguments.structure:
-        import ase.io
-
-        atoms = ase.io.read(arguments.structure)
+    atoms = cells.read_any(arguments.structure) if arguments.structure else None
     table = comparison.validate(arguments.ours, arguments.theirs, Path(arguments.out) if arguments.out else None, atoms)
     print(table.to_string(index=False, float_format="{:.3f}".format))
     return 0
@@ -189,7 +199,7 @@ def main(words: list[str] | None = None) -> int:
     one.add_argument("stage", choices=list(parameters.STAGES))
     one.set_defaults(run_command=stage_parameters)
     unit = commands.add_parser("step", help=step.__doc__)
-    unit.add_argument("what", choices=["quench", "large", "load", "label"])
+    unit.add_argument("what", choices=["quench", "large", "load", "label", "espresso", "lobster"])
     unit.add_argument("file")
     unit.add_argument("composition")
     unit.add_argument("run", type=int)
@@ -204,12 +214,16 @@ def main(words: list[str] | None = None) -> int:
     infer.add_argument("--processes", type=_positive, default=1, help="for the environments (1)")
     infer.add_argument("--lobster", action="store_true", help="also write LOBSTER's columns")
     infer.add_argument("--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside")
+    infer.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that the model may have failed")
     infer.set_defaults(run_command=predict)
     last = commands.add_parser("summary", help=summary.__doc__)
     last.add_argument("work_dir")
     last.set_defaults(run_command=summary)
     _add_label_commands(commands)
+    records.add(commands)
     arguments = parser.parse_args(words)
+    if threading.current_thread() is threading.main_thread():  # a batch system's time limit: clean up as after Ctrl-C
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return arguments.run_command(arguments)
     except (ValueError, FileNotFoundError, RuntimeError) as error:

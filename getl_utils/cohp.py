@@ -1,11 +1,12 @@
 """ICOHP of bonds from what any band-structure code can give: energies, occupations, projections on orbitals.
 
 At every k point and spin the projections ⟨φ_μ|ψ_n⟩ become amplitudes p in the Löwdin-orthogonalised orbitals,
-p = S^(−1/2)⟨φ|ψ⟩; the retained bands are orthonormalised among themselves (p → U V† of the singular value
-decomposition, the nearest orthonormal set). Then H(k) = Σ_n p_n ε_n p_n†, P(k) = Σ_n p_n f_n p_n†,
-X(T) = Σ_k w_k e^{−2πi k·T} X(k), and ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)] (Dronskowski and Blöchl,
-J. Phys. Chem. 97, 8617 (1993); projected: Maintz et al., J. Comput. Chem. 34, 2557 (2013)). The sum over all
-ordered pairs is the band energy: A→B and B→A carry one such value each, and one is reported. Negative = bonding.
+p = S^(−1/2)⟨φ|ψ⟩. The lowest bands, as many as orbitals, are orthonormalised in the order of their energy (Gram and
+Schmidt), so that what the orbitals miss falls on the highest empty bands and not on the occupied ones. Then
+H(k) = Σ_n p_n ε_n p_n†, P(k) = Σ_n p_n f_n p_n†, X(T) = Σ_k w_k e^{−2πi k·T} X(k), and
+ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)] (Dronskowski and Blöchl, J. Phys. Chem. 97, 8617 (1993); projected: Maintz
+et al., J. Comput. Chem. 34, 2557 (2013)). The sum over all ordered pairs is the band energy: A→B and B→A carry one such
+value each, and one is reported. Negative = bonding.
 
 Zero of energy: with as many retained bands as orbitals, Σ p p† = 1, a shift changes H on the diagonal only, and
 every bond keeps its ICOHP. With fewer, Σ p p† is a projector with elements between atoms, and a shift changes the
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-FLOOR = 1e-6  # eigenvalues of S and squared singular values of the bands below this: linearly dependent
+FLOOR = 1e-6  # eigenvalues of S, and what a band adds to the lower ones: below this, linearly dependent
 ARRAYS = ("energies", "occupations", "projections", "overlaps", "kpoints", "weights", "orbital_atoms")
 
 
@@ -111,28 +112,32 @@ def _lowdin(overlap: np.ndarray, k: int) -> np.ndarray:
 
 
 def _amplitudes(bands: ProjectedBands, minimum_projection: float) -> Iterator[tuple[int, int, Any, Any, Any]]:
-    """Yield spin, k, projected norms of all bands (b,), retained bands (r,), their amplitudes (o, r)."""
-    spins, points, orbitals, _ = bands.projections.shape
-    for k in range(points):
+    """Yield spin, k, projected norms of all bands (b,), retained bands (r,), their orthonormal amplitudes (o, r)."""
+    for k in range(len(bands.kpoints)):
         lowdin = _lowdin(bands.overlaps[k], k)
-        for s in range(spins):
+        for s in range(len(bands.energies)):
             p = lowdin @ bands.projections[s, k]
             norms = np.sum(np.abs(p) ** 2, axis=0)
-            order = np.argsort(bands.energies[s, k], kind="stable")
-            keep = order[norms[order] >= minimum_projection][:orbitals]  # the lowest of those in the orbitals' span
+            keep, vectors = _orthonormal(p, np.argsort(bands.energies[s, k], kind="stable"), minimum_projection)
             if not len(keep):
                 raise ValueError(f"spin {s}, k point {k}: no band projects to {minimum_projection} on the orbitals")
-            yield s, k, norms, keep, p[:, keep]
+            yield s, k, norms, keep, vectors
 
 
-def _orthonormal(p: np.ndarray, s: int, k: int) -> np.ndarray:
-    left, singular, right = np.linalg.svd(p, full_matrices=False)
-    if singular[-1] ** 2 < FLOOR:
-        raise ValueError(
-            f"spin {s}, k point {k}: the retained bands are linearly dependent (smallest singular value {singular[-1]:.1e}); "
-            "raise minimum_projection or give the basis the orbitals these bands are made of"
-        )
-    return left @ right
+def _orthonormal(p: np.ndarray, order: np.ndarray, minimum: float) -> tuple[np.ndarray, np.ndarray]:
+    """Gram–Schmidt in the given order; a band of which less than `minimum` is left is passed over."""
+    vectors, kept = np.zeros((len(p), len(p)), p.dtype, order="F"), []
+    for n in order:
+        rest, lower = p[:, n], vectors[:, : len(kept)]
+        for _ in range(2):  # once is not enough against rounding
+            rest = rest - lower @ (lower.conj().T @ rest)
+        norm = np.vdot(rest, rest).real
+        if norm >= max(minimum, FLOOR):
+            vectors[:, len(kept)] = rest / np.sqrt(norm)
+            kept.append(n)
+        if len(kept) == len(p):
+            break
+    return np.array(kept, int), vectors[:, : len(kept)]
 
 
 def _check_bonds(bonds: np.ndarray, atoms: int) -> np.ndarray:
@@ -148,7 +153,7 @@ def _check_bonds(bonds: np.ndarray, atoms: int) -> np.ndarray:
     return bonds
 
 
-def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 0.5) -> np.ndarray:
+def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 0.01) -> np.ndarray:
     """ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)], summed over spins (equations, sources: see the module).
 
     A mesh of N points along a direction cannot tell T from T ± N: at Γ alone every T gives the sum over all images.
@@ -197,7 +202,6 @@ def _matrices(bands: ProjectedBands, minimum_projection: float) -> tuple[np.ndar
     kind = np.result_type(bands.projections, bands.overlaps, float)
     hamiltonian, density = np.zeros((2, spins, points, orbitals, orbitals), kind)
     for s, k, _, keep, p in _amplitudes(bands, minimum_projection):
-        p = _orthonormal(p, s, k)
         hamiltonian[s, k] = (p * bands.energies[s, k, keep]) @ p.conj().T
         density[s, k] = (p * bands.occupations[s, k, keep]) @ p.conj().T
     return hamiltonian, density
@@ -210,7 +214,7 @@ def _sum(factor: np.ndarray, matrices: np.ndarray, time_reversal: bool) -> np.nd
     return total.real if time_reversal else total
 
 
-def spilling(bands: ProjectedBands, minimum_projection: float = 0.5) -> dict[str, float]:
+def spilling(bands: ProjectedBands, minimum_projection: float = 0.01) -> dict[str, float]:
     """How much of the bands the orbitals miss: Σ w_k (1 − Σ_μ |p_μn|²).
 
     Sánchez-Portal, Artacho and Soler, Solid State Commun. 95, 685 (1995).

@@ -13,7 +13,10 @@ from matplotlib.figure import Figure
 
 from getl_utils import figures
 from getl_utils.bonds import BOND, bond_types, place, type_of
+from getl_utils.database import Database
 from getl_utils.formats import lobster
+from getl_utils.model import Model, train
+from getl_utils.parameters import Train
 
 TOLERANCE = 2e-3  # Å, between the distances of one bond in two files of five decimals
 
@@ -133,3 +136,74 @@ def validate(ours: str | Path, theirs: str | Path, out: Path | None = None, atom
         figures.save(figure(matched), matched, out / "bonds")
         result.to_csv(out / "validation.csv", index=False)
     return result
+
+
+def reconcile(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """The bonds of one structure as two models predict them, matched by atoms and translation.
+
+    Parameters
+    ----------
+    first, second : tables of `predictor.predict` of the same structure, best with sigma.
+
+    Returns
+    -------
+    DataFrame : i, j, tx, ty, tz, type, distance (Å), first, second, difference = second − first (eV, of −ICOHP), sigma =
+    √(σ₁² + σ₂²) (eV) and ratio = difference / sigma where both have a σ; where: both, first or second (NaN for the other).
+
+    Raises
+    ------
+    ValueError : no bond in common, or a common bond of another length: these are not predictions for one structure.
+    """
+    both = first.merge(second, on=[*BOND, "type"], how="outer", suffixes=("_first", "_second"), indicator="where")
+    both["where"] = both["where"].map({"both": "both", "left_only": "first", "right_only": "second"}).astype(str)
+    common = both["where"] == "both"
+    apart = common & ((both.distance_first - both.distance_second).abs() > TOLERANCE)
+    if not common.any() or apart.any():
+        raise ValueError(f"{int((common & ~apart).sum())} of {len(first)} and {len(second)} bonds are the same: these are not "
+                         "predictions for one structure")  # fmt: skip
+    table = both[[*BOND, "type"]].assign(distance=both.distance_first.fillna(both.distance_second))
+    table = table.assign(first=-both.predicted_first, second=-both.predicted_second, where=both["where"])
+    table["difference"] = table.second - table["first"]
+    sigmas = [name for name in ("sigma_first", "sigma_second") if name in both]
+    if len(sigmas) == 2:
+        table["sigma"] = np.hypot(both.sigma_first, both.sigma_second)
+        table["ratio"] = table.difference / table.sigma
+    return table
+
+
+def reconciliation(table: pd.DataFrame) -> pd.DataFrame:
+    """Per bond type, and for all: common bonds, bonds of one only, mean and root mean square of the difference (eV), its largest
+    size, and the fraction of bonds that differ by more than 2 σ of the difference."""
+    rows = []
+    for name, some in [*table.groupby("type", sort=False), ("all", table)]:
+        common = some[some["where"] == "both"]
+        d = common.difference
+        row = {"type": name, "bonds": len(common), "only_first": int((some["where"] == "first").sum())}
+        row |= {"only_second": int((some["where"] == "second").sum()), "mean": d.mean(), "rms": np.sqrt((d**2).mean())}
+        row |= {"largest": d.abs().max()}
+        rows.append(row | ({"beyond_2_sigma": (common.ratio.abs() > 2).mean()} if "ratio" in common else {}))
+    return pd.DataFrame(rows)
+
+
+def distance_alone(trained: Model, stored: Database) -> Model:
+    """The model that knows only a bond's length: the same database, training bonds, θ and γ without the environment."""
+    types = trained.facts["types"]
+    h = {t: {name: v[name] for name in ("zeta", "theta", "gamma")} for t, v in types.items()}
+    given = {"elements": trained.elements, "seed": trained.facts["seed"], "n_train": max(v["n_train"] for v in types.values())}
+    p = Train(work_dir="", kernel="se", database=trained.facts["database"], hyperparameters=h, **given)
+    return train(stored, p)[0]
+
+
+def differences(table: pd.DataFrame, types: Sequence[str]) -> Figure:
+    """Difference of two models' −ICOHP over the distance, a panel per type; in units of σ where there is one."""
+    names = [name for name in types if name in set(table.type)]
+    drawing, axes = figures._axes(min(3, len(names)), -(-len(names) // min(3, len(names))), width=3.0, height=2.4)
+    column, label = ("ratio", "difference / σ") if "ratio" in table else ("difference", "difference (eV)")
+    for panel, name in zip(axes, names, strict=False):
+        group = table[(table.type == name) & (table["where"] == "both")]
+        panel.axhline(0, color="0.6", lw=1)
+        panel.plot(group.distance, group[column], ".", ms=3, color=figures.colours(types)[name], rasterized=True)
+        panel.set(title=name, xlabel="distance (Å)", ylabel=label)
+    for panel in axes[len(names) :]:
+        panel.set_visible(False)
+    return drawing

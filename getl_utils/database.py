@@ -19,7 +19,7 @@ from getl_utils import cells
 from getl_utils.bonds import BOND, KEY, neighbours, type_of
 from getl_utils.formats import reference
 from getl_utils.kernels import Features
-from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json, write_json
+from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, now, read_json, write_json
 from getl_utils.soap import compression
 
 
@@ -70,26 +70,34 @@ def _name(bond: pd.Series) -> str:
 
 
 def collect(
-    work: WorkDir, bonds: pd.DataFrame, clusters: pd.DataFrame, soap: Mapping[str, Any], elements: Sequence[str], choice: str
+    work: WorkDir,
+    bonds: pd.DataFrame,
+    clusters: pd.DataFrame,
+    soap: Mapping[str, Any],
+    elements: Sequence[str],
+    choice: str,
+    mix_engines: Sequence[str] = (),
 ) -> Database:
     """Gather bonds of a bond table and the vectors of their atoms from the cells' descriptor files.
 
     Parameters
     ----------
     soap : which descriptor the files hold. choice : ``labelled``: every bond; ``kept``: those of kept clusters.
+    mix_engines : the engines whose labels may stand side by side, if more than one.
 
     Raises
     ------
     FileNotFoundError : a cell has no descriptors.
-    ValueError : labels of several engines, which must never mix unnoticed, or no bond.
+    ValueError : labels of several engines that `mix_engines` does not name, or no bond.
     """
     kept = bonds[bonds.kept.astype(bool) | (choice == "labelled")].reset_index(drop=True)
     engines = sorted(kept.engine.unique())
     if not len(kept):
         raise ValueError("no bond to learn from: see status.csv and DUB.info of 02_extract for the reasons")
-    if len(engines) > 1:
+    if len(engines) > 1 and not set(engines) <= set(mix_engines):
         raise ValueError(
-            f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in separate work_dirs"
+            f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in separate work_dirs, "
+            "or name them all in mix_engines if they were calibrated against each other"
         )
     vectors, parts, offset = [], [], 0
     for key, rows in kept.groupby(KEY, sort=False):
@@ -100,7 +108,7 @@ def collect(
         offset += len(array)
     table = pd.concat(parts, ignore_index=True)
     table["type"] = type_of(table.element_i, table.element_j, elements)
-    facts = {"engine": engines[0], "soap": dict(soap), "elements": list(elements)}
+    facts = {"engine": " + ".join(engines), "soap": dict(soap), "elements": list(elements)}
     return Database(table, np.concatenate(vectors), clusters, facts)
 
 
@@ -140,8 +148,11 @@ def write(folder: Path, database: Database, name: str) -> dict[str, Any]:
         with atomic_write(folder / f"{file}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
     counts = bonds.groupby(["type", "composition"]).size().rename("bonds").reset_index()
-    identity = content_hash(bonds[[*KEY, *BOND, "distance", "icohp", "label_id"]].to_csv(index=False), database.facts)
-    facts = database.facts | {"name": name, "database_id": identity, "bonds": len(bonds), "counts": counts.to_dict("records")}
+    facts = {key: value for key, value in database.facts.items() if key not in ("code", "time", "sha256")}
+    identity = content_hash(bonds[[*KEY, *BOND, "distance", "icohp", "label_id"]].to_csv(index=False), facts)
+    facts |= {"name": name, "database_id": identity, "bonds": len(bonds), "counts": counts.to_dict("records")}
+    facts |= {"code": code_version(), "time": now()}
+    facts |= {"sha256": checksums(folder, [folder / name for name in ("soap.npy", "bonds.parquet", "clusters.parquet")])}
     write_json(folder / "database.json", facts)
     return facts
 

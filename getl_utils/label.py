@@ -13,15 +13,25 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import ase.io
 from ase import Atoms
 
 from getl_utils import cells, engines
 from getl_utils.bonds import check_structure, neighbours
 from getl_utils.cells import CellKey
 from getl_utils.formats import espresso, lobster
-from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json, write_json
+from getl_utils.layout import (
+    WorkDir,
+    atomic_write,
+    checksums,
+    code_version,
+    content_hash,
+    damaged,
+    now,
+    read_json,
+    write_json,
+)
 from getl_utils.parameters import Generate
+from getl_utils.safety import lock
 from getl_utils.status import ICOHPLIST, RECORD, Status
 
 
@@ -53,7 +63,7 @@ def is_done(folder: Path, cell: Path, settings: Mapping[str, Any]) -> bool:
             f"{folder} holds a label made with another {', '.join(differing)}; use another work_dir, "
             "or delete that folder to compute it again"
         )
-    return record["status"] != Status.DONE.name or (folder / ICOHPLIST).exists()
+    return record["status"] != Status.DONE.name or ((folder / ICOHPLIST).exists() and not damaged(folder / RECORD))
 
 
 def label_cell(cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: float) -> dict[str, Any]:
@@ -65,24 +75,26 @@ def label_cell(cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: fl
     ----------
     settings : see `settings_of`. cutoff : Å; the cell must be twice as thick.
     """
-    if is_done(folder, cell, settings):
-        return read_json(folder / RECORD)
-    folder.mkdir(parents=True, exist_ok=True)
-    atoms, start = cells.read(cell), time.perf_counter()
-    record: dict[str, Any] = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(cell)}
-    try:
-        check_structure(atoms, thickness=2 * cutoff, where=str(cell))
-        record |= _run_engine(atoms, folder, settings)
-    except engines.LabelError as error:
-        record |= {"status": error.status, "reason": str(error)}
-    except ValueError as error:
-        record |= {"status": Status.NOTHING.name, "reason": str(error)}
-    return _finish(record, folder, start)
+    with lock(folder):
+        if is_done(folder, cell, settings):
+            return read_json(folder / RECORD)
+        atoms, start = cells.read(cell), time.perf_counter()
+        record: dict[str, Any] = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(cell)}
+        record["run_id"] = atoms.info.get("run_id", "")
+        try:
+            check_structure(atoms, thickness=2 * cutoff, where=str(cell))
+            record |= _run_engine(atoms, folder, settings)
+        except engines.LabelError as error:
+            record |= {"status": error.status, "reason": str(error)}
+        except ValueError as error:
+            record |= {"status": Status.NOTHING.name, "reason": str(error)}
+        return _finish(record, folder, start)
 
 
 def _finish(record: dict[str, Any], folder: Path, start: float) -> dict[str, Any]:
     record["seconds"] = round(time.perf_counter() - start, 2)
     record["label_id"] = content_hash(record["cell_id"], record["settings"], record["status"])
+    record |= {"code": code_version(), "time": now(), "sha256": checksums(folder, folder.glob(ICOHPLIST))}
     write_json(folder / RECORD, record)
     return record
 
@@ -106,10 +118,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
         raise RuntimeError(f"engine {settings['engine']!r} cannot run: {missing}")
     if is_done(folder, structure, settings):
         return read_json(folder / RECORD)
-    try:
-        atoms = ase.io.read(structure)
-    except Exception as error:  # its readers raise what they like
-        raise ValueError(f"{structure}: not a structure that ASE reads ({error})") from error
+    atoms = cells.read_any(structure)
     folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     record = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(structure)}

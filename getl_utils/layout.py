@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import importlib.metadata
 import json
 import os
+import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from getl_utils.safety import safe_path
 
 
 @contextlib.contextmanager
@@ -45,8 +51,18 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk: without it a node that dies may forget which file has the name."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -80,6 +96,54 @@ def content_hash(*values: Any) -> str:
     return digest.hexdigest()[:12]
 
 
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    """File's name below `folder` → SHA-256: what a record in `folder` says of its files as `sha256`."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+
+
+def damaged(record: Path) -> list[str]:
+    """What of the files beside a JSON record is not as it says: a line per file; empty if all are, or none is listed."""
+    try:
+        listed = dict(read_json(record).get("sha256", {}))
+    except (ValueError, AttributeError, TypeError) as error:
+        return [f"{record} is not readable ({error})"]
+    found = []
+    for name, digest in listed.items():
+        path = record.parent.joinpath(*map(safe_path, name.split("/")))
+        if not path.exists():
+            found.append(f"{path} is gone")
+        elif sha256(path) != digest:
+            found.append(f"{path} is not as it was written (its checksum differs)")
+    return found
+
+
+@functools.cache
+def code_version() -> dict[str, str]:
+    """Version of the package and, where it runs from a git checkout, the commit (``+`` behind it: with changes)."""
+    here = Path(__file__).parent
+    try:
+        version = importlib.metadata.version("getl")
+    except importlib.metadata.PackageNotFoundError:
+        version = "not installed"
+    words = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
+    with contextlib.suppress(OSError):
+        answer = subprocess.run(words, capture_output=True, text=True)
+        if answer.returncode == 0:
+            return {"getl": version, "commit": answer.stdout.strip()}
+    return {"getl": version, "commit": "unknown"}
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def write_if_changed(path: Path, values: Any) -> Path:
     """Write YAML only where it differs, so that a file's age tells when its content changed. Returns the path."""
     text = yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
@@ -101,6 +165,12 @@ def root(start: str | Path | None = None) -> Path:
 def resolve(path: str | Path) -> Path:
     """A path from the parameters: absolute as it is, relative to the repository otherwise."""
     return root() / Path(path).expanduser()
+
+
+def relative(path: str | Path) -> str:
+    """A path as records say it: below the repository relative to it, elsewhere absolute; `resolve` leads back."""
+    whole = Path(path).resolve()
+    return whole.relative_to(root()).as_posix() if whole.is_relative_to(root()) else str(whole)
 
 
 def locate(name: str, roots: Sequence[str] = ()) -> Path:
@@ -130,22 +200,22 @@ class WorkDir:
         self.path = resolve(path)
 
     def quench(self, composition: str, run: int) -> Path:
-        return self.path / "quench" / composition / str(run)
+        return self.path / "quench" / safe_path(composition) / str(int(run))
 
     def cell(self, composition: str, run: int, sub_run: int) -> Path:
-        return self.path / "cells" / composition / str(run) / f"{sub_run}.xyz"
+        return self.path / "cells" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.xyz"
 
     def loading(self, composition: str, run: int) -> Path:
-        return self.path / "loading" / composition / str(run)
+        return self.path / "loading" / safe_path(composition) / str(int(run))
 
     def label(self, composition: str, run: int, sub_run: int) -> Path:
-        return self.path / "labels" / composition / str(run) / str(sub_run)
+        return self.path / "labels" / safe_path(composition) / str(int(run)) / str(int(sub_run))
 
     def descriptors(self, composition: str, run: int, sub_run: int) -> Path:
-        return self.path / "descriptors" / composition / str(run) / f"{sub_run}.npy"
+        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npy"
 
     def database(self, name: str) -> Path:
-        return self.path / "database" / name
+        return self.path / "database" / safe_path(name)
 
     @property
     def bonds(self) -> Path:
@@ -160,7 +230,7 @@ class WorkDir:
         return self.path / "model"
 
     def predictions(self, structure: str) -> Path:
-        return self.path / "predictions" / structure
+        return self.path / "predictions" / safe_path(structure)
 
     def large_glasses(self) -> list[Path]:
         """The dumps of the quenches that have no deformed cells: those made to predict on."""
@@ -179,7 +249,7 @@ class WorkDir:
 
     def complete(self, stage: str, **facts: Any) -> dict[str, Any]:
         """Write the stage's completion mark, last of all, and return what it says."""
-        write_json(self.mark(stage), {"stage": stage, **facts})
+        write_json(self.mark(stage), {"stage": stage, **facts, "code": code_version(), "time": now()})
         return {"stage": stage, **facts}
 
     def require(self, path: Path, stage: str) -> Path:

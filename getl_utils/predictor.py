@@ -18,14 +18,17 @@ from getl_utils.bonds import bond_types, check_structure
 from getl_utils.environments import Pairs
 from getl_utils.evaluator import Evaluator, bond_chunks
 from getl_utils.formats import lobster
-from getl_utils.layout import atomic_write, content_hash, read_json, write_json
+from getl_utils.layout import atomic_write, checksums, code_version, content_hash, damaged, now, read_json, relative, write_json
 from getl_utils.model import Model
+from getl_utils.safety import lock
 from getl_utils.structures import readings, structure_id, structure_name
 
+SCHEMA = "getl/prediction/1"
 _INTEGERS = {name: pa.int32() for name in ("i", "j", "tx", "ty", "tz")}
 _COLUMNS = {**_INTEGERS, "distance": pa.float64(), **dict.fromkeys(("element_i", "element_j", "type"), pa.string())}
 _COLUMNS |= {"predicted": pa.float64(), "model_id": pa.string(), "sigma": pa.float64(), "outside": pa.bool_()}
 _COLUMNS |= {"prediction_id": pa.string()}
+_UNITS = {"distance": "Å", "predicted": "eV", "sigma": "eV"}
 
 
 def windows(model: Model, chosen: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:
@@ -132,8 +135,9 @@ def predict_file(
 ) -> list[dict]:
     """Predict the last or all frames of a file; each frame is on disk before the next is read, and is not done twice.
 
-    A frame's record, ``<n>_<step>.json``, is written after its tables. Where it is there with the same `prediction_id` (the hash
-    of model, windows, settings and structure), the frame is taken as it is.
+    A frame's record, ``<n>_<step>.json``, is written after its tables: model, input, result and time, and the tables' checksums.
+    Where it is there with the same `prediction_id` (the hash of model, windows, settings and structure) and its tables are
+    as it says, the frame is taken as it is.
 
     Parameters
     ----------
@@ -149,6 +153,7 @@ def predict_file(
     """
     rows, name = [], structure_name(path)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(lock(folder))
         evaluator = evaluator or stack.enter_context(Evaluator(model, limits, sigma, processes))
         for n, atoms in enumerate(readings(path, model.elements, which), 1):
             row = {"structure": name, "frame": n, "step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}
@@ -159,7 +164,8 @@ def predict_file(
             try:
                 check_structure(atoms, where=f"{path}, step {row['step']}")
                 stem = folder / f"{n}_{row['step']}"
-                rows.append(row | _frame(evaluator, atoms, stem, lobster_files, tick))
+                origin = {name: row[name] for name in ("structure", "frame", "step")} | {"file": relative(path)}
+                rows.append(row | _frame(evaluator, atoms, stem, origin, lobster_files, tick))
             except (ValueError, RuntimeError) as error:
                 rows.append(row | {"error": str(error)})
     return rows
@@ -171,32 +177,53 @@ def write_summary(folder: Path, rows: Sequence[dict]) -> None:
         pd.DataFrame(rows).to_csv(temporary, index=False)
 
 
-def _frame(evaluator: Evaluator, atoms: Atoms, stem: Path, lobster_files: bool, tick: Callable[[int], object]) -> dict[str, Any]:
-    """Bonds and seconds of one frame, from its record if it was done already."""
-    start, record = time.perf_counter(), stem.with_name(f"{stem.name}.json")
-    facts = {"model_id": evaluator.model.facts["model_id"], "windows": {t: list(w) for t, w in evaluator.limits.items()}}
-    facts |= {"sigma": evaluator.sigma, "lobster_files": lobster_files, "structure_id": structure_id(atoms)}
-    facts["prediction_id"] = content_hash(facts)
-    done = read_json(record) if record.exists() else {}
-    if done.get("prediction_id") == facts["prediction_id"]:
+def _frame(
+    evaluator: Evaluator, atoms: Atoms, stem: Path, origin: dict[str, Any], lobster_files: bool, tick: Callable[[int], object]
+) -> dict[str, Any]:
+    """Bonds and seconds of one frame, from its record if it was done already and its files are as it says."""
+    start, path = time.perf_counter(), stem.with_name(f"{stem.name}.json")
+    record = _record(evaluator, atoms, origin, lobster_files)
+    done = read_json(path) if path.exists() and not damaged(path) else {}
+    if done.get("schema") == SCHEMA and done["prediction_id"] == record["prediction_id"]:
         tick(len(atoms))
-        return {"bonds": done["bonds"], "seconds": done["seconds"]}
+        return {"bonds": done["result"]["bonds"], "seconds": done["seconds"]}
     for old in stem.parent.glob(f"{stem.name}[._]*"):
         old.unlink()
     for left in stem.parent.rglob(f".{stem.name}[-_]*"):  # by a run that was killed while it wrote
         left.unlink()
-    bonds = _write(stem, atoms, evaluator.bonds(atoms, tick), facts["prediction_id"], evaluator.sigma)
+    bonds = _write(stem, atoms, evaluator.bonds(atoms, tick), record["prediction_id"], evaluator.sigma)
     if lobster_files:
         table = pd.read_parquet(stem.with_name(f"{stem.name}.parquet"))
         write_lobster(stem, table, atoms, evaluator.model, evaluator.limits)
-    result = {"bonds": bonds, "seconds": round(time.perf_counter() - start, 2)}
-    write_json(record, facts | result | {"atoms": len(atoms), "not_contracted": evaluator.notes})
-    return result
+    record["result"]["bonds"] = bonds
+    done = {"seconds": round(time.perf_counter() - start, 2), "time": now(), "not_contracted": evaluator.notes}
+    files = [*sorted(stem.parent.glob(f"{stem.name}[._]*")), stem.parent / "atoms" / f"{stem.name}.parquet"]
+    write_json(path, record | done | {"sha256": checksums(stem.parent, files)})
+    return {"bonds": bonds, "seconds": done["seconds"]}
+
+
+def _record(evaluator: Evaluator, atoms: Atoms, origin: dict[str, Any], lobster_files: bool) -> dict[str, Any]:
+    """What a prediction is: model, input, result; with the id that follows from all of them."""
+    facts, windows = evaluator.model.facts, {t: list(w) for t, w in evaluator.limits.items()}
+    what = {"model_id": facts["model_id"], "windows": windows, "sigma": evaluator.sigma, "lobster_files": lobster_files}
+    made_by = {name: facts.get(name) for name in ("model_id", "database_id", "database", "engine", "kernel")}
+    given = {
+        **origin,
+        "structure_id": structure_id(atoms),
+        "atoms": len(atoms),
+        "elements": evaluator.elements,
+        "windows": windows,
+    }
+    result = {"quantity": "ICOHP", "unit": "eV", "sign": "negative: bonding", "sigma": evaluator.sigma, "length_unit": "Å"}
+    identity = content_hash(what | {"structure_id": given["structure_id"]})
+    ids = {"schema": SCHEMA, "prediction_id": identity, "code": code_version()}
+    return ids | {"model": made_by, "input": given, "result": result}
 
 
 def _write(stem: Path, atoms: Atoms, chunks: Iterable[pd.DataFrame], prediction_id: str, sigma: bool) -> int:
     """Write a frame's bonds, a chunk at a time, and the sums over each atom's. Returns the number of bonds."""
-    schema = pa.schema({n: t for n, t in _COLUMNS.items() if sigma or n not in ("sigma", "outside")})
+    names = [n for n in _COLUMNS if sigma or n not in ("sigma", "outside")]
+    schema = pa.schema([pa.field(n, _COLUMNS[n], metadata={"unit": _UNITS[n]} if n in _UNITS else None) for n in names])
     number, strength = np.zeros(len(atoms), dtype=int), np.zeros(len(atoms))
     with atomic_write(stem.with_name(f"{stem.name}.parquet")) as temporary, pq.ParquetWriter(temporary, schema) as out:
         for table in chunks:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from getl_utils.formats import espresso, lobster
-from getl_utils.layout import read_json
+from getl_utils.layout import damaged, read_json
 
 RECORD = "label.json"
 ICOHPLIST = "ICOHPLIST.lobster"
@@ -76,6 +76,8 @@ def _judge_engine(folder: Path) -> Verdict:
     if not status.usable:
         return Verdict(status, record.get("reason", ""))
     table, reason = _rows(folder, expected)
+    if table is not None and damaged(folder / RECORD):
+        table, reason = None, f"{damaged(folder / RECORD)[0]}; delete {RECORD} to label this cell again"
     return Verdict(status if table is not None else Status.NO_ICOHP, reason, table)
 
 

@@ -55,3 +55,34 @@ def run21_database(run21):
     collected = database.collect(work, result.bonds, result.clusters, descriptor.to_dict(), transform.elements, choice)
     database.write(work.database("all"), collected, "all")
     return database.read(work.database("all")), parameters.for_stage("05_train", values)
+
+
+@pytest.fixture(scope="session")
+def small_original(tmp_path_factory):
+    """A whole small work directory with a checked model and two frames predicted by it (see `small`)."""
+    import ase.io
+    from small import LIMITS, build, crystal
+
+    from getl_utils import model, predictor, release
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        work, values = build(tmp_path_factory.mktemp("small") / "work", monkeypatch)
+    release.check(work.model)
+    ase.io.write(work.path / "glass.xyz", [crystal(11), crystal(12)], format="extxyz")
+    trained = model.load(work.model)
+    predictor.predict_file(
+        trained, work.path / "glass.xyz", work.predictions("glass"), predictor.windows(trained, LIMITS), "all", True, sigma=True
+    )
+    return work, values
+
+
+@pytest.fixture
+def small(small_original, tmp_path):
+    """A copy of it, to be spoilt; at its old place's age."""
+    import shutil
+
+    from getl_utils.layout import WorkDir
+
+    work, values = small_original
+    shutil.copytree(work.path, tmp_path / "work")
+    return WorkDir(tmp_path / "work"), {**values, "work_dir": str(tmp_path / "work")}

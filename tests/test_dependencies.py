@@ -31,5 +31,15 @@ def test_lock_file_pins_every_one_with_hashes():
         assert tuple(map(int, version.split(".")))[: len(least)] >= least, requirement
 
 
+def test_engines_are_pinned_with_hashes():
+    """What make engines installs: what the .in file names, every block of the lock with its hash."""
+    for engine in ("gpaw", "qe"):
+        asked = (REPOSITORY / f"workflow/{engine}.in").read_text().split()
+        blocks = re.split(r"\n(?=[a-z0-9])", (REPOSITORY / f"workflow/{engine}.lock").read_text())
+        assert {name(r) for r in asked} <= {name(b) for b in blocks}
+        assert all("==" in block and "--hash=sha256:" in block for block in blocks)
+        assert {r for r in asked if "==" in r} <= {re.split(r"[\s;]", b)[0] for b in blocks}
+
+
 def test_the_packages_that_were_asked_for_are_there():
     assert {name(r) for r in LISTED} >= GIVEN

@@ -171,6 +171,20 @@ def test_labels_of_two_engines_never_mix(database, tmp_path):
         collect(WorkDir(tmp_path), bonds, database.clusters, {}, ELEMENTS, "kept")
 
 
+def test_labels_of_two_engines_mix_where_both_are_named(database, tmp_path):
+    work, bonds = WorkDir(tmp_path), database.bonds.copy()
+    bonds.loc[0, "engine"] = "lobster"
+    for key, rows in bonds.groupby(["composition", "run", "sub_run"]):
+        work.descriptors(*key).parent.mkdir(parents=True, exist_ok=True)
+        np.save(work.descriptors(*key), np.ones((rows[["i", "j"]].to_numpy().max() + 1, 3)))
+    names = sorted(bonds.engine.unique())
+    with pytest.raises(ValueError, match="name them all in mix_engines"):
+        collect(work, bonds, database.clusters, {}, ELEMENTS, "kept", names[:1])
+    mixed = collect(work, bonds, database.clusters, {}, ELEMENTS, "kept", names)
+    assert mixed.facts["engine"] == " + ".join(names)
+    assert sorted(mixed.bonds.engine.unique()) == names
+
+
 def test_a_database_that_is_not_whole_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="run 04_load first"):
         read(tmp_path)

@@ -2,7 +2,7 @@
 
 GPAW is built here from source with a C++ compiler alone. What is present is used: libxc (else GPAW's own PBE), an
 optimised BLAS (else NumPy's), a system MPI compiler when GETL_GPAW_MPI=1 is set (the engine runs one process per cell
-and does not need it). Nothing outside the environment is written.
+and does not need it). ``gpaw.lock`` pins source and data sets by their hashes. Nothing outside the environment is written.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-# The basis functions, data sets and the label's conventions were checked with these
-PACKAGES = ["gpaw>=26.7", "gpaw-data>=1.2"]
+LOCK = Path(__file__).with_name("gpaw.lock")  # with the Hartree–Fock orbitals; what these need besides is in requirements.lock
+BUILD = ["--no-deps", "--no-build-isolation", "--require-hashes", "-r", str(LOCK)]
 
 
 def links(compiler: str, library: str, header: str = "") -> bool:
@@ -49,7 +49,7 @@ def main() -> int:
         config = Path(folder, "siteconfig.py")
         config.write_text(siteconfig(compiler))
         print(config.read_text(), end="", flush=True)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", *PACKAGES]
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", *BUILD]
         if subprocess.run(command, env={**os.environ, "GPAW_CONFIG": str(config)}).returncode:
             print("make engines: pip could not build GPAW; its messages are above", file=sys.stderr)
             return 1

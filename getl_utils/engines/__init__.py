@@ -144,6 +144,6 @@ def available() -> dict[str, str | None]:
 
 
 def preview_note(name: str) -> str:
-    """What must stand on every figure made from this engine's labels; empty if they are no preview."""
-    known = name in names() and get(name).preview
+    """What must stand on figures made from the labels of this engine, or of several joined by " + "; empty if no preview."""
+    known = any(part in names() and get(part).preview for part in name.split(" + "))
     return f"preview: {name} labels, not DFT" if known else ""

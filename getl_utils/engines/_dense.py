@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.linalg.lapack import dpstrf
 
 EDGE = 8  # grid points along the edge of a block
 
@@ -45,17 +46,28 @@ class DenseBasis:
 
     def construct_density(self, rho: np.ndarray, density: np.ndarray, q: int = 0) -> None:
         """Add Σ φ_μ ρ_μν φ_ν to `density` (grid), in place; `q` is GPAW's, always Γ here."""
-        flat, rho = density.reshape(-1), rho.astype(np.float32)
+        flat, factor = density.reshape(-1), _factor(rho).astype(np.float32)
         for points, functions, values in self.blocks:
-            flat[points] += np.einsum("gm,gm->g", values @ rho[np.ix_(functions, functions)], values)
+            part = values @ factor[functions]
+            flat[points] += np.einsum("gm,gm->g", part, part)
 
     def calculate_potential_matrices(self, potential: np.ndarray) -> np.ndarray:
         """(1, m, m), Σ_r φ_μ V φ_ν ΔV of `potential` on the grid, hartree."""
         flat = (potential.reshape(-1) * self.volume).astype(np.float32)
         matrix = np.zeros((1, self.size, self.size))
         for points, functions, values in self.blocks:
-            matrix[0][np.ix_(functions, functions)] += values.T @ (values * flat[points, None])
+            rows = np.zeros((len(functions), self.size), np.float32)  # two steps: twice as fast as adding at np.ix_
+            rows[:, functions] = values.T @ (values * flat[points, None])
+            matrix[0][functions] += rows
         return matrix
+
+
+def _factor(rho: np.ndarray) -> np.ndarray:
+    """L (m, rank) with L Lᵀ = ρ: a density matrix is positive and has no more columns of worth than occupied bands."""
+    factor, pivots, rank, _ = dpstrf(rho, tol=1e-10 * np.abs(np.diag(rho)).max(), lower=1)
+    result = np.empty((len(rho), rank))
+    result[pivots - 1] = np.tril(factor)[:, :rank]
+    return result
 
 
 def _block_of_point(shape: tuple[int, ...]) -> np.ndarray:

@@ -1,8 +1,10 @@
-"""Quantum ESPRESSO's files: the pw.x input of a sub-run, and what its output says of convergence."""
+"""Quantum ESPRESSO's files: input and output of pw.x, projections of projwfc.x, atomic functions of a UPF file."""
 
 from __future__ import annotations
 
 import math
+import re
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 import ase.io
 import numpy as np
 from ase import Atoms
+from ase.units import Ry
 
 
 class Output(NamedTuple):
@@ -103,3 +106,82 @@ def scf_input(
     ]
     namelists = [("CONTROL", control), ("SYSTEM", system), ("ELECTRONS", settings.get("electrons", {}))]
     return "".join(_namelist(*entry) for entry in namelists) + "\n".join(blocks) + "\n"
+
+
+class Projections(NamedTuple):
+    """What projwfc.x and pw.x left; s spins, k points, b bands, o orbitals.
+
+    Attributes
+    ----------
+    energies (eV), occupations (0…1) : (s, k, b). fermi : eV. kpoints : (k, 3), cartesian, 2π/alat. weights : (k,), sum 1.
+    amplitudes : (s, k, o, b), of the Löwdin-orthogonalised atomic functions, as projwfc.x writes them.
+    overlaps : (k, o, o), of the functions before that, in the gauge of the amplitudes.
+    """
+
+    energies: np.ndarray
+    occupations: np.ndarray
+    fermi: float
+    kpoints: np.ndarray
+    weights: np.ndarray
+    amplitudes: np.ndarray
+    overlaps: np.ndarray
+
+
+def _numbers(element: ET.Element) -> np.ndarray:
+    return np.array((element.text or "").split(), float)
+
+
+def _complex(element: ET.Element) -> np.ndarray:
+    return _numbers(element).view(complex)
+
+
+def read_projections(folder: str | Path) -> Projections:
+    """Read ``atomic_proj.xml`` (written with `lwrite_overlaps`, `lsym` false) and ``data-file-schema.xml`` of a ``.save`` folder.
+
+    Raises
+    ------
+    ValueError : a file is cut off, the overlaps are not there, or the spins are not 1 (non-collinear, polarised).
+    FileNotFoundError : a file is not there.
+    """
+    trees = {}
+    for name in ("atomic_proj.xml", "data-file-schema.xml"):
+        try:
+            trees[name] = ET.parse(Path(folder, name)).getroot()
+        except ET.ParseError as error:
+            raise ValueError(f"{Path(folder, name)}: cut off or damaged ({error}); run pw.x and projwfc.x again") from None
+    tree, schema = trees.values()
+    header, states = tree.find("HEADER"), tree.find("EIGENSTATES")
+    if header is None or states is None or header.get("NUMBER_OF_SPIN_COMPONENTS") != "1":
+        raise ValueError(f"{folder}/atomic_proj.xml: not of one unpolarised calculation; only those can be read")
+    points, projected = states.findall("K-POINT"), states.findall("PROJS")
+    overlaps = [_complex(element) for element in tree.iterfind("OVERLAPS/OVPS")]
+    occupations = [_numbers(element) for element in schema.iterfind(".//ks_energies/occupations")]
+    if not len(points) == len(projected) == len(overlaps) == len(occupations):
+        counts = f"{len(projected)} projections, {len(overlaps)} overlaps, {len(occupations)} occupations"
+        raise ValueError(f"{folder}: {counts} of {len(points)} k points; run projwfc.x with lwrite_overlaps=.true.")
+    weights = np.array([float(point.get("Weight")) for point in points])
+    size = int(header.get("NUMBER_OF_ATOMIC_WFC"))
+    return Projections(
+        energies=np.array([[_numbers(e) * Ry for e in states.findall("E")]]),
+        occupations=np.array([occupations]),
+        fermi=float(header.get("FERMI_ENERGY")) * Ry,
+        kpoints=np.array([_numbers(point) for point in points]),
+        weights=weights / weights.sum(),
+        amplitudes=np.array([[[_complex(w) for w in p] for p in projected]]),
+        # written by columns: what is read by rows is the transpose, which of a Hermitian matrix is the conjugate
+        overlaps=np.array([s.reshape(size, size) for s in overlaps]).conj(),
+    )
+
+
+def read_atomic_functions(path: str | Path) -> list[tuple[str, int]]:
+    """Shell name and angular momentum of the atomic functions of a UPF file that projwfc.x uses, in its order.
+
+    Raises
+    ------
+    ValueError : not a UPF file of version 2 with atomic functions.
+    """
+    tags = re.findall(r"<PP_CHI\.\d+\s[^>]*>", Path(path).read_text(errors="replace"))
+    found = [dict(re.findall(r'(\w+)\s*=\s*"\s*([^"]*?)\s*"', tag)) for tag in tags]
+    if not found:
+        raise ValueError(f"{path}: no atomic functions (PP_CHI) in it; take a UPF file of version 2 that has them")
+    return [(chi["label"].lower(), int(chi["l"])) for chi in found if float(chi["occupation"]) >= 0]

@@ -102,28 +102,37 @@ def _lines(path: str | Path) -> Iterator[str]:
 
 def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
     """Frames as text; the last one may lack parts."""
-    lines, frame = _lines(path), {}
+    lines, frame = _lines(path), _start(path, "?")
     for line in lines:
         if line.startswith("ITEM: TIMESTEP"):
-            timestep = next(lines, "?")
-            frame = {"timestep": timestep, "where": f"{path}, timestep {timestep}", "rows": []}
+            frame = _start(path, next(lines, "?"))
         elif line.startswith("ITEM: NUMBER OF ATOMS"):
             frame["count"] = next(lines, None)
         elif line.startswith("ITEM: BOX BOUNDS"):
             frame["bounds"], frame["box"] = line.split()[3:], list(islice(lines, 3))
         elif line.startswith("ITEM: ATOMS"):
-            frame["columns"], frame["rows"] = line.split()[2:], list(islice(lines, int(frame["count"])))
+            frame["columns"], frame["rows"] = line.split()[2:], list(islice(lines, max(0, _count(frame))))
             yield frame
-            frame = {}
-    if frame:
+            frame = _start(path, "?")
+    if frame["timestep"] != "?":
         yield frame
+
+
+def _start(path: str | Path, timestep: str) -> dict[str, Any]:
+    return {"timestep": timestep, "where": f"{path}, timestep {timestep}", "rows": []}
+
+
+def _count(frame: dict[str, Any]) -> int:
+    """Number of atoms that a frame says it has; −1 if it does not say."""
+    text = str(frame.get("count")).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
 
 
 def _frames(path: str | Path) -> Iterator[dict[str, Any] | ValueError]:
     """Frames as text; instead of one that is cut off or has not as many atoms as the first, the error that says so."""
     first = 0
     for frame in _raw_frames(path):
-        found, count = len(frame["rows"]), int(frame.get("count") or -1)
+        found, count = len(frame["rows"]), _count(frame)
         if found != count:
             atoms = f"{found} of {count if count >= 0 else '?'} atoms"
             yield CutOffError(f"{frame['where']}: cut off, {atoms}; this last frame is left out")
@@ -153,7 +162,7 @@ def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
 
 def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
     """Atoms of a whole frame, checked."""
-    where, table, (cell, origin) = frame["where"], _table(frame), _box(frame)
+    where, step, table, (cell, origin) = frame["where"], _step(frame), _table(frame), _box(frame)
     if not (name := next((name for name in POSITIONS if name in frame["columns"]), "")):
         raise ValueError(f"{where}: no positions among the columns; dump id type xs ys zs")
     names = [name.replace("x", axis) for axis in "xyz"]
@@ -164,7 +173,7 @@ def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
     atoms = Atoms(
         _symbols(frame, table, elements), positions, cell=cell, pbc=[bound.startswith("p") for bound in frame["bounds"][-3:]]
     )
-    atoms.info["timestep"] = int(frame["timestep"])
+    atoms.info["timestep"] = step
     for column in (c for c in frame["columns"] if c not in [*names, "element"]):
         atoms.set_array(column, table[column])
     return atoms
@@ -188,10 +197,23 @@ def _table(frame: dict[str, Any]) -> np.ndarray:
     return table
 
 
+def _step(frame: dict[str, Any]) -> int:
+    if not re.fullmatch(r"\s*[0-9]{1,18}\s*", frame["timestep"]):
+        raise ValueError(f"{frame['where']}: no timestep; the dump is damaged, write it again")
+    return int(frame["timestep"])
+
+
 def _box(frame: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Cell (3, 3), rows are vectors, and origin (3,) in Å."""
-    box = np.array([row.split() for row in frame["box"]], dtype=float)
-    if frame["bounds"][:1] == ["abc"]:
+    try:
+        box = np.array([row.split() for row in frame.get("box", ())], dtype=float)
+    except ValueError:
+        box = np.empty(0)
+    general = frame.get("bounds", [])[:1] == ["abc"]
+    whole = box.ndim == 2 and len(box) == 3 and box.shape[1] in ((4,) if general else (2, 3))
+    if not whole or not np.isfinite(box).all() or len(frame["bounds"]) < 3:
+        raise ValueError(f"{frame['where']}: no box bounds that can be read; write the dump again")
+    if general:
         cell, origin = box[:, :3], box[:, 3]
     else:
         cell, origin = construct_cell(box[:, :2].ravel(), box[:, 2] if box.shape[1] == 3 else np.zeros(3))

@@ -24,10 +24,13 @@ class FormatError(ValueError):
 
 
 class Output(NamedTuple):
-    """What LOBSTER's standard output says: how many interactions it found (None: not said), and whether it finished."""
+    """What LOBSTER's standard output says; None: not said. Spillings are fractions, the larger of two spins."""
 
     interactions: int | None
     finished: bool
+    version: str | None = None
+    total_spilling: float | None = None
+    charge_spilling: float | None = None
 
 
 def read_icohplist(path: str | Path) -> pd.DataFrame:
@@ -96,7 +99,14 @@ def read_output(path: str | Path) -> Output:
     """Read LOBSTER's standard output (``<NC>.lb.out`` or ``lobsterout``)."""
     text = Path(path).read_text(errors="replace")
     found = re.search(r"setting up CO interactions\.\.\. found (\d+) interactions", text)
-    return Output(int(found[1]) if found else None, bool(re.search(r"^finished in", text, re.MULTILINE)))
+    version = re.search(r"^LOBSTER (v\S+)", text, re.MULTILINE)
+    spillings = [re.findall(rf"abs\. {kind} +spilling: +([\d.]+)%", text) for kind in ("total", "charge")]
+    return Output(
+        int(found[1]) if found else None,
+        bool(re.search(r"^finished in", text, re.MULTILINE)),
+        version[1] if version else None,
+        *(max(map(float, values)) / 100 if values else None for values in spillings),
+    )
 
 
 def _common(orbitals: Mapping[str, Sequence[str]], elements: Sequence[str], energies: Sequence[float]) -> list[str]:

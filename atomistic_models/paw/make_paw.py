@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Make the PAW data sets of this folder with ld1.x, check them on the atom, and write ghosts.csv and SHA256SUMS.
+
+    python make_paw.py            # all, into this folder; python make_paw.py Cu --output /tmp/try for one
+
+Each `<element>.ld1.in` becomes `<element>.UPF`. Checks that need no crystal:
+
+- The logarithmic derivatives of the all-electron and of the pseudo atom run through the same branches of the tangent from
+  far below the deepest valence level up to 4 Ry. A ghost state would be one branch more.
+- The overlap S = 1 + Σ |β_i⟩ q_ij ⟨β_j| is positive. Its eigenvalues other than 1 are those of 1 + q B, B_ij = ⟨β_i|β_j⟩.
+  With a negative one pw.x stops with "S matrix not positive definite".
+- The atomic functions are those of LOBSTER's basis and no other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from getl_utils.engines import _espresso
+from getl_utils.formats import espresso
+from getl_utils.layout import atomic_write
+
+HERE = Path(__file__).resolve().parent
+BASIS = {"Al": ["3s", "3p"], "Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
+LONGEST = 1000  # characters: pw.x refuses long lines, as ld1.x writes the multipoles on one
+
+
+def make(source: Path, folder: Path) -> str:
+    """Run ld1.x on `source` in `folder`; the text of the data set without the date, so that it is the same every day.
+
+    Raises
+    ------
+    RuntimeError : ld1.x failed; with its words.
+    """
+    with open(source) as given:
+        done = subprocess.run(_espresso.command("ld1.x"), stdin=given, cwd=folder, capture_output=True, text=True)
+    written = folder / f"{source.name.split('.')[0]}.UPF"
+    if not written.exists():
+        raise RuntimeError(f"{source.name}: ld1.x failed: {' '.join(done.stdout.split()[-40:])} {done.stderr[-300:]}")
+    text = re.sub(r"(Generation date|date)(\s*[:=]\s*)(\"?)[^\"\n]*", r"\1\2\3", written.read_text())
+    return "\n".join(wrapped for line in text.splitlines() for wrapped in _wrap(line)) + "\n"
+
+
+def _wrap(line: str) -> list[str]:
+    words = line.split()
+    if len(line) <= LONGEST or "<" in line:
+        return [line.rstrip()]
+    return [" ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
+
+
+def branches(folder: Path) -> pd.DataFrame:
+    """Per angular momentum: branches of the logarithmic derivative, all-electron and pseudo, and how far they are apart.
+
+    Returns
+    -------
+    DataFrame : l, branches_ae, branches_ps (number of poles passed), largest_difference (rad, of its arctangent).
+    """
+    reference, pseudo = np.loadtxt(folder / "ld1.dlog"), np.loadtxt(folder / "ld1ps.dlog")
+    rows = []
+    for n in range(1, reference.shape[1]):
+        angles = [np.arctan(x[:, n]) for x in (reference, pseudo)]
+        turns = [round(-(np.unwrap(a, period=np.pi) - a)[-1] / np.pi) for a in angles]
+        difference = np.abs((angles[1] - angles[0] + np.pi / 2) % np.pi - np.pi / 2).max()
+        rows.append(["spdf"[n - 1], reference[0, 0], reference[-1, 0], *turns, difference])
+    names = ["l", "from_ry", "to_ry", "branches_ae", "branches_ps", "largest_difference"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def overlap_eigenvalues(text: str) -> dict[str, float]:
+    """Angular momentum → smallest eigenvalue of the overlap operator of a data set, which must be positive."""
+    tree = ET.fromstring(re.sub(r"<PP_INFO>.*?</PP_INFO>", "", text, flags=re.DOTALL))
+    steps = _numbers(tree.find("PP_MESH/PP_RAB"))
+    betas = [e for e in tree.find("PP_NONLOCAL") if e.tag.startswith("PP_BETA")]
+    values, momenta = np.array([_numbers(b) for b in betas]), np.array([int(b.get("angular_momentum")) for b in betas])
+    charges = _numbers(tree.find("PP_NONLOCAL/PP_AUGMENTATION/PP_Q")).reshape(len(betas), -1)
+    found = {}
+    for momentum in sorted(set(momenta.tolist())):
+        rows = np.flatnonzero(momenta == momentum)
+        products = (values[rows] * steps) @ values[rows].T
+        found["spdf"[momentum]] = float(np.linalg.eigvals(np.eye(len(rows)) + charges[np.ix_(rows, rows)] @ products).real.min())
+    return found
+
+
+def _numbers(element: ET.Element) -> np.ndarray:
+    return np.array(element.text.split(), float)
+
+
+def make_and_check(element: str, output: Path) -> pd.DataFrame:
+    """Write `<element>.UPF` into `output`; the table of the checks.
+
+    Raises
+    ------
+    RuntimeError : ld1.x failed, or a check does not hold; nothing is written then.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        text = make(HERE / f"{element}.ld1.in", folder)
+        table = branches(folder)
+        (folder / "new.UPF").write_text(text)
+        shells = [shell for shell, _ in espresso.read_atomic_functions(folder / "new.UPF")]
+    table.insert(0, "element", element)
+    table["overlap_eigenvalue"] = table.l.map(overlap_eigenvalues(text))
+    ghosts = table[(table.branches_ae != table.branches_ps) | (table.overlap_eigenvalue <= 0)]
+    if len(ghosts) or sorted(shells) != sorted(BASIS[element]):
+        raise RuntimeError(f"{element}: atomic functions {shells}; not usable:\n{ghosts.to_string(index=False)}")
+    with atomic_write(output / f"{element}.UPF") as temporary:
+        temporary.write_text(text)
+    return table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("elements", nargs="*", default=list(BASIS), metavar="ELEMENT")
+    parser.add_argument("--output", type=Path, default=HERE)
+    options = parser.parse_args(arguments)
+    options.output.mkdir(parents=True, exist_ok=True)
+    table = pd.concat([make_and_check(element, options.output) for element in options.elements])
+    print(table.to_string(index=False))
+    table.to_csv(options.output / "ghosts.csv", index=False, float_format="%.4f")
+    files = sorted([*options.output.glob("*.UPF"), *HERE.glob("*.in")])
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files]
+    (options.output / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
