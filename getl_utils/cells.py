@@ -39,6 +39,23 @@ def write(path: Path, atoms: Atoms, key: CellKey, run_id: str = "") -> None:
         ase.io.write(temporary, bare, format="extxyz")
 
 
+def read_any(path: str | Path) -> Atoms:
+    """A structure of any file ASE reads; an input of pw.x is known by its text, for ASE takes every ``.in`` for another code's.
+
+    Raises
+    ------
+    ValueError : no structure in it; names the file.
+    """
+    path = Path(path)
+    try:
+        espresso = path.suffix == ".in" and "&system" in path.read_text().lower()
+        return ase.io.read(path, format="espresso-in" if espresso else None)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # ASE's readers raise what they like
+        raise ValueError(f"{path}: not a structure that ASE reads ({error})") from error
+
+
 def read(path: str | Path) -> Atoms:
     """Read a cell; `info` has its `run_id`, and as `cell_id` the hash of the file.
 
@@ -69,7 +86,7 @@ def write_sub_runs(
     sizes : see `deform.deformation`.
     """
     record = work.quench(composition, run) / "quench.json"
-    run_id = read_json(record)["run_id"] if record.exists() else ""
+    run_id = read_json(record).get("run_id", "") if record.exists() else ""  # a record of version 0.1 has none
     for sub_run in sub_runs:
         key = CellKey(composition, run, sub_run)
         path = work.cell(*key)

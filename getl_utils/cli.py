@@ -150,13 +150,9 @@ def label_structure(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Hold two ICOHPLISTs of one structure against each other: per type n, correlation, slope, intercept, RMSE."""
-    from getl_utils import comparison
+    from getl_utils import cells, comparison
 
-    atoms = None
-    if arguments.structure:
-        import ase.io
-
-        atoms = ase.io.read(arguments.structure)
+    atoms = cells.read_any(arguments.structure) if arguments.structure else None
     table = comparison.validate(arguments.ours, arguments.theirs, Path(arguments.out) if arguments.out else None, atoms)
     print(table.to_string(index=False, float_format="{:.3f}".format))
     return 0

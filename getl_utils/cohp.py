@@ -153,7 +153,7 @@ def _check_bonds(bonds: np.ndarray, atoms: int) -> np.ndarray:
     return bonds
 
 
-def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 0.1) -> np.ndarray:
+def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 0.01) -> np.ndarray:
     """ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)], summed over spins (equations, sources: see the module).
 
     A mesh of N points along a direction cannot tell T from T ± N: at Γ alone every T gives the sum over all images.
@@ -214,7 +214,7 @@ def _sum(factor: np.ndarray, matrices: np.ndarray, time_reversal: bool) -> np.nd
     return total.real if time_reversal else total
 
 
-def spilling(bands: ProjectedBands, minimum_projection: float = 0.1) -> dict[str, float]:
+def spilling(bands: ProjectedBands, minimum_projection: float = 0.01) -> dict[str, float]:
     """How much of the bands the orbitals miss: Σ w_k (1 − Σ_μ |p_μn|²).
 
     Sánchez-Portal, Artacho and Soler, Solid State Commun. 95, 685 (1995).

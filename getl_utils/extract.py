@@ -97,21 +97,29 @@ def _origin(folder: Path) -> dict[str, str]:
 
 
 def folders(work: WorkDir, cell_keys: Sequence[CellKey], roots: Iterable[Path]) -> dict[CellKey, Path]:
-    """Where each sub-run's files lie: in the published trees `roots` if any are given, in `work` otherwise."""
+    """Where each sub-run's files lie: below `roots` (published trees, data sets in our layout) or in `work`."""
     found = {key: work.label(*key) for key in cell_keys}
-    for composition in {key.composition for key in cell_keys} if roots else ():
-        for root in roots:
+    for root in roots:
+        ours = WorkDir(root)
+        found |= {key: ours.label(*key) for key in cell_keys if ours.label(*key).is_dir()}
+        for composition in {key.composition for key in cell_keys}:
             for (run, number), path in reference.sub_run_folders(root, composition).items():
                 found[CellKey(composition, run, number)] = path
     return {key: found[key] for key in cell_keys}
 
 
-def import_cells(work: WorkDir, places: dict[CellKey, Path]) -> None:
-    """Copy the cells of published sub-runs (``<NC>.xyz``) into `work`, so that later stages read one form only."""
+def import_cells(work: WorkDir, places: dict[CellKey, Path], roots: Sequence[Path] = ()) -> None:
+    """Copy cells into `work`, published (``<NC>.xyz``) or of a data set, so that later stages read one form only."""
     for key, folder in places.items():
-        source = folder / f"{key.composition}.xyz"
-        if source.exists() and not work.cell(*key).exists():
-            cells.write(work.cell(*key), ase.io.read(source, format="extxyz"), key)
+        if work.cell(*key).exists():
+            continue
+        published = folder / f"{key.composition}.xyz"
+        if published.exists():
+            cells.write(work.cell(*key), ase.io.read(published, format="extxyz"), key)
+        for ours in (WorkDir(root).cell(*key) for root in roots):
+            if ours.exists():
+                with atomic_write(work.cell(*key)) as temporary:
+                    temporary.write_bytes(ours.read_bytes())
 
 
 def extract(
@@ -125,7 +133,7 @@ def extract(
     """
     places = folders(work, cell_keys, roots)
     if roots:
-        import_cells(work, places)
+        import_cells(work, places, roots)
     parts = []
     for key in progress(cell_keys):
         path = work.cell(*key)

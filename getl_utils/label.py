@@ -13,7 +13,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import ase.io
 from ase import Atoms
 
 from getl_utils import cells, engines
@@ -119,10 +118,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
         raise RuntimeError(f"engine {settings['engine']!r} cannot run: {missing}")
     if is_done(folder, structure, settings):
         return read_json(folder / RECORD)
-    try:
-        atoms = ase.io.read(structure)
-    except Exception as error:  # its readers raise what they like
-        raise ValueError(f"{structure}: not a structure that ASE reads ({error})") from error
+    atoms = cells.read_any(structure)
     folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     record = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(structure)}

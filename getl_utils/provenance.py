@@ -90,7 +90,7 @@ def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None 
     links.append(_database_link(stored, work.database(trained.facts["database"]), trained.facts["database_id"]))
     learned = training_bonds(stored, folder, bond.type)
     if atoms is not None:
-        learned = learned.assign(likeness=likeness(trained, atoms, bond, stored.features(learned)))
+        learned = learned.assign(likeness=likeness(trained, atoms, bond, stored.projected(trained.basis).features(learned)))
         learned = learned.sort_values("likeness", ascending=False)
     summary = {name: int(learned[name].nunique()) for name in ("label_id", "cell_id", "run_id")} | {"bonds": len(learned)}
     near = learned[[*KEY, *BOND, "distance", "icohp", "engine", "label_id", *(["likeness"] if atoms is not None else [])]]
@@ -116,8 +116,9 @@ def likeness(trained: model.Model, atoms: Any, bond: Any, learned: Features) -> 
     block = np.unique([bond.i, bond.j])
     around = cluster(atoms, Pairs.of(atoms, reach), block, trained.soap.cutoff)
     vectors = dict(zip(block, trained.soap.compute(around, len(block)), strict=True))
-    mean = 0.5 * (vectors[bond.i] + vectors[bond.j])
-    this = Features(np.array([bond.distance]), mean[None])
+    both = np.stack([vectors[bond.i], vectors[bond.j]])
+    both = both if trained.basis is None else both @ trained.basis.T
+    this = Features(np.array([bond.distance]), both, np.array([0]), np.array([1]))
     kernel = trained.processes[bond.type].kernel
     return kernel(this, learned)[0] / np.sqrt(kernel.diagonal(this)[0] * kernel.diagonal(learned))
 

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +89,7 @@ def check_arrays(path: Path, most: int = MOST_ARRAYS) -> Path:
             for entry in archive.infolist():
                 with archive.open(entry) as file:
                     _check_array(file, entry.file_size, f"{path}, {entry.filename}")
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise ValueError(f"{path}: not a whole archive of arrays ({error})") from None
     return path
 

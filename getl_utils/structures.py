@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def frames(path: Path, elements: Sequence[str]) -> Iterator[Atoms]:
 
 
 def structure_name(path: Path) -> str:
-    """What a structure's predictions are called: its file's name, or its quench's composition.
+    """What a structure's predictions are called: its file's name, or its quench's composition; fit to be a folder's name.
 
     Examples
     --------
@@ -69,7 +70,8 @@ def structure_name(path: Path) -> str:
     ('Zr920Cu920Al160-1', 'big')
     """
     ours = path.name == "final.dump" and path.parents[2].name == "quench"
-    return f"{path.parents[1].name}-{path.parent.name}" if ours else path.name.split(".")[0]
+    name = f"{path.parents[1].name}-{path.parent.name}" if ours else path.name.lstrip(".").split(".")[0]
+    return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_+-]", "_", name)[:200] or "structure"  # as `safety.safe_path` asks
 
 
 def structure_id(atoms: Atoms) -> str:

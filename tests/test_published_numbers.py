@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import MODEL_DATA, PUBLISHED_GLASS, REPOSITORY
 
-from getl_utils import cells, extract, label, parameters, predictor, validation
+from getl_utils import cells, extract, label, model, parameters, predictor, validation
 from getl_utils.bonds import type_of
 from getl_utils.deform import deform
 from getl_utils.formats import espresso, lammps
@@ -135,8 +135,8 @@ def random_split_rmse(run21_database, bond_type, n_seeds):
     bonds = database.of_type(bond_type)
     features, strength = database.features(bonds), -bonds.icohp.to_numpy()
     splits = validation.random_splits(len(bonds), p.n_train, p.n_test, n_seeds, p.seed)
-    h = p.hyperparameters_of(bond_type)
-    return np.mean([validation.score(features, strength, s, p.kernel, h)["rmse"] for s in splits])
+    h, labels = p.hyperparameters_of(bond_type), model.groups(bonds)
+    return np.mean([validation.score(features, strength, labels, s, p.setting, h)["rmse"] for s in splits])
 
 
 @pytest.mark.parametrize("bond_type", TARGETS)
@@ -179,7 +179,7 @@ def test_the_table_in_the_readme_is_what_comes_out(run21_database):
         bonds = database.of_type(f"{first}-{second}")
         features, strength, h = database.features(bonds), -bonds.icohp.to_numpy(), p.hyperparameters[f"{first}-{second}"]
         splits = list(validation.random_splits(len(bonds), p.n_train, p.n_test, p.n_seeds, p.seed))
-        scores = [validation.score(features, strength, split, p.kernel, h) for split in splits]
+        scores = [validation.score(features, strength, model.groups(bonds), split, p.setting, h) for split in splits]
         assert int(n_train) == len(splits[0].train)
         computed = [np.mean([s[name] for s in scores]) for name in ("rmse", "baseline_rmse")]
         np.testing.assert_allclose(list(map(float, errors)), computed, atol=6e-4)

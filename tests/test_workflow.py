@@ -11,6 +11,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
+from getl_utils import safety
 from getl_utils.formats.lobster import read_icohplist
 
 COPPER_SILVER = {
@@ -47,17 +48,24 @@ class Workflow:
     """Snakemake on one work directory."""
 
     def __init__(self, folder):
+        folder.mkdir(exist_ok=True)
         self.folder, self.file = folder, folder / "cuag.yaml"
         self.write()
 
     def write(self, **changes):
         self.file.write_text(yaml.safe_dump({**COPPER_SILVER, "work_dir": str(self.folder / "work"), **changes}))
 
-    def __call__(self, *words):
+    def command(self, *words):
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "workflow/Snakefile"), "--cores", "2"]
-        command += ["--configfile", str(self.file), *words]
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        result = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment, timeout=900)
+        return [*command, "--configfile", str(self.file), *words]
+
+    def environment(self):
+        return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+    def __call__(self, *words):
+        result = subprocess.run(
+            self.command(*words), capture_output=True, text=True, cwd=REPOSITORY, env=self.environment(), timeout=1800
+        )
         return result.returncode, result.stdout + result.stderr
 
     def would_run(self):
@@ -161,16 +169,31 @@ def test_a_changed_parameter_runs_what_depends_on_it(workflow, change, runs):
     assert workflow.would_run() == {}
 
 
-def test_a_lost_label_is_computed_alone(workflow):
+def test_a_lost_and_a_damaged_label_are_computed_alone(workflow):
     work = workflow.folder / "work"
     labels = sorted((work / "labels").rglob("label.json"))
     before = {path: path.stat().st_mtime_ns for path in labels}
     results = pd.read_parquet(work / "bonds.parquet")
     labels[0].unlink()
+    listed = labels[1].with_name("ICOHPLIST.lobster")
+    whole = listed.read_bytes()
+    listed.write_bytes(whole[:-3] + b"9 \n")
     code, text = workflow()
     assert code == 0, text[-4000:]
-    assert [p for p in labels if p.stat().st_mtime_ns != before[p]] == labels[:1]
+    assert "its checksum differs): will be made again" in text
+    assert listed.read_bytes() == whole
+    assert [p for p in labels if p.stat().st_mtime_ns != before[p]] == labels[:2]
     pd.testing.assert_frame_equal(pd.read_parquet(work / "bonds.parquet"), results)
+
+
+def test_a_second_run_on_one_work_directory_is_refused(workflow):
+    with safety.lock(workflow.folder / "work"):
+        code, text = workflow()
+    assert code != 0
+    assert f"is in use by process {os.getpid()}" in text
+    code, text = workflow()  # the lock's owner is gone: its file is still there, and does not matter
+    assert code == 0
+    assert "Nothing to be done" in text
 
 
 def test_a_misspelt_parameter_stops_before_anything_runs(tmp_path):

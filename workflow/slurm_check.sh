@@ -16,11 +16,11 @@ if ! command -v slurmctld >/dev/null; then
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; } \
         >/dev/null 2>&1 || cannot "slurm-wlm and munge could not be installed"
 fi
-systemctl is-active --quiet slurmctld 2>/dev/null && cannot "this machine already runs a Slurm of its own"
+[ -e /etc/slurm/slurm.conf ] && cannot "this machine already has a Slurm of its own"
 
-mkdir -p "$place" && rm -rf "${place:?}"/{local,slurm,conf}
+mkdir -p "$place" && rm -rf "${place:?}"/{slurm,conf}  # a local run that is whole serves again
 conf=$(realpath "$place")/conf
-mkdir -p "$conf/state" "$conf/spool"
+mkdir -p "$conf/state" "$conf/spool" /etc/slurm
 host=$(hostname -s)
 cat >"$conf/slurm.conf" <<CONF
 ClusterName=getl
@@ -41,13 +41,14 @@ SlurmctldPidFile=$conf/slurmctld.pid
 SlurmdPidFile=$conf/slurmd.pid
 SlurmctldLogFile=$conf/slurmctld.log
 SlurmdLogFile=$conf/slurmd.log
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
-PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
+PartitionName=getl Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
-export SLURM_CONF=$conf/slurm.conf
+ln -s "$conf/slurm.conf" /etc/slurm/slurm.conf  # where a batch job's own srun looks
 started=()
-stop() { for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done; }
+stop() { for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done; rm -f /etc/slurm/slurm.conf; }
 trap stop EXIT
+trap 'exit 143' TERM INT
 if ! munge -n >/dev/null 2>&1; then
     [ -f /etc/munge/munge.key ] || mungekey >/dev/null 2>&1 || cannot "munge has no key"
     mkdir -p /run/munge && chown munge: /run/munge
@@ -60,7 +61,7 @@ slurmd -D >/dev/null 2>&1 &
 started+=($!)
 for _ in $(seq 60); do sinfo -h -o %T 2>/dev/null | grep -q idle && break; sleep 1; done
 sinfo -h -o %T 2>/dev/null | grep -q idle || cannot "slurmd did not come up: $(tail -n 1 "$conf/slurmd.log" 2>/dev/null)"
-echo "Slurm $(sinfo --version | cut -d' ' -f2) on $(nproc) processors"
+echo "Slurm $(sinfo --version | cut -d' ' -f2) on $(nproc --all) processors"
 
 for kind in local slurm; do  # the same parameters but for the place of the results
     "$python" - "$parameters" "$place/$kind" "$place/$kind.yaml" <<'PY' || exit 1
@@ -74,8 +75,9 @@ start=$SECONDS
 "${snakemake[@]}" --cores "$(nproc)" --configfile "$place/local.yaml" >"$conf/local.log" 2>&1 || { tail -n 30 "$conf/local.log"; exit 1; }
 echo "locally: $((SECONDS - start)) s"
 start=$SECONDS  # every rule a batch job; the labels in groups, several to an allocation; the profile's sizes are a cluster's
-"${snakemake[@]}" --workflow-profile workflow/profiles/slurm --jobs "$(nproc)" --latency-wait 20 --set-resources all:runtime=10 \
-    --set-threads label=1 --default-resources runtime=120 slurm_partition=all --configfile "$place/slurm.yaml" >"$conf/slurm.log" 2>&1 \
+"${snakemake[@]}" --workflow-profile workflow/profiles/slurm --jobs 8 --latency-wait 20 \
+    --slurm-status-command squeue --slurm-init-seconds-before-status-checks 3 \
+    --set-threads label=1 --group-components labels=2 --default-resources runtime=120 slurm_partition=getl --configfile "$place/slurm.yaml" >"$conf/slurm.log" 2>&1 \
     || { tail -n 40 "$conf/slurm.log"; exit 1; }
 jobs=$(squeue -h --states=all | wc -l)
 echo "as $jobs batch jobs: $((SECONDS - start)) s"

@@ -32,7 +32,7 @@ _DEFAULTS: dict[str, Any] = {
     "max_iterations": 100,
     "density_tolerance": 1e-3,  # electrons per valence electron
     "energy_tolerance": 5e-4,  # eV per valence electron
-    "minimum_projection": 0.1,
+    "minimum_projection": 0.01,
     "most_spilling": 0.1,  # of the charge; above it a warning travels with the label
     "text": None,  # file for GPAW's own output
 }

@@ -1,4 +1,4 @@
-"""LAMMPS files: dumps frame by frame, data files, the thermo rows of a log (units metal)."""
+"""LAMMPS files: dumps frame by frame, and data files (units metal)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import re
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from ase.io.lammpsdata import read_lammps_data
@@ -89,7 +88,7 @@ def last_frame(path: str | Path, elements: Sequence[str]) -> Atoms:
     return _atoms(deque(_whole_frames(path), maxlen=1)[0], elements)
 
 
-def _lines(path: str | Path) -> Iterator[str]:
+def lines_of(path: str | Path) -> Iterator[str]:
     """Lines of a text file, gzipped or not, without a last one that lacks its end."""
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
@@ -102,28 +101,37 @@ def _lines(path: str | Path) -> Iterator[str]:
 
 def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
     """Frames as text; the last one may lack parts."""
-    lines, frame = _lines(path), {}
+    lines, frame = lines_of(path), _start(path, "?")
     for line in lines:
         if line.startswith("ITEM: TIMESTEP"):
-            timestep = next(lines, "?")
-            frame = {"timestep": timestep, "where": f"{path}, timestep {timestep}", "rows": []}
+            frame = _start(path, next(lines, "?"))
         elif line.startswith("ITEM: NUMBER OF ATOMS"):
             frame["count"] = next(lines, None)
         elif line.startswith("ITEM: BOX BOUNDS"):
             frame["bounds"], frame["box"] = line.split()[3:], list(islice(lines, 3))
         elif line.startswith("ITEM: ATOMS"):
-            frame["columns"], frame["rows"] = line.split()[2:], list(islice(lines, int(frame["count"])))
+            frame["columns"], frame["rows"] = line.split()[2:], list(islice(lines, max(0, _count(frame))))
             yield frame
-            frame = {}
-    if frame:
+            frame = _start(path, "?")
+    if frame["timestep"] != "?":
         yield frame
+
+
+def _start(path: str | Path, timestep: str) -> dict[str, Any]:
+    return {"timestep": timestep, "where": f"{path}, timestep {timestep}", "rows": []}
+
+
+def _count(frame: dict[str, Any]) -> int:
+    """Number of atoms that a frame says it has; −1 if it does not say."""
+    text = str(frame.get("count")).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
 
 
 def _frames(path: str | Path) -> Iterator[dict[str, Any] | ValueError]:
     """Frames as text; instead of one that is cut off or has not as many atoms as the first, the error that says so."""
     first = 0
     for frame in _raw_frames(path):
-        found, count = len(frame["rows"]), int(frame.get("count") or -1)
+        found, count = len(frame["rows"]), _count(frame)
         if found != count:
             atoms = f"{found} of {count if count >= 0 else '?'} atoms"
             yield CutOffError(f"{frame['where']}: cut off, {atoms}; this last frame is left out")
@@ -153,7 +161,7 @@ def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
 
 def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
     """Atoms of a whole frame, checked."""
-    where, table, (cell, origin) = frame["where"], _table(frame), _box(frame)
+    where, step, table, (cell, origin) = frame["where"], _step(frame), _table(frame), _box(frame)
     if not (name := next((name for name in POSITIONS if name in frame["columns"]), "")):
         raise ValueError(f"{where}: no positions among the columns; dump id type xs ys zs")
     names = [name.replace("x", axis) for axis in "xyz"]
@@ -164,7 +172,7 @@ def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
     atoms = Atoms(
         _symbols(frame, table, elements), positions, cell=cell, pbc=[bound.startswith("p") for bound in frame["bounds"][-3:]]
     )
-    atoms.info["timestep"] = int(frame["timestep"])
+    atoms.info["timestep"] = step
     for column in (c for c in frame["columns"] if c not in [*names, "element"]):
         atoms.set_array(column, table[column])
     return atoms
@@ -188,10 +196,23 @@ def _table(frame: dict[str, Any]) -> np.ndarray:
     return table
 
 
+def _step(frame: dict[str, Any]) -> int:
+    if not re.fullmatch(r"\s*[0-9]{1,18}\s*", frame["timestep"]):
+        raise ValueError(f"{frame['where']}: no timestep; the dump is damaged, write it again")
+    return int(frame["timestep"])
+
+
 def _box(frame: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Cell (3, 3), rows are vectors, and origin (3,) in Å."""
-    box = np.array([row.split() for row in frame["box"]], dtype=float)
-    if frame["bounds"][:1] == ["abc"]:
+    try:
+        box = np.array([row.split() for row in frame.get("box", ())], dtype=float)
+    except ValueError:
+        box = np.empty(0)
+    general = frame.get("bounds", [])[:1] == ["abc"]
+    whole = box.ndim == 2 and len(box) == 3 and box.shape[1] in ((4,) if general else (2, 3))
+    if not whole or not np.isfinite(box).all() or len(frame["bounds"]) < 3:
+        raise ValueError(f"{frame['where']}: no box bounds that can be read; write the dump again")
+    if general:
         cell, origin = box[:, :3], box[:, 3]
     else:
         cell, origin = construct_cell(box[:, :2].ravel(), box[:, 2] if box.shape[1] == 3 else np.zeros(3))
@@ -260,34 +281,3 @@ def _kinds(text: str, path: str | Path) -> dict[int, str]:
     if not kinds:
         raise ValueError(f"{path}: no section Masses to know the elements by; give elements=[…]")
     return kinds
-
-
-def thermo_rows(lines: Iterable[str]) -> Iterator[dict[str, float]]:
-    """Thermo rows among `lines` as they come, with their `stage`: 0, 1, … per run or minimisation.
-
-    Examples
-    --------
-    >>> list(thermo_rows(["  Step  Temp ", " 0  300.5", "WARNING: odd", "Loop time of 1 on 1 procs"]))
-    [{'stage': 0, 'Step': 0.0, 'Temp': 300.5}]
-    """
-    columns, stage = None, -1
-    for line in lines:
-        words = line.split()
-        if words[:1] == ["Step"]:
-            columns, stage = words, stage + 1
-        elif line.startswith("Loop time of"):
-            columns = None
-        elif columns and len(words) == len(columns):
-            try:
-                yield {"stage": stage, **dict(zip(columns, map(float, words), strict=True))}
-            except ValueError:  # a warning with as many words
-                continue
-
-
-def read_thermo(log_path: str | Path) -> pd.DataFrame:
-    """Read all thermo rows of a log, also of one that is cut off in the middle.
-
-    Columns: `stage` (0, 1, … per run or minimisation) and LAMMPS's names: Step, Temp (K), Press (bar), …
-    """
-    table = pd.DataFrame(thermo_rows(_lines(log_path)))
-    return table.astype({"Step": int}) if len(table) else pd.DataFrame(columns=["stage", "Step"])

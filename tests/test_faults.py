@@ -1,0 +1,230 @@
+"""Workers killed at any moment, time limits, disks that fail in a write: the same results in the end, no label lost."""
+
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import REPOSITORY
+from small import LIMITS, PARAMETERS, Standin, quenched
+from test_workflow import COPPER_SILVER, Workflow
+
+from getl_utils import cells, database, engines, label, layout, model, predictor
+from getl_utils.layout import WorkDir, read_json
+from getl_utils.parameters import for_stage
+
+VALUES = {**PARAMETERS, "sub_runs": list(range(15))}
+KEYS = cells.keys(VALUES["compositions"], VALUES["runs"], VALUES["sub_runs"])
+SERVER = multiprocessing.get_context("forkserver")  # starts in a moment, with the modules loaded
+SERVER.set_forkserver_preload(["getl_utils.label", "getl_utils.predictor", "small"])
+
+
+class Slow(Standin):
+    """A label takes a moment, so that there are moments to be killed in."""
+
+    def label(self, atoms, **options):
+        time.sleep(0.02)
+        return super().label(atoms, **options)
+
+
+def prepare(folder):
+    work, p = WorkDir(folder), for_stage("01_generate", {**VALUES, "work_dir": str(folder)})
+    for composition, run in {key[:2] for key in KEYS}:
+        cells.write_sub_runs(work, quenched(work, composition, run), composition, run, p.sub_runs, p.deformations.model_dump())
+    return work, p
+
+
+def label_everything(folder, seed):
+    """A worker: labels what is not labelled, in an order of its own; what another has in work it leaves to that one."""
+    engines.get = lambda name: Slow()
+    work, p = WorkDir(folder), for_stage("01_generate", {**VALUES, "work_dir": str(folder)})
+    for key in random.Random(seed).sample(KEYS, len(KEYS)):
+        try:
+            label.label_one(work, key, p)
+        except RuntimeError as error:
+            if "is in use by" not in str(error):
+                raise
+
+
+def labels(work):
+    """Key → the content of its list."""
+    return {key: (work.label(*key) / "ICOHPLIST.lobster").read_bytes() for key in KEYS}
+
+
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_workers_killed_at_random_moments_lose_no_label_and_compute_none_twice(times, tmp_path):
+    whole, _ = prepare(tmp_path / "whole")
+    label_everything(tmp_path / "whole", 0)
+    work, _ = prepare(tmp_path / "work")
+    chance, done, killed = random.Random(1), {}, 0
+    for number in range(times):
+        victims = [SERVER.Process(target=label_everything, args=(work.path, 10 * number + n)) for n in range(2)]
+        for victim in victims:
+            victim.start()
+        time.sleep(chance.uniform(0.02, 0.6))
+        for victim in victims:
+            victim.kill()
+            victim.join()
+            killed += victim.exitcode == -signal.SIGKILL
+        now = {path: path.stat().st_mtime_ns for path in work.path.rglob("label.json")}
+        assert done.items() <= now.items()  # what was whole stayed, untouched
+        done = now
+    label_everything(work.path, 99)
+    assert killed > times // 2
+    assert labels(work) == labels(whole)
+    assert all(path.stat().st_mtime_ns == age for path, age in done.items())
+    assert {read_json(path)["label_id"] for path in work.path.rglob("label.json")} == {
+        read_json(path)["label_id"] for path in whole.path.rglob("label.json")
+    }
+
+
+def disk_fails(function, limit, *arguments):
+    """Run `function` where no file can grow beyond `limit` bytes: the write fails in its middle. How it ended."""
+    child = SERVER.Process(target=_limited, args=(function, limit, *arguments))
+    child.start()
+    child.join(120)
+    return child.exitcode
+
+
+def _limited(function, limit, *arguments):
+    sys.stderr = open(os.devnull, "w")
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    function(*arguments)
+
+
+def write_all(folder):
+    """Label two cells, write a database and a model, and predict with it: every kind of file."""
+    engines.get = lambda name: Standin()
+    work, p = WorkDir(folder), for_stage("01_generate", {**PARAMETERS, "work_dir": str(folder)})
+    for key in cells.keys(p.compositions, p.runs, p.sub_runs):
+        label.label_one(work, key, p)
+    if not (work.path / "second/database.json").exists():
+        database.write(work.path / "second", database.read(work.database("all")), "second")
+    trained = model.load(work.model)
+    predictor.predict_file(
+        trained, work.path / "glass.xyz", work.predictions("glass"), predictor.windows(trained, LIMITS), "all", True
+    )
+
+
+def content(work):
+    """Every table, and every list, as it would be read."""
+    files = [*work.path.rglob("*.parquet"), *work.path.rglob("ICOHPLIST.lobster"), *work.path.rglob("*.npy")]
+    read = {".parquet": lambda f: pd.read_parquet(f).to_csv(), ".lobster": Path.read_bytes, ".npy": Path.read_bytes}
+    return {str(f.relative_to(work.path)): read[f.suffix](f) for f in files}
+
+
+def emptied(small_original, folder):
+    """A copy without labels and predictions: they are what is to be written."""
+    import shutil
+
+    shutil.copytree(small_original[0].path, folder)
+    for name in ("labels", "predictions"):
+        shutil.rmtree(folder / name)
+    return WorkDir(folder)
+
+
+def test_a_disk_that_fails_in_the_middle_of_a_write_leaves_nothing_half(small_original, tmp_path):
+    whole = emptied(small_original, tmp_path / "whole")
+    write_all(whole.path)
+    expected, failed = content(whole), 0
+    work, sizes = emptied(small_original, tmp_path / "work"), random.Random(2)
+    for limit in [0, 1, *(sizes.randrange(50, 60_000) for _ in range(10))]:
+        failed += disk_fails(write_all, limit, work.path) != 0
+        assert not [what for record in work.path.rglob("*.json") if record.stat().st_size for what in layout.damaged(record)]
+        assert set(content(work).items()) <= set(expected.items())
+    assert failed > 6
+    write_all(work.path)
+    assert content(work) == expected
+    assert not [f for f in work.path.rglob(".*") if f.name != ".lock" and f.is_file()]
+
+
+def test_sigterm_ends_lammps_too_and_the_quench_is_run_again(tmp_path):
+    """What a batch system sends at the time limit: the step ends at once, its program with it, and claims nothing."""
+    flow = Workflow(tmp_path)
+    flow.write(quench={**COPPER_SILVER["quench"], "melt_time": 400.0})
+    start = "import sys; from getl_utils.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", start, "step", "quench", str(flow.file), "Cu16Ag16", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    job = subprocess.Popen(words, env=environment, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+    folder = tmp_path / "work/quench/Cu16Ag16/1"
+    deadline = time.monotonic() + 120
+    while not (folder / "log.lammps").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    program = children(job.pid)
+    assert program
+    job.terminate()
+    assert job.wait(60) == 143
+    time.sleep(0.5)
+    assert not [pid for pid in program if running(pid)]
+    assert not (folder / "quench.json").exists()
+    flow.write()
+    assert subprocess.run(words, env=environment, cwd=REPOSITORY, stderr=subprocess.DEVNULL).returncode == 0
+    assert (folder / "quench.json").exists()
+
+
+def children(pid):
+    """All descendants of a process."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        for child in (task / "children").read_text().split():
+            found += [int(child), *children(child)]
+    return found
+
+
+def running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+def test_the_workflow_interrupted_at_20_random_moments_ends_as_one_that_was_not(sign, tmp_path):
+    """Each time one process of the running workflow, any, is killed (SIGTERM: the workflow itself, as at the time limit)."""
+    whole, broken = (Workflow(tmp_path / name) for name in ("whole", "broken"))
+    assert whole()[0] == 0
+    chance, interrupted = random.Random(3), 0
+    log = open(tmp_path / "log", "w")
+    for _ in range(20):
+        job = subprocess.Popen(broken.command(), cwd=REPOSITORY, env=broken.environment(), stdout=log, stderr=log)
+        time.sleep(chance.uniform(2, 25))
+        processes = [job.pid, *children(job.pid)] if job.poll() is None else []
+        if processes:
+            os.kill(chance.choice(processes) if sign == signal.SIGKILL else job.pid, sign)
+            interrupted += 1
+        try:
+            job.wait(20)
+        except subprocess.TimeoutExpired:  # a victim whose death Snakemake outlives: the node goes down
+            for pid in [*children(job.pid), job.pid]:
+                os.kill(pid, signal.SIGKILL)
+            job.wait()
+        for pid in [p for p in processes[1:] if running(p)]:  # what is left of a dead job, a batch system kills
+            os.kill(pid, signal.SIGKILL)
+    assert interrupted >= 10
+    code, text = broken()
+    assert code == 0, text[-3000:]
+    words = [sys.executable, str(REPOSITORY / "workflow/same_tables.py"), str(whole.folder / "work"), str(broken.folder / "work")]
+    answer = subprocess.run(words, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+
+
+@pytest.mark.slow
+def test_on_a_real_slurm_the_tables_are_the_same(tmp_path):
+    flow = Workflow(tmp_path)
+    environment = {**flow.environment(), "PYTHON": sys.executable, "PLACE": str(tmp_path / "slurm")}
+    words = [str(REPOSITORY / "workflow/slurm_check.sh"), str(flow.file)]
+    answer = subprocess.run(words, capture_output=True, text=True, env=environment, cwd=REPOSITORY)
+    last = answer.stdout.strip().splitlines()[-1]
+    if last.startswith("SLURM NOT CHECKED"):
+        pytest.skip(last)
+    assert answer.returncode == 0, answer.stdout[-3000:]
+    assert "tables are equal" in last

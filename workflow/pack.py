@@ -1,0 +1,68 @@
+"""Pack the cells and labels of a work directory into a data set: python workflow/pack.py WORK_DIR PARAMETERS OUT.
+
+Only what was computed goes in: cells, ICOHPLISTs, records (failed labels too). ``manifest.json`` has the checksum of every
+file, how many cells there are to come, the parameters, and the command. Run it again when more labels are done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import sys
+from collections import Counter
+
+from getl_utils import cells, parameters
+from getl_utils.layout import WorkDir, read_json, write_json
+from getl_utils.status import ICOHPLIST, RECORD
+
+COMMAND = "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
+
+
+def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> Counter:
+    """Copy what is there; statuses of the labels."""
+    statuses: Counter = Counter()
+    for key in keys:
+        record = work.label(*key) / RECORD
+        if not record.exists():
+            continue
+        statuses[read_json(record)["status"]] += 1
+        out.cell(*key).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(work.cell(*key), out.cell(*key))
+        out.label(*key).mkdir(parents=True, exist_ok=True)
+        for name in (RECORD, ICOHPLIST):
+            if (work.label(*key) / name).exists():
+                shutil.copyfile(work.label(*key) / name, out.label(*key) / name)
+    for composition, run in sorted({(key.composition, key.run) for key in keys}):
+        record = work.quench(composition, run) / "quench.json"
+        if record.exists():
+            out.quench(composition, run).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(record, out.quench(composition, run) / "quench.json")
+    return statuses
+
+
+def main() -> int:
+    """Pack, then write the manifest last of all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("work_dir", "parameters", "out"):
+        parser.add_argument(name)
+    given = parser.parse_args()
+    p = parameters.for_stage("01_generate", parameters.read(given.parameters), given.parameters)
+    keys = cells.keys(p.compositions, p.runs, p.sub_runs)
+    out = WorkDir(given.out)
+    statuses = pack(WorkDir(given.work_dir), out, keys)
+    files = sorted(f for f in out.path.rglob("*") if f.is_file() and f.name != "manifest.json")
+    manifest = {
+        "command": COMMAND.format(given.parameters, given.work_dir, given.parameters, given.out),
+        "parameters": p.model_dump(),
+        "cells_planned": len(keys),
+        "labels": dict(statuses),
+        "files": {f.relative_to(out.path).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+    }
+    write_json(out.path / "manifest.json", manifest)
+    print(f"{out.path}: {sum(statuses.values())} of {len(keys)} cells, {dict(statuses)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
