@@ -96,6 +96,14 @@ def test_projwfc_that_fails_is_a_status(program):
     assert caught.value.status == "NO_ICOHP"
 
 
+def test_projections_that_are_not_there_are_a_status(program):
+    program("pw.x", "echo convergence has been achieved in 3 iterations; echo This run was terminated on; echo JOB DONE")
+    program("projwfc.x", "echo JOB DONE")
+    with pytest.raises(LabelError, match="atomic_proj") as caught:
+        label(bulk("Al", a=4.04), 3.0)
+    assert caught.value.status == "NO_ICOHP"
+
+
 @needs_qe
 def test_aluminium_live(tmp_path):
     """One atom, twelve equal neighbours, and a record that says how they came about."""
