@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from getl_utils import cells, model, validation
+from getl_utils import cells, model, tuning, validation
 from getl_utils.bonds import KEY
 from getl_utils.cells import CellKey
 from getl_utils.database import Database
 from getl_utils.deform import family
+from getl_utils.hyperparameters import Hyperparameters
 from getl_utils.layout import WorkDir
 from getl_utils.parameters import Train
 from getl_utils.soap import Soap
-from getl_utils.tuning import tune
 from getl_utils.validation import Split
 
 QUENCHED = "as quenched"
+ZETA = 2.0
+SIZES = (10, 30, 100, 300)  # numbers kept of each SOAP vector
 Progress = Callable[[Iterable], Iterable]
 
 
@@ -34,8 +36,24 @@ def described(database: Database, work: WorkDir, soap: Soap) -> Database:
     return Database(pd.concat(parts, ignore_index=True), np.concatenate(vectors), database.clusters, facts)
 
 
+def variants(database: Database, work: WorkDir, p: Train) -> dict[str, tuple[Database, Train]]:
+    """The model, and what differs from it in one thing: kernel, prior mean, numbers kept of SOAP, and SOAP (`soap_variants`)."""
+    found = {"the model": (database, p)}
+    for kernel in ("product_se", "product_ou", "soap_se", "soap_ou", "se"):
+        found |= {f"kernel {kernel}": (database, p.model_copy(update={"kernel": kernel}))} if kernel != p.kernel else {}
+    for mean in ("none", "constant", "curve"):
+        found |= {f"prior mean {mean}": (database, p.model_copy(update={"mean": mean}))} if mean != p.mean else {}
+    for n in SIZES:
+        found[f"SOAP in {n} numbers"] = (database, p.model_copy(update={"compress": n}))
+    for change in p.soap_variants:
+        soap = Soap(**(database.facts["soap"] | change))
+        name = ", ".join(f"{n} {v}" for n, v in change.items())
+        found[f"SOAP {name} ({soap.size})"] = (described(database, work, soap), p)
+    return found
+
+
 def ablate(variants: Mapping[str, tuple[Database, Train]], only: Sequence[str], progress: Progress = iter) -> pd.DataFrame:
-    """Tune each variant as its parameters ask, and score it on the splits named in `only`.
+    """Give each variant its own θ, floor and γ by marginal likelihood (ζ = ZETA), and score it on the splits named in `only`.
 
     Returns
     -------
@@ -43,11 +61,22 @@ def ablate(variants: Mapping[str, tuple[Database, Train]], only: Sequence[str], 
     """
     parts = []
     for name, (database, p) in progress(list(variants.items())):
-        setting = tune(database, p).setting if p.tune != "no" else p.setting
-        p = p.model_copy(update={**dict(setting), "tuned": "", "published": {}})
-        parts.append(validation.summary(validation.validate(database, p, only=only).table).assign(changed=name))
+        small, _ = database.compressed(p.compress)
+        own = p.model_copy(update={"hyperparameters": _likeliest(small, p), "tuned": "", "published": {}, "compress": 0})
+        parts.append(validation.summary(validation.validate(small, own, only=only).table).assign(changed=name))
     table = pd.concat(parts, ignore_index=True)
     return table[["changed", "type", "split", "n_train", "rmse", "baseline_rmse", "ratio"]]
+
+
+def _likeliest(database: Database, p: Train) -> dict[str, Hyperparameters]:
+    found = {"default": Hyperparameters()}
+    for bond_type in p.bond_types:
+        try:
+            sample = tuning.sample(database, bond_type, p.n_tune, p.mean, p.seed)
+        except ValueError:
+            continue  # `validate` says why, or takes the default
+        found[bond_type], _ = tuning.maximise([sample], p.kernel, ZETA)
+    return found
 
 
 def augmentation(database: Database, p: Train, progress: Progress = iter) -> pd.DataFrame:
