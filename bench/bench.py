@@ -26,7 +26,7 @@ from getl_utils.formats import lammps
 from getl_utils.kernels import Features
 from getl_utils.layout import WorkDir, read_json, root
 
-REFERENCE = root() / "../shared/prm_reference"
+REFERENCE = Path(os.environ.get("GETL_REFERENCE", root() / "../shared/prm_reference"))
 GLASS = "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2/Zr49Cu49Al2-10000-1-1-1.data"
 PARAMETERS = root() / "parameters/reference.yaml"
 PLACE = root() / "runs/bench"
@@ -96,7 +96,7 @@ def loop_per_bond(trained: model.Model, bonds: pd.DataFrame, vectors: np.ndarray
     for b in bonds.itertuples():
         process, h = trained.processes[b.type], trained.facts["types"][b.type]
         a, c, value = vectors[b.i], vectors[b.j], 0.0
-        for d, s, weight in zip(process.train.distance, process.train.soap, process.weights, strict=True):
+        for d, s, weight in zip(process.train.distance, process.train.mean, process.weights, strict=True):
             similar = 0.25 * (np.dot(a, s) + np.dot(c, s) + np.dot(a, s) + np.dot(c, s))  # four products, as the published sum
             value += weight * np.exp(-((b.distance - d) ** 2) / (2 * h["theta"] ** 2)) * similar ** h["zeta"]
         total += process.train.n
@@ -211,7 +211,9 @@ def main() -> None:
     values, there = parameters.read(PARAMETERS), (REFERENCE / GLASS).exists()
     print("published glass, model of run 21" if there else "NO PUBLISHED DATA HERE: a rattled crystal and labels made up")
     data = published_database(values) if there else made_up_database(values)
-    trained, arrays, _ = model.train(data, parameters.for_stage("05_train", values))
+    p = parameters.for_stage("05_train", values)
+    published = {"kernel": "soap_se", "hyperparameters": p.published, "compress": 0}
+    trained, arrays, _ = model.train(data, p.model_copy(update=published))
     model.save(PLACE / "model", trained, arrays)
     limits = predictor.windows(trained, {t: w for t, w in values["windows"].items() if t in trained.processes})
     numbers = ten_thousand(trained, structure(values, 1), limits, arguments.repeats)

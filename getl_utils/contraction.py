@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from getl_utils.gp import GaussianProcess
-from getl_utils.kernels import Kernel, Product, SoapSum, SquaredExponential
+from getl_utils.kernels import Constant, Kernel, Product, SoapSum, SquaredExponential, Sum
 
 TOLERANCE = 1e-10  # eV
 NODES = (12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128)
@@ -16,27 +16,31 @@ MARGIN = 0.5  # Å around the training distances, so that usual windows lie with
 
 
 def contractible(kernel: Kernel) -> bool:
-    """Is the kernel linear in s and smooth in d: SOAP with ζ = 1 times SE? (OU has a kink at every training distance.)"""
-    return (
-        isinstance(kernel, Product)
-        and isinstance(kernel.first, SoapSum)
-        and kernel.first.zeta == 1
-        and isinstance(kernel.second, SquaredExponential)
-    )
+    """Is the kernel linear in s and smooth in d: (SOAP with ζ = 1, + floor) × SE? (OU has a kink at every training distance.)"""
+    return isinstance(kernel, Product) and isinstance(kernel.second, SquaredExponential) and _linear(kernel.first) is not None
+
+
+def _linear(kernel: Kernel) -> float | None:
+    """The floor of a kernel s·s′ + floor; None for another kernel."""
+    if isinstance(kernel, Sum) and isinstance(kernel.second, Constant) and _linear(kernel.first) is not None:
+        return kernel.second.value
+    return 0.0 if isinstance(kernel, SoapSum) and kernel.zeta == 1 else None
 
 
 @dataclass(frozen=True)
 class Contraction:
-    """−ICOHP = Σ_m L_m(d) ½ (W_m·A + W_m·B), with L_m the Lagrange polynomials on Chebyshev points of [low, high].
+    """−ICOHP = Σ_m L_m(d) [w_m + ½ (W_m·A + W_m·B)], with L_m the Lagrange polynomials on Chebyshev points of [low, high].
 
     Parameters
     ----------
-    low, high : Å. weights : W, (n_nodes, n_components) in eV. error : eV; how far it may be from the direct sum.
+    low, high : Å. weights : W, (n_nodes, n_components) in eV. alone : w, (n_nodes,) in eV, of the distance alone: prior mean and
+        floor. error : eV; how far it may be from the direct sum.
     """
 
     low: float
     high: float
     weights: np.ndarray
+    alone: np.ndarray
     error: float
 
     def covers(self, low: float, high: float) -> bool:
@@ -49,7 +53,7 @@ class Contraction:
 
     def predict(self, distance: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """−ICOHP (n,) in eV of bonds of length (n,) in Å between atoms with projections W·A and W·B, (n, n_nodes) each."""
-        return 0.5 * np.einsum("nm,nm->n", self.basis(distance), first + second)
+        return np.einsum("nm,nm->n", self.basis(distance), 0.5 * (first + second) + self.alone)
 
 
 def nodes(low: float, high: float, n: int) -> np.ndarray:
@@ -77,7 +81,8 @@ def lagrange(x: np.ndarray, low: float, high: float, n: int) -> np.ndarray:
 
 
 def contract(process: GaussianProcess, low: float, high: float, tolerance: float = TOLERANCE) -> Contraction:
-    """Contract a process over its training bonds: W_m = Σ_i α_i exp(−(t_m − d_i)² / 2θ²) s_i at the Chebyshev points t_m.
+    """Contract a process over its training bonds: W_m = Σ_i α_i exp(−(t_m − d_i)² / 2θ²) s_i at the
+    Chebyshev points t_m, and the same of the prior mean and the floor.
 
     With ζ = 1 the prediction is linear in s, so the error at a distance is the product of one vector with s, and |s| ≤ 1 bounds
     it by that vector's length for every environment, seen or not; the distances are probed.
@@ -99,19 +104,18 @@ def contract(process: GaussianProcess, low: float, high: float, tolerance: float
     (4, True)
     """
     if not contractible(process.kernel):
-        raise ValueError("only SOAP with ζ = 1 times the squared exponential can be contracted")
+        raise ValueError("only (SOAP with ζ = 1, + floor) times the squared exponential can be contracted")
     probes = np.linspace(low, high, PROBES)
-    exact, error = _sums(process, probes), np.inf
+    (exact, exact_alone), error = _sums(process, probes), np.inf
     for n in NODES:
-        weights = _sums(process, nodes(low, high, n))
-        difference = lagrange(probes, low, high, n) @ weights - exact
-        error = float(np.linalg.norm(difference, axis=1).max())
+        (weights, alone), basis = _sums(process, nodes(low, high, n)), lagrange(probes, low, high, n)
+        error = float((np.linalg.norm(basis @ weights - exact, axis=1) + np.abs(basis @ alone - exact_alone)).max())
         if error <= tolerance:
-            return Contraction(low, high, weights, error)
+            return Contraction(low, high, weights, alone, error)
     raise ValueError(f"{NODES[-1]} nodes on {low}–{high} Å leave an error of {error:.1e} eV, more than {tolerance:.0e}")
 
 
-def _sums(process: GaussianProcess, distance: np.ndarray) -> np.ndarray:
-    """Σ_i α_i exp(−(d − d_i)² / 2θ²) s_i for each d: (n, n_components)."""
-    near = np.exp(-0.5 * ((distance[:, None] - process.train.distance) / process.kernel.second.theta) ** 2)
-    return (near * process.weights) @ process.train.soap
+def _sums(process: GaussianProcess, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Σ_i α_i exp(−(d − d_i)² / 2θ²) s_i, (n, n_components), and m(d) + floor Σ_i α_i exp(…), (n,), for each d."""
+    near = np.exp(-0.5 * ((distance[:, None] - process.train.distance) / process.kernel.second.theta) ** 2) * process.weights
+    return near @ process.train.mean, process.mean.predict(distance) + _linear(process.kernel.first) * near.sum(axis=1)

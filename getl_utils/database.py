@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from getl_utils.bonds import BOND, KEY, neighbours, type_of
 from getl_utils.formats import reference
 from getl_utils.kernels import Features
 from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, now, read_json, write_json
+from getl_utils.soap import compression
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,37 @@ class Database:
         """The bonds of one type."""
         return self.bonds[self.bonds.type == bond_type].reset_index(drop=True)
 
+    def learnable(self, bond_type: str) -> pd.DataFrame:
+        """The bonds of one type to learn from; ValueError that says why they are none: absent, NaN, or a bond there twice."""
+        bonds = self.of_type(bond_type)
+        if not len(bonds):
+            raise ValueError("0 training bonds: the database has none of this type")
+        bad = bonds[~np.isfinite(bonds[["distance", "icohp"]].to_numpy(float)).all(axis=1)]
+        if len(bad):
+            raise ValueError(f"{len(bad)} bonds hold NaN or infinity, the first is {_name(bad.iloc[0])}; look at its label")
+        twice = bonds[bonds.duplicated(["row_i", "row_j", *BOND[2:], "distance"])]
+        if len(twice):
+            raise ValueError(f"{len(twice)} bonds are there twice, the first is {_name(twice.iloc[0])}; run 04_load again")
+        return bonds
+
     def features(self, bonds: pd.DataFrame) -> Features:
         """What a kernel sees of some of its bonds."""
-        mean = self.soap[bonds.row_i] + self.soap[bonds.row_j]
-        mean *= 0.5
-        return Features(bonds.distance.to_numpy(float), mean)
+        return Features(bonds.distance.to_numpy(float), self.soap, bonds.row_i.to_numpy(), bonds.row_j.to_numpy())
+
+    def compressed(self, n: int) -> tuple[Database, np.ndarray | None]:
+        """The same with n numbers an atom, and the basis they refer to (`soap.compression`); itself and None for n = 0."""
+        if not 0 < n < self.soap.shape[1]:
+            return self, None
+        basis = compression(self.soap, n)
+        return self.projected(basis), basis
+
+    def projected(self, basis: np.ndarray | None) -> Database:
+        """The same with vectors on a basis (n_kept, n_components); itself for None."""
+        return self if basis is None else replace(self, soap=self.soap @ basis.T)
+
+
+def _name(bond: pd.Series) -> str:
+    return f"atoms {bond.i}–{bond.j} of " + "/".join(str(bond[c]) for c in KEY if c in bond)
 
 
 def collect(

@@ -94,20 +94,24 @@ class Describer:
     Parameters
     ----------
     matrices : atomic number → (n_numbers, n_components). width : numbers per atom, the most of any element.
+    basis : (n_kept, n_components); what of a vector is kept, if not all.
     """
 
     soap: Soap
     matrices: dict[int, np.ndarray]
     width: int
     keep: bool
+    basis: np.ndarray | None = None
 
     def __call__(self, around: Atoms, centres: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Projections (centres, width) in eV, and the vectors (centres, n_components) or None."""
+        """Projections (centres, width) in eV, and the vectors (centres, n_kept) or None."""
         vectors = self.soap.compute(around, centres)
         projections = np.zeros((centres, self.width))
         for number, matrix in self.matrices.items():
             ours = np.flatnonzero(around.numbers[:centres] == number)
             projections[ours, : len(matrix)] = vectors[ours] @ matrix.T
+        if self.keep and self.basis is not None:
+            vectors = vectors @ self.basis.T
         return projections, vectors if self.keep else None
 
 

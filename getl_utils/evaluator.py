@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from getl_utils.bonds import BOND, type_table
-from getl_utils.contraction import MARGIN, Contraction, contract, contractible
+from getl_utils.contraction import MARGIN, Contraction, contractible
 from getl_utils.environments import BLOCK, Crew, Describer, Pairs, blocks, cluster
 from getl_utils.gp import BLOCK as BONDS
 from getl_utils.kernels import Features
@@ -84,7 +84,9 @@ class Evaluator:
             self.columns |= {(element, t): int(end) for t, end in zip(parts, ends, strict=False)}
             width = max(width, int(ends[-1]))
             matrices |= {atomic_numbers[element]: np.concatenate([*parts.values()])} if parts else {}
-        self.describer = Describer(model.soap, matrices, width, keep=sigma or len(self.contractions) < len(limits))
+        self.describer = Describer(
+            model.soap, matrices, width, keep=sigma or len(self.contractions) < len(limits), basis=model.basis
+        )
 
     def _prepare(self, bond_type: str) -> None:
         process, (low, high) = self.model.processes[bond_type], self.limits[bond_type]
@@ -94,7 +96,9 @@ class Evaluator:
                 self.contractions[bond_type] = stored
             elif contractible(process.kernel):
                 start, end = self.model.facts["types"][bond_type]["window"]
-                self.contractions[bond_type] = contract(process, min(low, max(start - MARGIN, 0.0)), max(high, end + MARGIN))
+                self.contractions[bond_type] = self.model.contracted(
+                    bond_type, min(low, max(start - MARGIN, 0.0)), max(high, end + MARGIN)
+                )
             else:
                 self.notes[bond_type] = "its kernel is not linear in s and smooth in d"
         except ValueError as error:
@@ -128,7 +132,7 @@ class Evaluator:
 
     def _describe(self, atoms: Atoms, pairs: Pairs, file, tick) -> tuple[np.ndarray, np.ndarray | None]:
         describer = self.describer
-        shape = (len(atoms), self.model.soap.size)
+        shape = (len(atoms), self.model.soap.size if self.model.basis is None else len(self.model.basis))
         vectors = np.memmap(file, float, "w+", shape=shape) if describer.keep and len(atoms) else None
         projections = np.empty((len(atoms), describer.width))
         parts = blocks(atoms.get_positions(wrap=True), BLOCK) if len(atoms) else []
@@ -168,5 +172,4 @@ class Evaluator:
 
     @staticmethod
     def _features(some: pd.DataFrame, vectors: np.ndarray) -> Features:
-        mean = vectors[some.i.to_numpy()] + vectors[some.j.to_numpy()]
-        return Features(some.distance.to_numpy(), 0.5 * np.asarray(mean))
+        return Features(some.distance.to_numpy(), vectors, some.i.to_numpy(), some.j.to_numpy())

@@ -9,7 +9,7 @@ from ase import Atoms
 
 from getl_utils import cells, loading
 from getl_utils.bonds import parse_composition
-from getl_utils.formats import lammps
+from getl_utils.formats import lammps_log
 from getl_utils.layout import WorkDir, content_hash
 from getl_utils.parameters import Generate, Quench
 from getl_utils.quench import Protocol, melt_quench
@@ -66,7 +66,7 @@ def make_cells(work: WorkDir, p: Generate, composition: str, run: int, progress:
 
 def thermo(work: WorkDir, p: Generate, composition: str, run: int, large: bool = False) -> pd.DataFrame:
     """The log of a quench, with `time` in ps."""
-    log = lammps.read_thermo(work.quench(composition, run) / "log.lammps")
+    log = lammps_log.read_thermo(work.quench(composition, run) / "log.lammps")
     return log.assign(time=log.Step * protocol(p, large).timestep)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from getl_utils.formats.lammps import read_thermo
+from getl_utils.formats.lammps_log import read_thermo
 from getl_utils.layout import content_hash, read_json
 from getl_utils.md import run_once
 from getl_utils.parameters import Loading

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from getl_utils.formats.lammps import thermo_rows
+from getl_utils.formats.lammps_log import thermo_rows
 from getl_utils.layout import checksums, code_version, content_hash, now, read_json, resolve, write_json
 from getl_utils.safety import lock
 

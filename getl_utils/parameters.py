@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError, model_validator
 
 from getl_utils.bonds import bond_types, parse_composition
+from getl_utils.hyperparameters import Hyperparameters, KernelName, MeanName, Setting, read_setting
 from getl_utils.protocols import Deformations, Loading, Quench, _field, _Model
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"  # of a folder: nothing that leads out of it (see `layout.safe_path`)
@@ -43,14 +44,6 @@ class Soap(_Model):
     l_max: PositiveInt = _field("angular channels", 6)
     n_max: PositiveInt = _field("radial channels", 8)
     atom_sigma: PositiveFloat = _field("Å, width of an atom", 0.5)
-
-
-class Hyperparameters(_Model):
-    """Of one bond type's kernel and noise."""
-
-    zeta: PositiveFloat = _field("exponent of the SOAP product", 1.0)
-    theta: PositiveFloat = _field("Å, length in the bond distance", 0.5)
-    gamma: PositiveFloat = _field("noise: K + σ_y γ I", 0.01)
 
 
 class Common(_Model):
@@ -150,21 +143,36 @@ class Train(Common):
     """05_train."""
 
     database: str = _field("database to learn from", "all")
-    kernel: Literal["soap_se", "soap_ou", "se", "ou"] = _field(
-        "SOAP × SE or OU of the distance, or the distance alone", "soap_se"
-    )
+    kernel: KernelName = Setting.model_fields["kernel"]
+    mean: MeanName = Setting.model_fields["mean"]
     hyperparameters: dict[str, Hyperparameters] = _field("bond type → values; `default` for the types not named")
+    tune: Literal["no", "likelihood", "groups"] = _field(
+        "set the hyperparameters by marginal likelihood, or by groups left out; written to model/tuned.yaml", "no"
+    )
+    tuned: str = _field("model/tuned.yaml of an earlier tuning, taken instead of kernel, mean and hyperparameters", "")
+    n_tune: PositiveInt = _field("bonds per type to tune on, at most", 1000)
+    compress: int = Field(0, ge=0, description="numbers kept of each SOAP vector; 0: all")
+    published: dict[str, Hyperparameters] = _field("values of soap_se without mean, validated beside; empty: none", {})
     n_train: PositiveInt = _field("bonds per type, at most 80 % of those there are", 2000)
     n_test: PositiveInt = _field("bonds per type, at most", 1000)
     n_seeds: PositiveInt = _field("random splits", 5)
     crossed: list[list[str]] = _field("pairs of compositions: trained on one, tested on the other", [])
+    curve_sizes: list[PositiveInt] = _field("training bonds of the learning curves; empty: none", [])
+    studies: list[Literal["ablation", "augmentation", "transfer"]] = _field("what else is measured; minutes", [])
+    soap_variants: list[dict[str, float | int]] = _field(
+        "of the ablation: cutoff (Å), l_max, n_max, atom_sigma, what differs", []
+    )
+
+    @property
+    def setting(self) -> Setting:
+        """Kernel, prior mean and hyperparameters: as given, or those of the file `tuned`."""
+        if self.tuned:
+            return read_setting(self.tuned)
+        return Setting(kernel=self.kernel, mean=self.mean, hyperparameters=self.hyperparameters)
 
     def hyperparameters_of(self, bond_type: str) -> Hyperparameters:
-        """A type's values, or the default's; ValueError if neither is given."""
-        found = self.hyperparameters.get(bond_type) or self.hyperparameters.get("default")
-        if found is None:
-            raise ValueError(f"no hyperparameters for {bond_type}: add it, or `default`, to the parameter `hyperparameters`")
-        return found
+        """See `Setting`."""
+        return self.setting.hyperparameters_of(bond_type)
 
 
 class Infer(Common, Reference):

@@ -16,7 +16,7 @@ from getl_utils.environments import Pairs, cluster
 from getl_utils.kernels import Features
 from getl_utils.layout import WorkDir, content_hash, damaged, read_json, relative, resolve
 from getl_utils.predictor import SCHEMA
-from getl_utils.status import RECORD
+from getl_utils.status import ICOHPLIST, RECORD
 from getl_utils.structures import readings, structure_id
 
 NEAREST = 5  # training bonds that are shown
@@ -90,7 +90,7 @@ def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None 
     links.append(_database_link(stored, work.database(trained.facts["database"]), trained.facts["database_id"]))
     learned = training_bonds(stored, folder, bond.type)
     if atoms is not None:
-        learned = learned.assign(likeness=likeness(trained, atoms, bond, stored.features(learned)))
+        learned = learned.assign(likeness=likeness(trained, atoms, bond, stored.projected(trained.basis).features(learned)))
         learned = learned.sort_values("likeness", ascending=False)
     summary = {name: int(learned[name].nunique()) for name in ("label_id", "cell_id", "run_id")} | {"bonds": len(learned)}
     near = learned[[*KEY, *BOND, "distance", "icohp", "engine", "label_id", *(["likeness"] if atoms is not None else [])]]
@@ -116,8 +116,9 @@ def likeness(trained: model.Model, atoms: Any, bond: Any, learned: Features) -> 
     block = np.unique([bond.i, bond.j])
     around = cluster(atoms, Pairs.of(atoms, reach), block, trained.soap.cutoff)
     vectors = dict(zip(block, trained.soap.compute(around, len(block)), strict=True))
-    mean = 0.5 * (vectors[bond.i] + vectors[bond.j])
-    this = Features(np.array([bond.distance]), mean[None])
+    both = np.stack([vectors[bond.i], vectors[bond.j]])
+    both = both if trained.basis is None else both @ trained.basis.T
+    this = Features(np.array([bond.distance]), both, np.array([0]), np.array([1]))
     kernel = trained.processes[bond.type].kernel
     return kernel(this, learned)[0] / np.sqrt(kernel.diagonal(this)[0] * kernel.diagonal(learned))
 
@@ -159,6 +160,10 @@ def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
         facts = read_json(record)
         wrong = damaged(record) + ([] if facts.get("label_id") == bond.label_id else ["another label has taken its place"])
         yield Link("label", bond.label_id, {"folder": relative(record.parent), **facts}, wrong)
+    elif (batch := record.with_name("lobster.json")).exists():  # pw.x and LOBSTER as jobs: the label's id is its list's hash
+        same = content_hash(batch.with_name(ICOHPLIST)) == bond.label_id if batch.with_name(ICOHPLIST).exists() else False
+        wrong = damaged(batch) + ([] if same else ["another label has taken its place"])
+        yield Link("label", bond.label_id, {"engine": bond.engine, "folder": relative(batch.parent), **read_json(batch)}, wrong)
     else:
         yield Link("label", bond.label_id, {"engine": bond.engine, "folder": "read from a published tree"}, [])
     cell = work.cell(*key)

@@ -19,6 +19,7 @@ from ase import Atoms
 
 from getl_utils import cells, database, gp, model, predictor, validation
 from getl_utils.bonds import KEY
+from getl_utils.hyperparameters import Hyperparameters, Setting
 from getl_utils.layout import WorkDir, checksums, code_version, damaged, now, read_json, sha256, write_json
 
 CHECKS = Path(__file__).with_name("release_checks.py")
@@ -223,13 +224,15 @@ def held_out(trained: model.Model, stored: database.Database) -> Callable[[str],
 
 
 def _hold_out(trained: model.Model, stored: database.Database, bond_type: str) -> HeldOut:
-    bonds, facts = stored.of_type(bond_type), trained.facts["types"][bond_type]
+    bonds, facts, stored = stored.of_type(bond_type), trained.facts["types"][bond_type], stored.projected(trained.basis)
     runs = bonds.composition + "/" + bonds.run.astype(str)
     groups, name = (runs, "runs") if runs.nunique() > 1 else (bonds.sub_run, "sub-runs")
     features, y, parts = stored.features(bonds), -bonds.icohp.to_numpy(float), []
     for split in list(validation.grouped_splits(groups, name, facts["n_train"], 0))[:FOLDS]:
-        process = gp.fit(trained.processes[bond_type].kernel, features[split.train], y[split.train], facts["gamma"])
-        curve = validation.fit_curve(features.distance[split.train], y[split.train])
+        h = Hyperparameters(**{name: facts[name] for name in Hyperparameters.model_fields})
+        setting = Setting(kernel=trained.facts["kernel"], mean=trained.facts["mean"])
+        process = model.fit(features[split.train], y[split.train], model.groups(bonds)[split.train], setting, h)
+        curve = gp.fit_curve(features.distance[split.train], y[split.train])
         test = features[split.test]
         parts.append((process.predict(test), process.sigma(test), y[split.test], curve.predict(test.distance)))
     assert parts, f"{bond_type}: one group of {len(bonds)} bonds, none to leave out"

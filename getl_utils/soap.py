@@ -151,3 +151,29 @@ def principal_components(vectors: np.ndarray, n: int = 2) -> tuple[np.ndarray, n
     centred = vectors - vectors.mean(axis=0)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     return u[:, :n] * s[:n], (s**2 / (s**2).sum())[:n]
+
+
+def compression(vectors: np.ndarray, n: int) -> np.ndarray:
+    """Basis of the n directions that keep most of the vectors' scalar products (all a kernel sees): right singular vectors.
+
+    Not centred, unlike principal components: A·A′ and the length of a vector keep their meaning.
+
+    Parameters
+    ----------
+    vectors : (n_atoms, n_components).
+
+    Returns
+    -------
+    Orthonormal rows, (min(n, n_atoms), n_components); ``vectors @ basis.T`` are the compressed vectors.
+
+    Examples
+    --------
+    >>> a = np.outer([1.0, 2.0, 3.0], [0.6, 0.8])
+    >>> (a @ compression(a, 1).T).shape, bool(np.allclose((a @ compression(a, 1).T) @ (a @ compression(a, 1).T).T, a @ a.T))
+    ((3, 1), True)
+    """
+    if vectors.shape[0] < vectors.shape[1]:
+        values, left = np.linalg.eigh(vectors @ vectors.T)
+        basis = (left[:, ::-1][:, :n].T @ vectors) / np.sqrt(np.maximum(values[::-1][:n, None], 1e-300))
+        return np.linalg.qr(basis.T)[0].T  # small singular values come out of a square with half the digits
+    return np.linalg.eigh(vectors.T @ vectors)[1][:, ::-1][:, :n].T.copy()

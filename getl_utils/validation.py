@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from getl_utils import gp, kernels
+from getl_utils import gp, model
 from getl_utils.database import Database
+from getl_utils.hyperparameters import Hyperparameters, Setting
 from getl_utils.kernels import Features
 from getl_utils.layout import atomic_write
-from getl_utils.parameters import Hyperparameters, Train
+from getl_utils.parameters import Train
 
 FEWEST = 10  # bonds of a type, to train and test on
+LEVELS = (50, 68, 90, 95)  # % of a normal distribution
+ATOM_FOLDS = 4
 TRAIN_FRACTION = 0.8  # of a type's bonds at most, so that something is left to test on
 
 
@@ -26,29 +30,6 @@ class Split(NamedTuple):
     fold: str
     train: np.ndarray
     test: np.ndarray
-
-
-class DistanceCurve(NamedTuple):
-    """−ICOHP from the distance alone: Σ_k c_k exp(−k d / Å), k = 0…3, by least squares."""
-
-    coefficients: np.ndarray
-
-    def predict(self, distance: np.ndarray) -> np.ndarray:
-        """−ICOHP (n,) in eV at the distances (n,) in Å."""
-        return np.exp(-np.outer(distance, np.arange(len(self.coefficients)))) @ self.coefficients
-
-
-def fit_curve(distance: np.ndarray, strength: np.ndarray, degree: int = 3) -> DistanceCurve:
-    """Fit the baseline to −ICOHP (n,) in eV at the distances (n,) in Å.
-
-    Examples
-    --------
-    >>> d = np.linspace(2, 4, 20)
-    >>> bool(np.allclose(fit_curve(d, 3 * np.exp(-d)).predict(d), 3 * np.exp(-d)))
-    True
-    """
-    powers = np.exp(-np.outer(distance, np.arange(min(degree + 1, len(distance)))))
-    return DistanceCurve(np.linalg.lstsq(powers, strength, rcond=None)[0])
 
 
 def random_splits(n: int, n_train: int, n_test: int, n_seeds: int, seed: int) -> Iterator[Split]:
@@ -72,11 +53,29 @@ def grouped_splits(groups: pd.Series, name: str, n_train: int, seed: int) -> Ite
         yield Split(name, kind, others[:n_train], np.flatnonzero(labels == kind))
 
 
+def atom_splits(bonds: pd.DataFrame, n_train: int, seed: int) -> Iterator[Split]:
+    """Leave atoms out: train on bonds neither end of which is held out, test on those both ends of which are.
+
+    An atom is one through all deformed copies of its quench, so that no environment is seen in a deformed form, even where
+    there is one quench only. A fourth of the atoms at a time.
+    """
+    random = np.random.default_rng(seed)
+    quench = bonds.groupby(["composition", "run"], sort=True).ngroup().to_numpy()
+    fold = random.integers(ATOM_FOLDS, size=(quench.max() + 1, 1 + int(bonds[["i", "j"]].to_numpy().max())))
+    ends = [fold[quench, bonds[end].to_numpy()] for end in ("i", "j")]
+    for number in range(ATOM_FOLDS):
+        first, second = (end == number for end in ends)
+        train, test = random.permutation(np.flatnonzero(~first & ~second)), np.flatnonzero(first & second)
+        if len(train) and len(test):
+            yield Split("by atom", str(number), train[:n_train], test)
+
+
 def splits(bonds: pd.DataFrame, p: Train) -> Iterator[Split]:
-    """All splits of one type's bonds that its groups allow: random, by sub-run, by run, by composition, and crossed."""
+    """All splits of one type's bonds that its groups allow: random, by sub-run, by atom, by run, by composition, crossed."""
     run = bonds.composition + "/" + bonds.run.astype(str)
     yield from random_splits(len(bonds), p.n_train, p.n_test, p.n_seeds, p.seed)
     yield from grouped_splits(bonds.sub_run, "by sub-run", p.n_train, p.seed)
+    yield from atom_splits(bonds, p.n_train, p.seed)
     yield from grouped_splits(run, "by run", p.n_train, p.seed)
     yield from grouped_splits(bonds.composition, "by composition", p.n_train, p.seed)
     for first, second in p.crossed:
@@ -90,64 +89,108 @@ def errors(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
     return {"rmse": float(np.sqrt(np.mean(difference**2))), "mae": float(np.mean(np.abs(difference)))}
 
 
-def score(features: Features, strength: np.ndarray, split: Split, kernel: str, h: Hyperparameters) -> dict[str, Any]:
-    """Errors of model and baseline on one split (eV), and the predictions."""
+def score(
+    features: Features, strength: np.ndarray, labels: np.ndarray, split: Split, setting: Setting, h: Hyperparameters
+) -> dict[str, Any]:
+    """Errors of model and baseline on one split (eV), how often the intervals hold, and the predictions with their σ.
+
+    Parameters
+    ----------
+    strength : −ICOHP (n,), eV. labels : (n,) groups on which σ is calibrated, within the training bonds.
+    """
     train, test = split.train, split.test
-    process = gp.fit(kernels.build(kernel, h.zeta, h.theta), features[train], strength[train], h.gamma)
-    model = process.predict(features[test])
-    curve = fit_curve(features.distance[train], strength[train]).predict(features.distance[test])
-    baseline = {f"baseline_{name}": value for name, value in errors(curve, strength[test]).items()}
+    process = model.fit(features[train], strength[train], labels[train], setting, h)
+    some, true = features[test], strength[test]
+    predicted, sigma = process.predict(some), process.sigma(some)
+    curve = gp.fit_curve(features.distance[train], strength[train]).predict(some.distance)
+    baseline = {f"baseline_{name}": value for name, value in errors(curve, true).items()}
     sizes = {"n_train": len(train), "n_test": len(test)}
-    spread = {"train_std": float(strength[train].std()), "test_std": float(strength[test].std())}
-    return {**sizes, **errors(model, strength[test]), **baseline, **spread, "predicted": model, "true": strength[test]}
+    spread = {"train_std": float(strength[train].std()), "test_std": float(true.std())}
+    numbers = {**sizes, **errors(predicted, true), **baseline, **spread, **coverage((true - predicted) / sigma)}
+    return numbers | {"predicted": predicted, "true": true, "sigma": sigma}
+
+
+def coverage(z: np.ndarray) -> dict[str, float]:
+    """Which part of standardised errors (n,) lies in the central 50, 68, 90 and 95 % of a normal distribution.
+
+    Examples
+    --------
+    >>> coverage(np.array([0.0, 0.7, 1.7, -3.0]))
+    {'in_50': 0.25, 'in_68': 0.5, 'in_90': 0.5, 'in_95': 0.75}
+    """
+    return {f"in_{level}": float(np.mean(np.abs(z) <= norm.ppf(0.5 + level / 200))) for level in LEVELS}
 
 
 class Validation(NamedTuple):
     """A row per type and fold (errors in eV); type → why it could not be scored; type → predicted and true −ICOHP (eV) of the
-    first random split, with its numbers."""
+    first random split, with its numbers; and z = (true − predicted)/σ of every test bond, with its type and split."""
 
     table: pd.DataFrame
     refused: dict[str, str]
     parity: dict[str, dict[str, Any]]
+    z: pd.DataFrame
 
 
-def validate(database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter) -> Validation:
+def validate(
+    database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter, only: Sequence[str] = ()
+) -> Validation:
     """Score every type on every split; a type that cannot be scored says why, and the others go on.
 
     Parameters
     ----------
-    progress : wraps the iteration over types and splits, e.g. tqdm.
+    progress : wraps the iteration over types and splits, e.g. tqdm. only : names of the splits wanted; all if empty.
     """
-    rows, refused, parity, jobs = [], {}, {}, []
+    rows, refused, parity, jobs, z = [], {}, {}, [], []
+    database, _ = database.compressed(p.compress)
     for bond_type in p.bond_types:
-        bonds = database.of_type(bond_type)
-        if len(bonds) < FEWEST:
-            refused[bond_type] = f"{len(bonds)} bonds: fewer than {FEWEST}, too few to train and test"
-            continue
-        jobs += [(bond_type, bonds, split) for split in splits(bonds, p)]
-    for bond_type, bonds, split in progress(jobs):
-        features, strength = database.features(bonds), -bonds.icohp.to_numpy(float)
         try:
-            result = score(features, strength, split, p.kernel, p.hyperparameters_of(bond_type))
+            bonds = _enough(database.learnable(bond_type))
+            jobs += [(bond_type, bonds, split) for split in splits(bonds, p) if not only or split.name in only]
+        except ValueError as error:
+            refused[bond_type] = str(error)
+    for bond_type, bonds, split in progress(jobs):
+        try:
+            result = _both(database, bonds, split, p, bond_type)
         except ValueError as error:
             refused[bond_type] = f"{split.name}, {split.fold}: {error}"
             continue
         if (split.name, split.fold) == ("random", "0"):
             parity[bond_type] = result
-        numbers = {k: v for k, v in result.items() if k not in ("predicted", "true")}
-        rows.append({"type": bond_type, "split": split.name, "fold": split.fold, **numbers})
-    return Validation(pd.DataFrame(rows), refused, parity)
+        place = {"type": bond_type, "split": split.name}
+        z.append(pd.DataFrame(place | {"z": (result["true"] - result["predicted"]) / result["sigma"]}))
+        numbers = {k: v for k, v in result.items() if k not in ("predicted", "true", "sigma")}
+        rows.append(place | {"fold": split.fold, **numbers})
+    return Validation(pd.DataFrame(rows), refused, parity, pd.concat(z, ignore_index=True) if z else pd.DataFrame())
+
+
+def _enough(bonds: pd.DataFrame) -> pd.DataFrame:
+    if len(bonds) < FEWEST:
+        raise ValueError(f"{len(bonds)} bonds: fewer than {FEWEST}, too few to train and test")
+    return bonds
+
+
+def _both(database: Database, bonds: pd.DataFrame, split: Split, p: Train, bond_type: str) -> dict[str, Any]:
+    """`score`, with the RMSE of the published hyperparameters beside, where there are any."""
+    features, strength, labels = database.features(bonds), -bonds.icohp.to_numpy(float), model.groups(bonds)
+    setting = p.setting
+    result = score(features, strength, labels, split, setting, setting.hyperparameters_of(bond_type))
+    published = Setting(hyperparameters=p.published)
+    if not p.published:
+        return result | {"published_rmse": np.nan}
+    theirs = score(features, strength, labels, split, published, published.hyperparameters_of(bond_type))
+    return result | {"published_rmse": theirs["rmse"]}
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean over the folds of each split, and the model's error as a fraction of the baseline's; eV."""
+    """Mean over the folds of each split, the model's error as a fraction of the baseline's (eV), and the coverages."""
     if not len(table):
         return table
     grouped = table.groupby(["type", "split"], sort=False)
-    mean = grouped[["n_train", "n_test", "rmse", "mae", "baseline_rmse", "baseline_mae"]].mean()
+    averaged = ["n_train", "n_test", "rmse", "mae", "baseline_rmse", "baseline_mae", "published_rmse"]
+    mean = grouped[averaged + [f"in_{level}" for level in LEVELS]].mean()
     mean.insert(2, "folds", grouped.size())
-    mean["rmse_std"] = grouped.rmse.std()
-    mean["ratio"] = mean.rmse / mean.baseline_rmse
+    mean.insert(4, "rmse_std", grouped.rmse.std())
+    mean.insert(5, "ratio", mean.rmse / mean.baseline_rmse)
     return mean.astype({"n_train": int, "n_test": int}).reset_index()
 
 

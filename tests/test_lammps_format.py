@@ -11,7 +11,8 @@ from ase import Atoms
 from ase.io.lammpsrun import read_lammps_dump_text
 from conftest import REFERENCE
 
-from getl_utils.formats.lammps import last_frame, read_data, read_dump, read_thermo
+from getl_utils.formats.lammps import last_frame, read_data, read_dump
+from getl_utils.formats.lammps_log import read_thermo
 
 ELEMENTS = ["Zr", "Cu", "Al"]
 CUBE = np.diag([4.0, 4.0, 4.0])

@@ -8,7 +8,8 @@ import pytest
 from ase.build import bulk
 
 from getl_utils import generate, loading, md, parameters
-from getl_utils.formats.lammps import read_dump, read_thermo
+from getl_utils.formats.lammps import read_dump
+from getl_utils.formats.lammps_log import read_thermo
 from getl_utils.layout import WorkDir
 from getl_utils.md import find_potential, missing
 from getl_utils.parameters import Loading

@@ -15,7 +15,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from getl_utils import md
-from getl_utils.formats.lammps import read_data, read_dump, read_thermo
+from getl_utils.formats.lammps import read_data, read_dump
+from getl_utils.formats.lammps_log import read_thermo
 from getl_utils.md import missing, run
 from getl_utils.quench import Protocol, input_text, melt_quench, radial_distribution
 

@@ -16,5 +16,5 @@ shift
 read -ra snakemake <<<"${SNAKEMAKE:-.venv/bin/snakemake}"
 "${snakemake[@]}" --snakefile workflow/Snakefile --cores "${SLURM_CPUS_PER_TASK:-1}" --keep-going --configfile "$parameters" "$@" &
 child=$!
-trap 'kill -TERM $child 2>/dev/null; wait $child' TERM INT  # 120 s before the limit: running units end cleanly, the others are kept
+trap 'kill -TERM $child 2>/dev/null; wait $child' TERM INT  # 120 s before the limit: no further unit is begun
 wait $child

@@ -76,7 +76,8 @@ start=$SECONDS
 echo "locally: $((SECONDS - start)) s"
 start=$SECONDS  # every rule a batch job; the labels in groups, several to an allocation; the profile's sizes are a cluster's
 "${snakemake[@]}" --workflow-profile workflow/profiles/slurm --jobs 8 --latency-wait 20 \
-    --set-threads label=1 --default-resources runtime=120 slurm_partition=getl --configfile "$place/slurm.yaml" >"$conf/slurm.log" 2>&1 \
+    --slurm-status-command squeue --slurm-init-seconds-before-status-checks 3 \
+    --set-threads label=1 --group-components labels=2 --default-resources runtime=120 slurm_partition=getl --configfile "$place/slurm.yaml" >"$conf/slurm.log" 2>&1 \
     || { tail -n 40 "$conf/slurm.log"; exit 1; }
 jobs=$(squeue -h --states=all | wc -l)
 echo "as $jobs batch jobs: $((SECONDS - start)) s"

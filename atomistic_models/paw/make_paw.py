@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Make the PAW data sets of this folder with ld1.x, check them on the atom, and write ghosts.csv and SHA256SUMS.
+"""Make the PAW data sets of this folder with ld1.x, check them on the atom, and write ghosts.csv, basis.csv and SHA256SUMS.
 
     python make_paw.py            # all, into this folder; python make_paw.py Cu --output /tmp/try for one
 
-Each `<element>.ld1.in` becomes `<element>.UPF`. Checks that need no crystal:
+Each `<element>.ld1.in` becomes `<element>.UPF`. Its atomic functions, on which projwfc.x projects, are then exchanged for
+LOBSTER's basis, the Hartree–Fock orbitals of the free atom: outside the augmentation sphere as they are, inside the
+combination of the data set's two partial waves that goes on smoothly, whose smooth counterpart PAW maps to it.
+
+Checks that need no crystal:
 
 - The logarithmic derivatives of the all-electron and of the pseudo atom run through the same branches of the tangent from
   far below the deepest valence level up to 4 Ry. A ghost state would be one branch more.
 - The overlap S = 1 + Σ |β_i⟩ q_ij ⟨β_j| is positive. Its eigenvalues other than 1 are those of 1 + q B, B_ij = ⟨β_i|β_j⟩.
   With a negative one pw.x stops with "S matrix not positive definite".
-- The atomic functions are those of LOBSTER's basis and no other.
+- The atomic functions are those of LOBSTER's basis and no other, and overlap with the Hartree–Fock orbitals by 0.998 and more.
 """
 
 from __future__ import annotations
@@ -26,12 +30,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from getl_utils.engines import _espresso
+from getl_utils.engines import _espresso, _hartree_fock
 from getl_utils.formats import espresso
 from getl_utils.layout import atomic_write
 
 HERE = Path(__file__).resolve().parent
 BASIS = {"Al": ["3s", "3p"], "Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
+LEAST_OVERLAP = 0.998
 LONGEST = 1000  # characters: pw.x refuses long lines, as ld1.x writes the multipoles on one
 
 
@@ -95,8 +100,45 @@ def _numbers(element: ET.Element) -> np.ndarray:
     return np.array(element.text.split(), float)
 
 
-def make_and_check(element: str, output: Path) -> pd.DataFrame:
-    """Write `<element>.UPF` into `output`; the table of the checks.
+def exchange_functions(text: str, element: str) -> tuple[str, pd.DataFrame]:
+    """The data set with Hartree–Fock orbitals for its atomic functions, and how near they come: shell, radius, overlap.
+
+    χ(r) = Σ c_i φ_i(r) for r < r_c, the c_i from value and slope of the Hartree–Fock orbital at r_c, the radius beyond which
+    partial waves φ_i and smooth partial waves φ̃_i are one. The file gets the smooth χ̃, with Σ c_i φ̃_i, over the norm of χ.
+    """
+    tree = ET.fromstring(re.sub(r"<PP_INFO>.*?</PP_INFO>", "", text, flags=re.DOTALL))
+    r, steps = (_numbers(tree.find(f"PP_MESH/PP_{name}")) for name in ("R", "RAB"))
+    rows = []
+    for function in tree.find("PP_PSWFC"):
+        shell = function.get("label").lower()
+        sharp, smooth, edge = _partial_waves(tree, int(function.get("l")), r)
+        exact = r * _hartree_fock.values(_hartree_fock.expansions(element)[shell], r)
+        ends = [edge - 1, edge, edge + 1]
+        conditions = np.array([sharp[:, edge], np.gradient(sharp[:, ends], r[ends], axis=1)[:, 1]])
+        weights = np.linalg.solve(conditions, [exact[edge], np.gradient(exact[ends], r[ends])[1]])
+        inside = np.arange(len(r)) <= edge
+        whole, written = (np.where(inside, weights @ waves, exact) for waves in (sharp, smooth))
+        norm = np.sqrt(np.sum(whole**2 * steps))
+        rows.append([element, shell, r[edge], np.sum(whole * exact * steps) / norm])
+        words = [f"{x:.12E}" for x in written / norm]
+        lines = "\n".join(" ".join(words[i : i + 4]) for i in range(0, len(words), 4))
+        text = re.sub(rf"(<{function.tag}\s[^>]*>).*?(</{function.tag}>)", rf"\1\n{lines}\n\2", text, flags=re.DOTALL)
+    return text, pd.DataFrame(rows, columns=["element", "shell", "radius_bohr", "overlap"])
+
+
+def _partial_waves(tree: ET.Element, momentum: int, r: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """r·φ_i and r·φ̃_i (waves, r) of one angular momentum, and the mesh point from which on they are equal."""
+    waves = tree.find("PP_FULL_WFC")
+    sharp, smooth = (
+        np.array([_numbers(e) for e in waves if e.tag.startswith(f"{name}.") and int(e.get("l")) == momentum])
+        for name in ("PP_AEWFC", "PP_PSWFC")
+    )
+    betas = [e for e in tree.find("PP_NONLOCAL") if e.tag.startswith("PP_BETA") and int(e.get("angular_momentum")) == momentum]
+    return sharp, smooth, int(np.searchsorted(r, max(float(b.get("ultrasoft_cutoff_radius")) for b in betas)))
+
+
+def make_and_check(element: str, output: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write `<element>.UPF` into `output`; the tables of the checks: channels, and atomic functions.
 
     Raises
     ------
@@ -104,18 +146,18 @@ def make_and_check(element: str, output: Path) -> pd.DataFrame:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text = make(HERE / f"{element}.ld1.in", folder)
+        text, basis = exchange_functions(make(HERE / f"{element}.ld1.in", folder), element)
         table = branches(folder)
         (folder / "new.UPF").write_text(text)
         shells = [shell for shell, _ in espresso.read_atomic_functions(folder / "new.UPF")]
     table.insert(0, "element", element)
     table["overlap_eigenvalue"] = table.l.map(overlap_eigenvalues(text))
     ghosts = table[(table.branches_ae != table.branches_ps) | (table.overlap_eigenvalue <= 0)]
-    if len(ghosts) or sorted(shells) != sorted(BASIS[element]):
-        raise RuntimeError(f"{element}: atomic functions {shells}; not usable:\n{ghosts.to_string(index=False)}")
+    if len(ghosts) or sorted(shells) != sorted(BASIS[element]) or basis.overlap.min() < LEAST_OVERLAP:
+        raise RuntimeError(f"{element}: atomic functions {shells}; not usable:\n{ghosts}\n{basis}")
     with atomic_write(output / f"{element}.UPF") as temporary:
         temporary.write_text(text)
-    return table
+    return table, basis
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -125,9 +167,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=HERE)
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    table = pd.concat([make_and_check(element, options.output) for element in options.elements])
-    print(table.to_string(index=False))
-    table.to_csv(options.output / "ghosts.csv", index=False, float_format="%.4f")
+    tables = zip(*[make_and_check(element, options.output) for element in options.elements], strict=True)
+    for name, parts in zip(("ghosts", "basis"), tables, strict=True):
+        table = pd.concat(parts)
+        print(table.to_string(index=False))
+        table.to_csv(options.output / f"{name}.csv", index=False, float_format="%.4f")
     files = sorted([*options.output.glob("*.UPF"), *HERE.glob("*.in")])
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files]
     (options.output / "SHA256SUMS").write_text("\n".join(sums) + "\n")

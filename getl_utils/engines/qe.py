@@ -82,8 +82,7 @@ class Qe:
         with _espresso.folder(settings["folder"]) as folder:
             version = _espresso.scf(atoms, folder, settings, files)
             middle = time.perf_counter()
-            _project(folder, settings, formula)
-            found = espresso.read_projections(folder / f"{_espresso.PREFIX}.save")
+            found = _project(folder, settings, formula)
         projected = time.perf_counter()
         try:
             bands, record = _bands(found, atoms, orbitals, files, settings["time_reversal"])
@@ -103,12 +102,16 @@ class Qe:
 ENGINE = Qe()
 
 
-def _project(folder: Path, settings: Mapping[str, Any], formula: str) -> None:
+def _project(folder: Path, settings: Mapping[str, Any], formula: str) -> espresso.Projections:
     source = folder / "projwfc.in"
     source.write_text(f" &projwfc\n prefix='{_espresso.PREFIX}', outdir='.', lwrite_overlaps=.true., lsym=.false.\n /\n")
     _, wrong = _espresso.run("projwfc.x", source, settings)
     if wrong:
         raise LabelError("NO_ICOHP", f"{formula}: {wrong}")
+    try:
+        return espresso.read_projections(folder / f"{_espresso.PREFIX}.save")
+    except (ValueError, FileNotFoundError) as error:
+        raise LabelError("NO_ICOHP", f"{formula}: {error}") from error
 
 
 def _bands(

@@ -149,7 +149,17 @@ def read_projections(folder: str | Path) -> Projections:
             trees[name] = ET.parse(Path(folder, name)).getroot()
         except ET.ParseError as error:
             raise ValueError(f"{Path(folder, name)}: cut off or damaged ({error}); run pw.x and projwfc.x again") from None
-    tree, schema = trees.values()
+    try:
+        found = _projections(folder, *trees.values())
+    except (TypeError, AttributeError, OverflowError) as error:  # an attribute that is not there, or no number
+        raise ValueError(f"{folder}/atomic_proj.xml: damaged ({error}); run projwfc.x again") from None
+    for name, values in found._asdict().items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"{folder}: {name} are not finite; run pw.x and projwfc.x again")
+    return found
+
+
+def _projections(folder: str | Path, tree: ET.Element, schema: ET.Element) -> Projections:
     header, states = tree.find("HEADER"), tree.find("EIGENSTATES")
     if header is None or states is None or header.get("NUMBER_OF_SPIN_COMPONENTS") != "1":
         raise ValueError(f"{folder}/atomic_proj.xml: not of one unpolarised calculation; only those can be read")
@@ -160,6 +170,8 @@ def read_projections(folder: str | Path) -> Projections:
         counts = f"{len(projected)} projections, {len(overlaps)} overlaps, {len(occupations)} occupations"
         raise ValueError(f"{folder}: {counts} of {len(points)} k points; run projwfc.x with lwrite_overlaps=.true.")
     weights = np.array([float(point.get("Weight")) for point in points])
+    if not weights.sum() > 0:
+        raise ValueError(f"{folder}/atomic_proj.xml: the weights of its k points sum to {weights.sum():g}; run projwfc.x again")
     size = int(header.get("NUMBER_OF_ATOMIC_WFC"))
     return Projections(
         energies=np.array([[_numbers(e) * Ry for e in states.findall("E")]]),

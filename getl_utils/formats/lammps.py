@@ -1,4 +1,4 @@
-"""LAMMPS files: dumps frame by frame, data files, the thermo rows of a log (units metal)."""
+"""LAMMPS files: dumps frame by frame, and data files (units metal)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import re
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from ase.io.lammpsdata import read_lammps_data
@@ -89,7 +88,7 @@ def last_frame(path: str | Path, elements: Sequence[str]) -> Atoms:
     return _atoms(deque(_whole_frames(path), maxlen=1)[0], elements)
 
 
-def _lines(path: str | Path) -> Iterator[str]:
+def lines_of(path: str | Path) -> Iterator[str]:
     """Lines of a text file, gzipped or not, without a last one that lacks its end."""
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
@@ -102,7 +101,7 @@ def _lines(path: str | Path) -> Iterator[str]:
 
 def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
     """Frames as text; the last one may lack parts."""
-    lines, frame = _lines(path), _start(path, "?")
+    lines, frame = lines_of(path), _start(path, "?")
     for line in lines:
         if line.startswith("ITEM: TIMESTEP"):
             frame = _start(path, next(lines, "?"))
@@ -282,34 +281,3 @@ def _kinds(text: str, path: str | Path) -> dict[int, str]:
     if not kinds:
         raise ValueError(f"{path}: no section Masses to know the elements by; give elements=[…]")
     return kinds
-
-
-def thermo_rows(lines: Iterable[str]) -> Iterator[dict[str, float]]:
-    """Thermo rows among `lines` as they come, with their `stage`: 0, 1, … per run or minimisation.
-
-    Examples
-    --------
-    >>> list(thermo_rows(["  Step  Temp ", " 0  300.5", "WARNING: odd", "Loop time of 1 on 1 procs"]))
-    [{'stage': 0, 'Step': 0.0, 'Temp': 300.5}]
-    """
-    columns, stage = None, -1
-    for line in lines:
-        words = line.split()
-        if words[:1] == ["Step"]:
-            columns, stage = words, stage + 1
-        elif line.startswith("Loop time of"):
-            columns = None
-        elif columns and len(words) == len(columns):
-            try:
-                yield {"stage": stage, **dict(zip(columns, map(float, words), strict=True))}
-            except ValueError:  # a warning with as many words
-                continue
-
-
-def read_thermo(log_path: str | Path) -> pd.DataFrame:
-    """Read all thermo rows of a log, also of one that is cut off in the middle.
-
-    Columns: `stage` (0, 1, … per run or minimisation) and LAMMPS's names: Step, Temp (K), Press (bar), …
-    """
-    table = pd.DataFrame(thermo_rows(_lines(log_path)))
-    return table.astype({"Step": int}) if len(table) else pd.DataFrame(columns=["stage", "Step"])
