@@ -11,7 +11,9 @@ from conftest import REPOSITORY
 from getl_utils import cli, parameters
 
 DOCUMENTS = sorted(
-    p for folder in (".", "docs", "bench", "atomistic_models", "data_examples") for p in (REPOSITORY / folder).glob("*.md")
+    p
+    for folder in (".", "docs", "bench", "atomistic_models", "atomistic_models/paw", "data_examples")
+    for p in (REPOSITORY / folder).glob("*.md")
 )
 OURS = r"(?:getl_utils|notebooks|parameters|workflow|tests|bench|docs|atomistic_models|\.devcontainer)/[\w./-]+\.\w+"
 YOURS = {
