@@ -86,6 +86,15 @@ def test_the_readme_names_every_profile_and_every_engine():
     )
 
 
+def test_reproducing_has_the_readmes_numbers():
+    """Those of the README are recomputed by test_published_numbers."""
+    number = r"([\d.]+) \|"
+    readme = re.findall(rf"^\| (\w\w)–(\w\w) \| \d+ \| {number} {number}$", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    text = (REPOSITORY / "REPRODUCING.md").read_text()
+    assert len(readme) == 5
+    assert readme == re.findall(rf"^\| (\w\w)-(\w\w) \| [\d.]+ \| {number} {number}$", text, re.MULTILINE)
+
+
 def test_the_parameters_that_own_alloy_explains_are_parameters():
     known = {name for model in (*parameters.STAGES.values(), parameters.Quench) for name in model.model_fields}
     rows = re.findall(r"^\| (`.*?) \|", (REPOSITORY / "docs/own_alloy.md").read_text(), re.MULTILINE)
