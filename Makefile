@@ -40,8 +40,9 @@ status: $(INSTALLED)  ## what is done, running, failed and why (WORK=runs/quick)
 ui: $(INSTALLED)  ## MLflow's page on the tracked runs: parameters, errors, figures, models (WORK=runs/quick)
 	$(BIN)/getl ui $(WORK)
 
-bench: $(INSTALLED)  ## speed of inference as ratios (~3 min on 2 cores; BENCH=--million for a million atoms)
+bench: $(INSTALLED)  ## speed of inference and training as ratios (~3 min on 2 cores; BENCH=--million for a million atoms)
 	$(BIN)/python bench/bench.py $(BENCH)
+	$(BIN)/python bench/training.py
 
 lab: $(INSTALLED)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

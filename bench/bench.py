@@ -211,7 +211,9 @@ def main() -> None:
     values, there = parameters.read(PARAMETERS), (REFERENCE / GLASS).exists()
     print("published glass, model of run 21" if there else "NO PUBLISHED DATA HERE: a rattled crystal and labels made up")
     data = published_database(values) if there else made_up_database(values)
-    trained, arrays, _ = model.train(data, parameters.for_stage("05_train", values))
+    p = parameters.for_stage("05_train", values)
+    published = {"kernel": "soap_se", "hyperparameters": p.published, "compress": 0}
+    trained, arrays, _ = model.train(data, p.model_copy(update=published))
     model.save(PLACE / "model", trained, arrays)
     limits = predictor.windows(trained, {t: w for t, w in values["windows"].items() if t in trained.processes})
     numbers = ten_thousand(trained, structure(values, 1), limits, arguments.repeats)

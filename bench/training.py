@@ -54,7 +54,7 @@ def training(data: database.Database, bond_type: str) -> dict[str, str]:
 
 def full_tuning(data: database.Database, values: dict) -> dict[str, str]:
     """Both criteria, every type and shared by all, as reference.yaml asks."""
-    p = parameters.for_stage("05_train", values | {"tune": "likelihood"})
+    p = parameters.for_stage("05_train", values | {"tune": "likelihood", "tuned": ""})
     start, cpu = time.perf_counter(), time.process_time()
     found = tuning.tune(data, p)
     took, cpu = time.perf_counter() - start, time.process_time() - cpu

@@ -28,6 +28,7 @@ PACKAGES = [
     "jupyterlab",
     "nbval",
     "snakemake",
+    "mlflow",
 ]
 
 

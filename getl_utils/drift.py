@@ -64,6 +64,7 @@ def drift(trained: Model, stored: Database, frames: Iterable[Atoms], windows: Ma
     vectors = {element: np.asarray(stored.soap[row]) for element, row in chosen.items()}
     for n, atoms in enumerate(frames):
         soap, symbols = trained.soap.compute(atoms), np.array(atoms.get_chemical_symbols())
+        kept = soap if trained.basis is None else soap @ trained.basis.T
         for element in [e for e in trained.elements if e in vectors and (symbols == e).any()]:
             distance = _nearest(soap[symbols == element], vectors[element])
             new = float((distance > own[element]).mean())
@@ -71,8 +72,8 @@ def drift(trained: Model, stored: Database, frames: Iterable[Atoms], windows: Ma
         bonds = predictor.find_bonds(atoms, trained.elements, windows)
         for bond_type, some in bonds.groupby("type"):
             some = some.iloc[np.linspace(0, len(some) - 1, min(len(some), BONDS)).astype(int)]
-            mean = 0.5 * (soap[some.i] + soap[some.j])
-            sigma = trained.processes[bond_type].sigma(Features(some.distance.to_numpy(float), mean))
+            ends = some.i.to_numpy(), some.j.to_numpy()
+            sigma = trained.processes[bond_type].sigma(Features(some.distance.to_numpy(float), kept, *ends))
             new = float((sigma > trained.facts["types"][bond_type]["sigma_limit"]).mean())
             rows.append({"frame": n, "of": bond_type, "sigma": float(sigma.mean()), "new": new})
     return pd.DataFrame(rows, columns=["frame", "of", "distance", "sigma", "new"])

@@ -158,6 +158,10 @@ class Train(Common):
     n_seeds: PositiveInt = _field("random splits", 5)
     crossed: list[list[str]] = _field("pairs of compositions: trained on one, tested on the other", [])
     curve_sizes: list[PositiveInt] = _field("training bonds of the learning curves; empty: none", [])
+    studies: list[Literal["ablation", "augmentation", "transfer"]] = _field("what else is measured; minutes", [])
+    soap_variants: list[dict[str, float | int]] = _field(
+        "of the ablation: cutoff (Å), l_max, n_max, atom_sigma, what differs", []
+    )
 
     @property
     def setting(self) -> Setting:

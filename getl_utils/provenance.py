@@ -16,7 +16,7 @@ from getl_utils.environments import Pairs, cluster
 from getl_utils.kernels import Features
 from getl_utils.layout import WorkDir, content_hash, damaged, read_json, relative, resolve
 from getl_utils.predictor import SCHEMA
-from getl_utils.status import RECORD
+from getl_utils.status import ICOHPLIST, RECORD
 from getl_utils.structures import readings, structure_id
 
 NEAREST = 5  # training bonds that are shown
@@ -160,6 +160,10 @@ def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
         facts = read_json(record)
         wrong = damaged(record) + ([] if facts.get("label_id") == bond.label_id else ["another label has taken its place"])
         yield Link("label", bond.label_id, {"folder": relative(record.parent), **facts}, wrong)
+    elif (batch := record.with_name("lobster.json")).exists():  # pw.x and LOBSTER as jobs: the label's id is its list's hash
+        same = content_hash(batch.with_name(ICOHPLIST)) == bond.label_id if batch.with_name(ICOHPLIST).exists() else False
+        wrong = damaged(batch) + ([] if same else ["another label has taken its place"])
+        yield Link("label", bond.label_id, {"engine": bond.engine, "folder": relative(batch.parent), **read_json(batch)}, wrong)
     else:
         yield Link("label", bond.label_id, {"engine": bond.engine, "folder": "read from a published tree"}, [])
     cell = work.cell(*key)

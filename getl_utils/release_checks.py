@@ -9,12 +9,13 @@ and name it: ``getl release runs/quick/model --tests my_checks.py``, or in the p
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from getl_utils import predictor
-from getl_utils.kernels import Features
 
 STRONGEST = 20.0  # eV: no bond of any molecule or metal comes near
 COVERED = 0.85  # of held-out labels must lie within 2 σ (0.954 if errors were normal and σ right)
@@ -38,8 +39,8 @@ def over_distance(trained, bond_type: str, distance: np.ndarray) -> np.ndarray:
     """−ICOHP (environments, distances) of training environments put at other distances (Å)."""
     process = trained.processes[bond_type]
     some = np.linspace(0, process.train.n - 1, min(SAMPLE, process.train.n)).astype(int)
-    soap = process.train.soap[some]
-    return np.stack([process.predict(Features(np.full(len(some), d), soap)) for d in distance], axis=1)
+    bonds = process.train[some]
+    return np.stack([process.predict(replace(bonds, distance=np.full(len(some), d))) for d in distance], axis=1)
 
 
 def test_finite(predicted):

@@ -22,7 +22,7 @@ ZETAS = (1.0, 2.0, 4.0)  # whole numbers keep the kernel positive definite
 FEWEST = 50  # bonds; a type with fewer takes the values shared by all types
 NAMES = ("theta", "floor", "gamma")
 START = {"theta": 0.8, "floor": 1.0, "gamma": 0.01}
-BOUNDS = {"theta": (0.1, 5.0), "floor": (1e-4, 1e3), "gamma": (1e-4, 10.0)}
+BOUNDS = {"theta": (0.1, 5.0), "floor": (1e-4, 1e4), "gamma": (1e-4, 10.0)}
 STEPS = 80  # of the search by groups left out, per type
 
 

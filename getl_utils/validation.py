@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,19 +131,21 @@ class Validation(NamedTuple):
     z: pd.DataFrame
 
 
-def validate(database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter) -> Validation:
+def validate(
+    database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter, only: Sequence[str] = ()
+) -> Validation:
     """Score every type on every split; a type that cannot be scored says why, and the others go on.
 
     Parameters
     ----------
-    progress : wraps the iteration over types and splits, e.g. tqdm.
+    progress : wraps the iteration over types and splits, e.g. tqdm. only : names of the splits wanted; all if empty.
     """
     rows, refused, parity, jobs, z = [], {}, {}, [], []
     database, _ = database.compressed(p.compress)
     for bond_type in p.bond_types:
         try:
             bonds = _enough(database.learnable(bond_type))
-            jobs += [(bond_type, bonds, split) for split in splits(bonds, p)]
+            jobs += [(bond_type, bonds, split) for split in splits(bonds, p) if not only or split.name in only]
         except ValueError as error:
             refused[bond_type] = str(error)
     for bond_type, bonds, split in progress(jobs):

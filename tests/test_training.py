@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from test_learning import database, train_parameters, unit  # noqa: F401
 
-from getl_utils import gp, hyperparameters, kernels, model, scaling, tuning, validation
+from getl_utils import ablation, gp, hyperparameters, kernels, model, scaling, tuning, validation
 from getl_utils.database import Database
 from getl_utils.kernels import Features, Pairing
 from getl_utils.soap import compression
@@ -177,9 +177,23 @@ def test_laws_find_what_made_the_curve():
 
 
 def test_learning_curves_fall(database):  # noqa: F811
-    p = train_parameters(curve_sizes=[10, 40, 5000], n_seeds=3)
+    p = train_parameters(curve_sizes=[10, 20, 40, 80, 5000], n_seeds=3)
     curves = scaling.learning_curve(database, p)
     mean = curves.groupby("n").rmse.mean()
-    assert list(mean.index) == [10, 40, 115]
+    assert list(mean.index) == [10, 20, 40, 80, 115]
     assert mean[115] < 0.5 * mean[10]
     assert set(scaling.laws(curves).type) == {"Ni-Ni"}
+
+
+def test_ablation_augmentation_and_transfer_have_their_rows(database):  # noqa: F811
+    p = train_parameters(n_tune=60, tune="likelihood")
+    variants = {"product": p.model_copy(update={"kernel": "product_se"}), "distance": p.model_copy(update={"kernel": "se"})}
+    table = ablation.ablate({n: (database, q) for n, q in variants.items()}, ["random"]).set_index("changed")
+    assert set(table.split) == {"random"}
+    assert table.rmse["product"] < 0.7 * table.rmse["distance"]
+    added = ablation.augmentation(database, p).set_index("learned_from")
+    assert list(added.index) == ["as quenched", "and sheared", "all"]
+    assert added.n_train["as quenched"] < added.n_train["all"]
+    moved = ablation.transfer(database, p)
+    assert len(moved) == 6
+    assert moved.groupby("composition").n_train.nunique().eq(1).all()

@@ -1,0 +1,55 @@
+"""What the model is worth on run 21 of the published data: numbers only, into docs/run21/. ``python bench/run21.py [part …]``
+
+Parts: validation, curves, ablation, augmentation; all if none is named. Minutes each; needs the published data.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from bench import PARAMETERS, PLACE, published_database
+from getl_utils import ablation, parameters, scaling, validation
+from getl_utils.database import Database
+from getl_utils.layout import WorkDir, atomic_write, root
+from getl_utils.parameters import Train
+
+PLACE_OF_RESULTS = root() / "docs/run21"
+
+
+def write(name: str, table: pd.DataFrame) -> None:
+    with atomic_write(PLACE_OF_RESULTS / f"{name}.csv") as temporary:
+        table.to_csv(temporary, index=False, float_format="%.5g")
+    print(f"{name}:\n{table.to_string(index=False)}", flush=True)
+
+
+def measure(part: str, data: Database, p: Train, work: WorkDir) -> None:
+    """One part's tables."""
+    if part == "validation":
+        write("validation", validation.summary(validation.validate(data, p, tqdm).table))
+    elif part == "curves":
+        curves = scaling.learning_curve(data, p, tqdm)
+        write("learning_curves", curves)
+        write("laws", scaling.laws(curves))
+    elif part == "ablation":
+        write("ablation", ablation.ablate(ablation.variants(data, work, p), ["random", "by atom"], tqdm))
+    elif part == "augmentation":
+        write("augmentation", ablation.augmentation(data, p, tqdm))
+    else:
+        raise SystemExit(f"{part}: the parts are validation, curves, ablation, augmentation")
+
+
+def main() -> None:
+    values = parameters.read(Path(PARAMETERS))
+    data, p = published_database(values), parameters.for_stage("05_train", values)
+    for part in sys.argv[1:] or ("validation", "curves", "ablation", "augmentation"):
+        measure(part, data, p, WorkDir(PLACE / "run21"))
+
+
+if __name__ == "__main__":
+    main()
