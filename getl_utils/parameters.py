@@ -270,11 +270,6 @@ def workflow(values: Mapping[str, Any], where: str = "parameters") -> Workflow:
         raise ValueError(f"{where}: " + "; ".join(_explain(e, Workflow) for e in error.errors())) from None
 
 
-def read_part(path: str | Path) -> dict[str, Any]:
-    """A YAML file with the parameters of one stage only, as the workflow writes them."""
-    return yaml.safe_load(Path(path).read_text())
-
-
 def read_windows(path: str | Path) -> dict[str, Window]:
     """Bond type → window (Å) from a YAML file that holds nothing else, or has them under `windows` among other parameters.
 
