@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 from small import LIMITS, PARAMETERS, Standin, quenched
-from test_workflow import COPPER_SILVER, Workflow
+from test_workflow import COMPOSITION, Workflow
 
 from getl_utils import cells, database, engines, label, layout, model, predictor
 from getl_utils.layout import WorkDir, read_json
@@ -149,12 +149,12 @@ def test_a_disk_that_fails_in_the_middle_of_a_write_leaves_nothing_half(small_or
 def test_sigterm_ends_lammps_too_and_the_quench_is_run_again(tmp_path):
     """What a batch system sends at the time limit: the step ends at once, its program with it, and claims nothing."""
     flow = Workflow(tmp_path)
-    flow.write(quench={**COPPER_SILVER["quench"], "melt_time": 400.0})
+    flow.write(quench={**flow.values["quench"], "melt_time": 400.0})
     start = "import sys; from getl_utils.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = [sys.executable, "-c", start, "step", "quench", str(flow.file), "Cu16Ag16", "1"]
+    words = [sys.executable, "-c", start, "step", "quench", str(flow.file), COMPOSITION, "1"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     job = subprocess.Popen(words, env=environment, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-    folder = tmp_path / "work/quench/Cu16Ag16/1"
+    folder = tmp_path / f"work/quench/{COMPOSITION}/1"
     deadline = time.monotonic() + 120
     while not (folder / "log.lammps").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -1,10 +1,12 @@
-"""Another alloy, by parameters alone, through all six notebooks as batch jobs; then what is run again, and what is not."""
+"""One's own alloy, word by word as docs/own_alloy.md says, through all six notebooks; then what is run again, and what is not."""
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,34 +16,14 @@ from conftest import REPOSITORY
 from getl_utils import safety
 from getl_utils.formats.lobster import read_icohplist
 
-COPPER_SILVER = {
-    "seed": 7,
-    "elements": ["Cu", "Ag"],
-    "compositions": ["Cu16Ag16"],
-    "runs": [1, 2],
-    "sub_runs": [0, 7],
-    "cutoff": 3.3,
-    "processes": 2,
-    "quench": {
-        "potential": "atomistic_models/CuAg_zhou2004.eam.alloy",
-        "melt_temperature": 1600.0,
-        "melt_time": 4.0,
-        "quench_rate": 1e14,
-        "anneal_time": 2.0,
-        "initial_volume_per_atom": 18.0,
-    },
-    "large_compositions": ["Cu60Ag60"],
-    "loading": {"strain_rate": 5e10, "max_strain": 0.15, "timestep": 0.002, "equilibration_time": 1.0, "dump_every": 500},
-    "label_window": [1.8, 4.0],
-    "orbitals": {"Cu": ["3d", "4s"], "Ag": ["4d", "5s"]},
-    "soap": {"l_max": 3, "n_max": 4},
-    "mixed_databases": {"DB1": {"compositions": ["Cu16Ag16"], "bonds_per_type": 10}},
-    "hyperparameters": {"default": {"zeta": 1.0, "theta": 0.5, "gamma": 0.01}},
-    "n_seeds": 2,
-    "crossed": [],
-    "windows": {"Cu-Ag": [2.2, 3.5]},
-    "allowed_failures": ["beats_baseline", "coverage"],  # a few bonds of a preview teach little
-}
+DOCUMENT = REPOSITORY / "docs/own_alloy.md"
+OWN_ALLOY = yaml.safe_load((REPOSITORY / "parameters/own_alloy.yaml").read_text())
+COMMANDS = [
+    line
+    for block in re.findall(r"^```bash\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+COMPOSITION, GLASS = OWN_ALLOY["compositions"][0], OWN_ALLOY["large_compositions"][0]
 
 
 class Workflow:
@@ -49,11 +31,30 @@ class Workflow:
 
     def __init__(self, folder):
         folder.mkdir(exist_ok=True)
-        self.folder, self.file = folder, folder / "cuag.yaml"
+        self.folder, self.file, self.potential = folder, folder / "own_alloy.yaml", folder / "NiTi_zhou2004.eam.alloy"
+        self.values = {**OWN_ALLOY, "work_dir": str(folder / "work")}
+        self.values["quench"] = {**OWN_ALLOY["quench"], "potential": str(self.potential)}
         self.write()
+        self.said = {COMMANDS[0]: self.types(COMMANDS[0])}  # makes the potential
 
     def write(self, **changes):
-        self.file.write_text(yaml.safe_dump({**COPPER_SILVER, "work_dir": str(self.folder / "work"), **changes}))
+        self.file.write_text(yaml.safe_dump({**self.values, **changes}))
+
+    def types(self, line):
+        """Do what the document says, in this folder and with this Python; returns what it prints."""
+        here = {
+            ".venv/bin": str(Path(sys.executable).parent),
+            "parameters/own_alloy.yaml": str(self.file),
+            OWN_ALLOY["quench"]["potential"]: str(self.potential),
+            OWN_ALLOY["work_dir"]: self.values["work_dir"],
+        }
+        for written, meant in here.items():
+            line = line.replace(written, meant)
+        result = subprocess.run(
+            shlex.split(line, comments=True), capture_output=True, text=True, cwd=REPOSITORY, env=self.environment(), timeout=1800
+        )
+        assert result.returncode == 0, f"{line}\n{(result.stdout + result.stderr)[-4000:]}"
+        return result.stdout + result.stderr
 
     def command(self, *words):
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "workflow/Snakefile"), "--cores", "2"]
@@ -80,26 +81,37 @@ class Workflow:
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory):
-    flow = Workflow(tmp_path_factory.mktemp("cuag"))
-    code, text = flow()
-    assert code == 0, text[-4000:]
+    """After all that docs/own_alloy.md has the reader type; `said` is what it printed."""
+    flow = Workflow(tmp_path_factory.mktemp("own"))
+    flow.said |= {line: flow.types(line) for line in COMMANDS[1:]}
     return flow
 
 
-def test_copper_silver_goes_from_melt_to_predicted_bonds(workflow):
+def test_what_is_typed_prints_what_the_document_says(workflow):
+    """The lines of its text blocks, where `…` stands for anything."""
+    said = re.sub(r"[ \t]+", " ", "\n".join(workflow.said.values()))
+    promised = re.findall(r"^```text\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    assert promised
+    for line in "".join(promised).splitlines():
+        pattern = ".*".join(re.escape(re.sub(r"[ \t]+", " ", part)) for part in line.strip().split("…"))
+        assert re.search(pattern, said), line
+
+
+def test_an_alloy_of_ones_own_goes_from_melt_to_predicted_bonds(workflow):
     work = workflow.folder / "work"
+    assert not set(OWN_ALLOY["elements"]) & {"Zr", "Cu", "Al"}
     assert len(list((work / "notebooks").glob("*.ipynb"))) == 6
     bonds = pd.read_parquet(work / "bonds.parquet")
-    assert set(bonds.element_i) | set(bonds.element_j) == {"Cu", "Ag"}
+    assert set(bonds.element_i) | set(bonds.element_j) == set(OWN_ALLOY["elements"])
     statuses = pd.read_csv(work / "status.csv").name.value_counts()
     assert statuses["DONE"] >= 3, statuses
     summary = pd.read_csv(work / "predictions/summary.csv", keep_default_na=False)
     assert summary.atoms.tolist() == [120] * 4
-    assert set(summary.structure) == {"Cu60Ag60-1-loading"}
+    assert set(summary.structure) == {f"{GLASS}-1-loading"}
     predicted = pd.read_parquet(next((work / "predictions").glob("*/1_0.parquet")))
-    assert set(predicted.type) <= {"Cu-Cu", "Ag-Ag", "Cu-Ag"}
+    assert set(predicted.type) <= {"Ni-Ni", "Ti-Ti", "Ni-Ti"}
     assert predicted.predicted.between(-20, 5).all()
-    assert predicted.distance[predicted.type == "Cu-Ag"].between(2.2, 3.5).all()
+    assert predicted.distance[predicted.type == "Ni-Ti"].between(*OWN_ALLOY["windows"]["Ni-Ti"]).all()
     listed = read_icohplist(next((work / "predictions").glob("*/1_0_ICOHPLIST.lobster")))
     assert len(listed) == len(predicted) == summary.bonds[0]
     exchanged = pd.read_csv(work / "figures/06_inference/exchange.csv")
@@ -128,9 +140,9 @@ AFTER_LABELS = {"generate": 1, "extract": 1, "transform": 1, "load": 1, "train":
         ("predictions/summary.csv", {"inference": 1, "track": 1}),
         ("model/model.npz", {"train": 1, **AFTER_MODEL}),
         ("database/DB1/database.json", {"load": 1, "train": 1, **AFTER_MODEL}),
-        ("labels/Cu16Ag16/2/7/label.json", {"label": 1, **AFTER_LABELS}),
+        (f"labels/{COMPOSITION}/2/7/label.json", {"label": 1, **AFTER_LABELS}),
         (
-            "quench/Cu60Ag60/1/quench.json",
+            f"quench/{GLASS}/1/quench.json",
             {"large": 1, "loading": 1, **AFTER_LABELS},
         ),
     ],
