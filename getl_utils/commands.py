@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+import yaml
+
 from getl_utils import parameters
 from getl_utils.layout import WorkDir
 from getl_utils.safety import lock
@@ -26,7 +28,7 @@ def verify(arguments: argparse.Namespace) -> int:
     work = WorkDir(arguments.work_dir)
     if arguments.repair:
         file = work.path / "parameters" / "01_generate.yaml"
-        p = parameters.for_stage("01_generate", parameters.read_part(file), str(file)) if file.exists() else None
+        p = parameters.for_stage("01_generate", yaml.safe_load(file.read_text()), str(file)) if file.exists() else None
         with lock(work.path):
             found = integrity.repair(work, p)
     else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from getl_utils import cells, parameters
 from getl_utils.layout import WorkDir, read_json
 from getl_utils.parameters import STAGES, Generate
@@ -39,7 +41,7 @@ def _generate(work: WorkDir) -> Generate | None:
     file = work.path / "parameters" / "all.yaml"
     if not file.exists():
         return None
-    values = parameters.read_part(file)
+    values = yaml.safe_load(file.read_text())
     return None if values.get("reference_roots") else parameters.for_stage("01_generate", values, str(file))
 
 

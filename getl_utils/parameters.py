@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, TypeAdapter, 
 
 from getl_utils.bonds import bond_types, parse_composition
 from getl_utils.hyperparameters import Hyperparameters, KernelName, MeanName, Setting, read_setting
-from getl_utils.protocols import Deformations, Loading, Quench, _field, _Model
+from getl_utils.protocols import Deformations, Loading, Quench, Soap, _field, _Model
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"  # of a folder: nothing that leads out of it (see `layout.safe_path`)
 Window = Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]
@@ -36,14 +36,6 @@ class Espresso(_Model):
     basis_size: dict[str, PositiveInt] = _field("element → number of local orbitals", {})
     band_factor: PositiveFloat = _field("bands per local orbital", 1.1)
     k_points: list[int] = _field("mesh and shifts", [2, 2, 2, 1, 1, 1])
-
-
-class Soap(_Model):
-    """SOAP's size; the cutoff is the parameter `cutoff`."""
-
-    l_max: PositiveInt = _field("angular channels", 6)
-    n_max: PositiveInt = _field("radial channels", 8)
-    atom_sigma: PositiveFloat = _field("Å, width of an atom", 0.5)
 
 
 class Common(_Model):
@@ -276,11 +268,6 @@ def workflow(values: Mapping[str, Any], where: str = "parameters") -> Workflow:
         return Workflow(**{name: value for name, value in values.items() if name in Workflow.model_fields})
     except ValidationError as error:
         raise ValueError(f"{where}: " + "; ".join(_explain(e, Workflow) for e in error.errors())) from None
-
-
-def read_part(path: str | Path) -> dict[str, Any]:
-    """A YAML file with the parameters of one stage only, as the workflow writes them."""
-    return yaml.safe_load(Path(path).read_text())
 
 
 def read_windows(path: str | Path) -> dict[str, Window]:

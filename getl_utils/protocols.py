@@ -75,3 +75,11 @@ class Deformations(_Model):
     compression: PositiveFloat = _field("sub-runs 8, 10, 12", 0.20)
     dilation: PositiveFloat = _field("sub-run 13", 0.01)
     contraction: PositiveFloat = _field("sub-run 14", 0.10)
+
+
+class Soap(_Model):
+    """SOAP's size; the cutoff is the parameter `cutoff`."""
+
+    l_max: PositiveInt = _field("angular channels", 6)
+    n_max: PositiveInt = _field("radial channels", 8)
+    atom_sigma: PositiveFloat = _field("Å, width of an atom", 0.5)

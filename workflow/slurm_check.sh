@@ -18,7 +18,7 @@ if ! command -v slurmctld >/dev/null; then
 fi
 [ -e /etc/slurm/slurm.conf ] && cannot "this machine already has a Slurm of its own"
 
-mkdir -p "$place" && rm -rf "${place:?}"/{slurm,conf}  # a local run that is whole serves again
+mkdir -p "$place" && rm -rf "${place:?}"/{local,slurm,conf}  # both by the same code
 conf=$(realpath "$place")/conf
 mkdir -p "$conf/state" "$conf/spool" /etc/slurm
 host=$(hostname -s)

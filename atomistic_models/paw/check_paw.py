@@ -2,7 +2,7 @@
 """Check the PAW data sets on crystals with pw.x: lattice constants against published PBE, and convergence with the cutoff.
 
     python check_paw.py    # the runs that energies.csv does not have yet, then lattice.csv, cutoff.csv and checks.png
-    python check_paw.py "Al fcc" "Cu fcc"    # of these crystals only
+    python check_paw.py --stored    # tables and figure of what is there
 
 Every run is one line of energies.csv, so an interrupted check goes on where it was; after a change of a data set delete
 that file. Lattice constants: the minimum of a parabola in V^(−2/3) through three volumes (for hcp at c/a 1.60, then of one
@@ -15,6 +15,7 @@ import csv
 import re
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import matplotlib
@@ -78,11 +79,13 @@ def energy(atoms: Atoms, cutoff: float, mesh: tuple[int, ...]) -> float:
     return float(found[-1]) / len(atoms)
 
 
-def stored(name: str, a: float, ratio: float, cutoff: float, mesh: tuple[int, ...]) -> float:
-    """`energy`, from energies.csv if it is there, and put there if not."""
+def stored(name: str, a: float, ratio: float, cutoff: float, mesh: tuple[int, ...], run: bool) -> float:
+    """`energy`, from energies.csv; if it is not there, run and put there, or LookupError without `run`."""
     key = [name, f"{a:.5f}", f"{ratio:.4f}", str(cutoff), "x".join(map(str, mesh))]
     with open(ENERGIES, newline="") as lines:
         known = {tuple(row[:5]): float(row[5]) for row in list(csv.reader(lines))[1:]}
+    if tuple(key) not in known and not run:
+        raise LookupError(f"energies.csv lacks {key}")
     if tuple(key) not in known:
         known[tuple(key)] = energy(crystal(name, a, ratio), cutoff, mesh)
         with open(ENERGIES, "a", newline="") as lines:
@@ -91,18 +94,18 @@ def stored(name: str, a: float, ratio: float, cutoff: float, mesh: tuple[int, ..
     return known[tuple(key)]
 
 
-def lattice(name: str) -> list[list]:
+def lattice(name: str, run: bool = False) -> list[list]:
     """Rows crystal, quantity, value, published, difference in per cent."""
     published, ratio = PUBLISHED[name]
     around, mesh = round(published, 2), MESH[name]
-    energies = [stored(name, around * s, 1.60 if ratio else 0.0, ECUT, mesh) for s in SCALES]
+    energies = [stored(name, around * s, 1.60 if ratio else 0.0, ECUT, mesh, run) for s in SCALES]
     # V^(−2/3) goes as a^(−2)
     a = _minimum(np.array(SCALES) ** -2.0, energies) ** -0.5 * around
     rows = [[name, "a (Å)", a, published]]
     if ratio:
         volume = a**3 * 1.60
         edges = [(volume / r) ** (1 / 3) for r in RATIOS]
-        best = _minimum(np.array(RATIOS), [stored(name, e, r, ECUT, mesh) for e, r in zip(edges, RATIOS, strict=True)])
+        best = _minimum(np.array(RATIOS), [stored(name, e, r, ECUT, mesh, run) for e, r in zip(edges, RATIOS, strict=True)])
         edge = (volume / best) ** (1 / 3)
         rows = [[name, "a (Å)", edge, published], [name, "c (Å)", edge * best, published * ratio], [name, "c/a", best, ratio]]
     return [[*row, 100 * (row[2] / row[3] - 1)] for row in rows]
@@ -113,10 +116,10 @@ def _minimum(x: np.ndarray, y: list[float]) -> float:
     return float(-slope / curvature / 2)
 
 
-def convergence(name: str) -> list[list]:
+def convergence(name: str, run: bool = False) -> list[list]:
     """Rows crystal, cutoff (Ry), energy per atom above that of the highest cutoff (eV)."""
     sizes = {"Al fcc": (4.04, 0.0), "Cu fcc": (3.63, 0.0), "Zr hcp": (3.23, 5.17 / 3.23)}[name]
-    energies = [stored(name, *sizes, cutoff, COARSE[name]) for cutoff in CUTOFFS]
+    energies = [stored(name, *sizes, cutoff, COARSE[name], run) for cutoff in CUTOFFS]
     return [[name, cutoff, (e - energies[-1]) * Ry] for cutoff, e in zip(CUTOFFS, energies, strict=True)]
 
 
@@ -134,19 +137,28 @@ def figure(sizes: pd.DataFrame, cutoffs: pd.DataFrame) -> plt.Figure:
     return canvas
 
 
-def main(only: list[str]) -> None:
-    """Run what is missing, of all crystals or of `only` these, and write tables and figure of them."""
+def main(run: bool) -> None:
+    """Write tables and figure: of all crystals, running what is missing, or of those whose runs are all there."""
     if not ENERGIES.exists():
         ENERGIES.write_text("crystal,a,c_over_a,ecutwfc_ry,kpoints,energy_ry_per_atom\n")
-    sizes = pd.DataFrame([row for name in PUBLISHED if not only or name in only for row in lattice(name)],
-                         columns=["crystal", "quantity", "value", "published", "difference_percent"])  # fmt: skip
+    columns = ["crystal", "quantity", "value", "published", "difference_percent"]
+    sizes = pd.DataFrame(_rows(lattice, PUBLISHED, run), columns=columns)
+    cutoffs = pd.DataFrame(_rows(convergence, COARSE, run), columns=["crystal", "ecutwfc_ry", "energy_above_highest_ev"])
     sizes.to_csv(HERE / "lattice.csv", index=False, float_format="%.4f")
-    cutoffs = pd.DataFrame([row for name in COARSE if not only or name in only for row in convergence(name)],
-                           columns=["crystal", "ecutwfc_ry", "energy_above_highest_ev"])  # fmt: skip
     cutoffs.to_csv(HERE / "cutoff.csv", index=False, float_format="%.5f")
     figure(sizes, cutoffs).savefig(HERE / "checks.png", dpi=120)
     print(sizes.to_string(index=False), cutoffs.to_string(index=False), sep="\n")
 
 
+def _rows(check: Callable, names: Iterable[str], run: bool) -> list[list]:
+    found = []
+    for name in names:
+        try:
+            found += check(name, run)
+        except LookupError:
+            print(f"{name}: not all runs of {check.__name__} are in {ENERGIES.name}")
+    return found
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(run="--stored" not in sys.argv[1:])

@@ -87,8 +87,9 @@ def scf_input(atoms: Atoms, settings: Mapping[str, Any], files: Mapping[str, Pat
     ry = settings["smearing"] / espresso.Ry
     system = {"ecutwfc": settings["ecutwfc"], "ecutrho": settings["ecutrho"], "occupations": "smearing",
               "smearing": "fd", "degauss": ry, "nosym": True, "noinv": not settings["time_reversal"]}  # fmt: skip
+    # Hartree–Fock orbitals are a poor start: without a sharp first diagonalisation the mixing learns from noise
     electrons = {"electron_maxstep": settings["max_iterations"], "conv_thr": settings["scf_tolerance"],
-                 "mixing_beta": settings["mixing"]}  # fmt: skip
+                 "mixing_beta": settings["mixing"], "diago_thr_init": 1e-5}  # fmt: skip
     names = {"control": {"verbosity": "high", "wf_collect": True}, "system": system, "electrons": electrons}
     mesh = [*settings["kpoints"], *settings["shift"]]
     pseudo_dir = str(next(iter(files.values())).parent)
