@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -43,14 +44,14 @@ def prepare(folder):
 
 def label_everything(folder, seed):
     """A worker: labels what is not labelled, in an order of its own; what another has in work it leaves to that one."""
-    engines.get = lambda name: Slow()
-    work, p = WorkDir(folder), for_stage("01_generate", {**VALUES, "work_dir": str(folder)})
-    for key in random.Random(seed).sample(KEYS, len(KEYS)):
-        try:
-            label.label_one(work, key, p)
-        except RuntimeError as error:
-            if "is in use by" not in str(error):
-                raise
+    with mock.patch.object(engines, "get", return_value=Slow()):  # a process of its own, or the test's
+        work, p = WorkDir(folder), for_stage("01_generate", {**VALUES, "work_dir": str(folder)})
+        for key in random.Random(seed).sample(KEYS, len(KEYS)):
+            try:
+                label.label_one(work, key, p)
+            except RuntimeError as error:
+                if "is in use by" not in str(error):
+                    raise
 
 
 def labels(work):
@@ -102,16 +103,16 @@ def _limited(function, limit, *arguments):
 
 def write_all(folder):
     """Label two cells, write a database and a model, and predict with it: every kind of file."""
-    engines.get = lambda name: Standin()
-    work, p = WorkDir(folder), for_stage("01_generate", {**PARAMETERS, "work_dir": str(folder)})
-    for key in cells.keys(p.compositions, p.runs, p.sub_runs):
-        label.label_one(work, key, p)
-    if not (work.path / "second/database.json").exists():
-        database.write(work.path / "second", database.read(work.database("all")), "second")
-    trained = model.load(work.model)
-    predictor.predict_file(
-        trained, work.path / "glass.xyz", work.predictions("glass"), predictor.windows(trained, LIMITS), "all", True
-    )
+    with mock.patch.object(engines, "get", return_value=Standin()):
+        work, p = WorkDir(folder), for_stage("01_generate", {**PARAMETERS, "work_dir": str(folder)})
+        for key in cells.keys(p.compositions, p.runs, p.sub_runs):
+            label.label_one(work, key, p)
+        if not (work.path / "second/database.json").exists():
+            database.write(work.path / "second", database.read(work.database("all")), "second")
+        trained = model.load(work.model)
+        predictor.predict_file(
+            trained, work.path / "glass.xyz", work.predictions("glass"), predictor.windows(trained, LIMITS), "all", True
+        )
 
 
 def content(work):

@@ -37,7 +37,7 @@ from getl_utils.engines import COLUMNS, Label, LabelError, _common
 
 METHOD = "GFN1-xTB"
 HEAVIEST = 86
-MINIMUM_PROJECTION = 0.6
+MINIMUM_PROJECTION = 0.5
 LARGEST_CHARGE = 3.0  # e; glasses have up to 1.5, collapsed SCF solutions 30
 CORES = (2, 10, 18, 36, 54)  # electrons of the noble gases
 
