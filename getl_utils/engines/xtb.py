@@ -11,6 +11,7 @@ Decided on the 738 LOBSTER bonds of one Zr49Cu49Al2 cell; correlation with LOBST
   shells of the basis, lowest bands     0.86  0.83  0.92  0.83  0.94  0.73
   the same, bands projected to 0.6      0.93  0.91  0.95  0.82  0.99  0.89  chosen
 
+(Measured with Löwdin's orthonormalisation among the bands; it is Gram–Schmidt's now, with 0.5.)
 The values are 0.14 to 0.32 of LOBSTER's. After one linear map per type they err by 0.08 to 0.22 eV, where a
 parabola in the distance, fitted to the same bonds, errs by 0.04 to 0.10 eV: good for seeing that a workflow runs,
 not for chemistry.
