@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from scipy.stats import norm
 
 from getl_utils.figures import COLOURS, _axes, _legend, colours
@@ -51,6 +52,11 @@ def learning_curves(curves: pd.DataFrame, types: Sequence[str]) -> Figure:
         panel.plot(mean.index, mean, "o-", ms=4, color=COLOURS[0], label="model")
         panel.fill_between(mean.index, mean - spread, mean + spread, color=COLOURS[0], alpha=0.2, lw=0)
         panel.set(xscale="log", yscale="log", title=name, xlabel="training bonds", ylabel="RMSE (eV)")
+        panel.set_xticks(mean.index[:: max(1, len(mean) // 3)])  # the sizes themselves: labels of decades run into each other
+        panel.xaxis.set_major_formatter("{x:.0f}")
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.yaxis.set_minor_formatter("{x:.2g}")
+        panel.yaxis.set_major_formatter("{x:.2g}")
     for panel in axes[len(present) :]:
         panel.set_visible(False)
     if present:
