@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from getl_utils.bonds import BOND, check_structure
+from getl_utils.bonds import BOND, check_structure, neighbour_table
+from getl_utils.cohp import ProjectedBands, icohp, spilling
 
 TIE = 1e-3  # Å: images this equally far share the pair's value
 MOST_SPILLING = 0.1  # of the charge
@@ -113,6 +114,33 @@ def fold(table: pd.DataFrame, mesh: Sequence[int] = (1, 1, 1)) -> tuple[pd.DataF
     other = ~((both.i == both.j) & (image == 0).all(axis=1))[: len(table)]
     kept = both[: len(table)][shortest[: len(table)] & other]
     return kept.reset_index(drop=True), int(other.sum()) - len(kept)
+
+
+def bonds(
+    bands: ProjectedBands,
+    atoms: Atoms,
+    window: tuple[float, float],
+    minimum_projection: float,
+    mesh: Sequence[int] = (1, 1, 1),
+    moved: np.ndarray | None = None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Every bond of the window (Å) with its ICOHP, and spilling and folded images for the record.
+
+    Parameters
+    ----------
+    mesh : k points along each lattice vector, see `fold`. moved : (atoms, 3), lattice vectors by which each atom was moved.
+
+    Raises
+    ------
+    ValueError : see `cohp.icohp`.
+    """
+    table, folded = fold(neighbour_table(atoms, window[1]), mesh)
+    pairs = table[BOND].to_numpy(int)
+    if moved is not None:
+        pairs[:, 2:] += moved[table.j] - moved[table.i]
+    table["icohp"] = icohp(bands, pairs, minimum_projection) / table.pop("ties")
+    table = table[table.distance >= window[0]].sort_values(BOND, ignore_index=True)
+    return table, {**spilling(bands, minimum_projection), "folded_images": folded}
 
 
 def warnings(record: Mapping[str, Any], most_spilling: float = MOST_SPILLING) -> list[str]:

@@ -18,8 +18,7 @@ import numpy as np
 from ase import Atoms
 from ase.units import Hartree
 
-from getl_utils.bonds import neighbour_table
-from getl_utils.cohp import ProjectedBands, icohp, spilling
+from getl_utils.cohp import ProjectedBands
 from getl_utils.engines import COLUMNS, Label, LabelError, _common, _dense, _hartree_fock
 from getl_utils.engines._projection import project
 
@@ -92,14 +91,12 @@ class Gpaw:
         middle = time.perf_counter()
         try:
             bands, record = _bands(dft, atoms, orbitals)
-            table, folded = _common.fold(neighbour_table(atoms, cutoff), mesh)
-            table["icohp"] = icohp(bands, _wrapped(table, atoms), settings["minimum_projection"]) / table.pop("ties")
-            record |= spilling(bands, settings["minimum_projection"])
+            least, window = settings["minimum_projection"], (minimum_distance, cutoff)
+            table, facts = _common.bonds(bands, atoms, window, least, mesh, moved=_cells(atoms))
         except ValueError as error:
             raise LabelError("NO_ICOHP", f"{formula}: {error}") from error
-        table = table[table.distance >= minimum_distance].sort_values(COLUMNS[:5], ignore_index=True)
         end = time.perf_counter()
-        record |= {"engine": self.name, "preview": self.preview, "settings": settings, "folded_images": folded}
+        record |= facts | {"engine": self.name, "preview": self.preview, "settings": settings}
         record |= {"seconds": end - start, "seconds_scf": middle - start, "seconds_cohp": end - middle}
         return Label(table[COLUMNS], record | {"warnings": _common.warnings(record, settings["most_spilling"])})
 
@@ -107,14 +104,8 @@ class Gpaw:
 ENGINE = Gpaw()
 
 
-def _wrapped(table: Any, atoms: Atoms) -> np.ndarray:
-    """The bonds (n, 5) with the translations they have between GPAW's atoms, which it moves into the cell."""
-    cells = _cells(atoms)
-    shifts = table[COLUMNS[2:5]].to_numpy(int) + cells[table.j] - cells[table.i]
-    return np.column_stack([table[["i", "j"]].to_numpy(int), shifts])
-
-
 def _cells(atoms: Atoms) -> np.ndarray:
+    """Lattice vectors by which GPAW moves each atom into the cell."""
     relative = atoms.get_scaled_positions(wrap=False)
     return np.rint(relative - atoms.get_scaled_positions() % 1 % 1).astype(int)
 

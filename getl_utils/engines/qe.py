@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from getl_utils.bonds import neighbour_table
-from getl_utils.cohp import ProjectedBands, icohp, spilling
+from getl_utils.cohp import ProjectedBands
 from getl_utils.engines import COLUMNS, Label, LabelError, _common, _espresso
 from getl_utils.formats import espresso
 from getl_utils.layout import content_hash
@@ -86,14 +85,12 @@ class Qe:
         projected = time.perf_counter()
         try:
             bands, record = _bands(found, atoms, orbitals, files, settings["time_reversal"])
-            table, folded = _common.fold(neighbour_table(atoms, cutoff), mesh)
-            table["icohp"] = icohp(bands, table[COLUMNS[:5]].to_numpy(int), settings["minimum_projection"]) / table.pop("ties")
-            record |= spilling(bands, settings["minimum_projection"])
+            window = (minimum_distance, cutoff)
+            table, facts = _common.bonds(bands, atoms, window, settings["minimum_projection"], mesh)
         except ValueError as error:
             raise LabelError("NO_ICOHP", f"{formula}: {error}") from error
-        table = table[table.distance >= minimum_distance].sort_values(COLUMNS[:5], ignore_index=True)
         end = time.perf_counter()
-        record |= {"engine": self.name, "preview": self.preview, "settings": settings, "folded_images": folded,
+        record |= facts | {"engine": self.name, "preview": self.preview, "settings": settings,
                    "engine_version": version, "seconds": end - start, "seconds_scf": middle - start,
                    "seconds_projection": projected - middle, "seconds_cohp": end - projected}  # fmt: skip
         return Label(table[COLUMNS], record | {"warnings": _common.warnings(record, settings["most_spilling"])})

@@ -32,8 +32,7 @@ import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree, kB
 
-from getl_utils.bonds import neighbour_table
-from getl_utils.cohp import ProjectedBands, icohp, spilling
+from getl_utils.cohp import ProjectedBands
 from getl_utils.engines import COLUMNS, Label, LabelError, _common
 
 METHOD = "GFN1-xTB"
@@ -113,15 +112,10 @@ class Xtb:
         _check(atoms, orbitals, cutoff)
         bands, record = _bands(atoms, orbitals, settings)
         try:
-            table, folded = _common.fold(neighbour_table(atoms, cutoff))
-            zero = np.zeros((len(table), 3), int)
-            pairs = np.column_stack([table[["i", "j"]].to_numpy(int), zero])
-            table["icohp"] = icohp(bands, pairs, settings["minimum_projection"]) / table.pop("ties")
-            record |= spilling(bands, settings["minimum_projection"])
+            table, facts = _common.bonds(bands, atoms, (minimum_distance, cutoff), settings["minimum_projection"])
         except ValueError as error:
             raise LabelError("NO_ICOHP", f"{atoms.get_chemical_formula()}: {error}") from error
-        table = table[table.distance >= minimum_distance].sort_values(COLUMNS[:5], ignore_index=True)
-        record |= {"folded_images": folded, "seconds": time.perf_counter() - start}
+        record |= facts | {"seconds": time.perf_counter() - start}
         return Label(table[COLUMNS], record | {"warnings": _common.warnings(record)})
 
 
