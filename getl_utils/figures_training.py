@@ -92,3 +92,26 @@ def learning_curves(curves: pd.DataFrame, types: Sequence[str]) -> Figure:
     for panel in list(grid.values())[:1]:
         legend(panel)
     return figure
+
+
+def tuning(
+    curves: Mapping[str, list[dict[str, float]]], true: np.ndarray, predicted: np.ndarray, bond_type: str, types: Sequence[str]
+) -> Figure:
+    """Learning curves of one type at some hyperparameters, and the parity of its test bonds at the first of these.
+
+    Parameters
+    ----------
+    curves : name → rows of n, rmse, baseline_rmse (eV). true, predicted : −ICOHP (n,), eV.
+    """
+    figure, (left, right) = axes(2, width=4.2, height=3.4)
+    for (name, rows), colour, style in zip(curves.items(), (COLOURS[0], "0.2"), ("o-", "--"), strict=False):
+        left.plot([r["n"] for r in rows], [r["rmse"] for r in rows], style, ms=4, color=colour, label=name)
+    first = next(iter(curves.values()))
+    left.plot([r["n"] for r in first], [r["baseline_rmse"] for r in first], color="0.6", label="distance alone")
+    left.set(xscale="log", xlabel="training bonds", ylabel="RMSE (eV)", ylim=(0, 1.5 * max(r["baseline_rmse"] for r in first)))
+    legend(left)
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    right.plot(ends, ends, color="0.6", lw=1)
+    right.plot(true, predicted, ".", ms=4, color=colours(types)[bond_type])
+    right.set(xlabel="−ICOHP, calculated (eV)", ylabel="−ICOHP, predicted (eV)", title=bond_type)
+    return figure
