@@ -50,7 +50,7 @@ def loading():
     curve = pd.DataFrame({"load_strain": np.linspace(0, 0.1, 20), "load_stress": RANDOM.random(20), "lateral": RANDOM.random(20)})
     yield figures_loading.stress_strain(curve)[0]
     drifted = pd.DataFrame({"frame": [0, 1] * 2, "of": ["Ti", "Ti", TYPES[0], TYPES[0]], "new": RANDOM.random(4)})
-    yield drift.figure(drifted, STRAIN)[0]
+    yield drift.figure(drifted, STRAIN, ELEMENTS)[0]
 
 
 def training():
