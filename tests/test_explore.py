@@ -117,6 +117,12 @@ def test_of_a_large_glass_a_part_is_shown(glasses):
     assert part.sum() < explore.slice_of(atoms, bonds).sum()
 
 
+def test_a_glass_of_one_frame_has_a_slider_of_one_step(glasses):
+    view = explore.glass(glasses[:1], [0.0], ELEMENTS)
+    assert len(view.controls["frame"].options) == 1
+    assert moved(view, least=2)[0]
+
+
 def test_a_glass_without_bonds_says_so(glasses):
     atoms, bonds = glasses[0]
     with pytest.raises(ValueError, match="no bonds to show"):
