@@ -98,7 +98,7 @@ def _sizes(panel: Axes, sizes: Sequence[int]) -> None:
     kept = [max(sizes)]
     apart = (max(sizes) / min(sizes)) ** 0.2
     for size in sorted(sizes, reverse=True):
-        if kept[-1] >= apart * size > 0 and size < kept[-1]:
+        if size < kept[-1] and apart * size <= kept[-1]:
             kept.append(size)
     panel.set_xticks(kept)
     panel.xaxis.set_major_formatter("{x:.0f}")

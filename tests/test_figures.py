@@ -1,5 +1,7 @@
 """The figures' common style: labels and units on every axis, titles that fit, PNG, SVG and CSV beside each other."""
 
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -142,4 +144,4 @@ def test_sizes_of_a_learning_curve_do_not_run_into_each_other():
     labels = [t for t in drawn(figure)[0].get_xticklabels() if t.get_text()]
     assert [t.get_text() for t in labels] == ["247", "100", "50", "25"]
     boxes = sorted((t.get_window_extent() for t in labels), key=lambda box: box.x0)
-    assert all(one.x1 < two.x0 for one, two in zip(boxes, boxes[1:], strict=False))
+    assert all(one.x1 < two.x0 for one, two in itertools.pairwise(boxes))
