@@ -19,6 +19,7 @@ RECORDS = [
     f"labels/*/*/*/{RECORD}",
     "labels/*/*/*/espresso.json",
     "labels/*/*/*/lobster.json",
+    "bonds.json",
     "descriptors/*/*/*.json",
     "database/*/database.json",
     "model/checks.json",

@@ -243,6 +243,8 @@ def test_drift_sees_what_is_unlike_the_training_set(small_original):
 DAMAGES = {
     "labels/Ti27Ni27/1/7/ICOHPLIST.lobster": "labels/Ti27Ni27/1/7/label.json",
     "quench/Ti27Ni27/2/final.dump": "quench/Ti27Ni27/2/quench.json",
+    "bonds.parquet": "bonds.json",
+    "clusters.parquet": "bonds.json",
     "descriptors/Ti27Ni27/1/7.npy": "descriptors/Ti27Ni27/1/7.json",
     "database/all/soap.npy": "database/all/database.json",
     "model/model.npz": "model/model.json",
