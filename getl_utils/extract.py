@@ -147,7 +147,7 @@ def extract(
 
 
 def write(work: WorkDir, result: SubRun) -> None:
-    """Write ``status.csv``, ``ND.info``, ``DUB.info``, ``clusters.parquet``, ``bonds.parquet``; last their record ``bonds.json``."""
+    """Write ``status.csv``, ``ND.info``, ``DUB.info``, ``clusters.parquet``, ``bonds.parquet``, and last ``bonds.json``."""
     status, record = result.status, work.bonds.with_suffix(".json")
     record.unlink(missing_ok=True)
     with atomic_write(work.statuses) as temporary:
