@@ -176,14 +176,6 @@ def _add_label_commands(commands: argparse._SubParsersAction) -> None:
     two.set_defaults(run_command=validate)
 
 
-def summary(arguments: argparse.Namespace) -> int:
-    """Print what the workflow made: bonds per type, error beside the baseline, atoms and bonds inferred."""
-    from getl_utils import report
-
-    print(report.text(WorkDir(arguments.work_dir)))
-    return 0
-
-
 def _positive(word: str) -> int:
     if not word.isdigit() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of at least 1")
@@ -217,9 +209,6 @@ def main(words: list[str] | None = None) -> int:
     infer.add_argument("--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside")
     infer.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that the model may have failed")
     infer.set_defaults(run_command=predict)
-    last = commands.add_parser("summary", help=summary.__doc__)
-    last.add_argument("work_dir")
-    last.set_defaults(run_command=summary)
     _add_label_commands(commands)
     records.add(commands)
     arguments = parser.parse_args(words)

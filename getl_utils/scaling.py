@@ -11,8 +11,8 @@ from scipy.optimize import least_squares
 
 from getl_utils import gp, kernels
 from getl_utils.database import Database
-from getl_utils.hyperparameters import Setting
 from getl_utils.parameters import Train
+from getl_utils.settings import Setting
 
 NEAR = 1.1  # times the floor: a floor is near there
 

@@ -95,7 +95,7 @@ def test_a_cell_goes_through_both_programs_and_leaves_flags_and_status(work, tmp
     assert first[BOND].to_numpy().tolist() == theirs[BOND].to_numpy().tolist()
     assert (first.icohp.to_numpy() + 1 / theirs.distance.to_numpy()).__abs__().max() < 1e-5
     write_json(work.path / "parameters/all.yaml", {**VALUES, "work_dir": str(work.path)})
-    assert "labels: 3 done" in overview.text(work)
+    assert "labels: 3 done" in overview.status(work)
 
 
 def test_what_is_done_is_not_launched_again(work, tmp_path):
