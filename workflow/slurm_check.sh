@@ -3,15 +3,15 @@
 #   workflow/slurm_check.sh [PARAMETERS.yaml [jobs|allocation …]]      (default parameters/quick.yaml, both)
 # jobs: every rule as batch jobs, by the profile as it is. allocation: workflow/allocation.sh, once stopped as at the time limit and
 # called again. Installs Debian's slurm-wlm and munge and starts them on one node on loopback. Needs root and Debian; where it cannot
-# run it says so in its last line and ends with 0. LOCAL names a work directory that already has the local results.
+# run it says so in its last line and ends with 0. OURS names a work directory that already has the local results.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 parameters=${1:-parameters/quick.yaml}
-shift
+[ $# = 0 ] || shift
 what=${*:-jobs allocation}
 python=$(realpath -s "${PYTHON:-.venv/bin/python}")
 place=${PLACE:-runs/slurm-check}
-local=${LOCAL:-}
+ours=${OURS:-}
 cores=$(env -u OMP_NUM_THREADS nproc)  # nproc takes that variable for the number of processors
 cannot() { echo "SLURM NOT CHECKED: $1"; exit 0; }
 
@@ -78,10 +78,10 @@ values = yaml.safe_load(open(sys.argv[1])) | {"work_dir": sys.argv[2]}
 open(sys.argv[2] + ".yaml", "w").write(yaml.safe_dump(values))' "$parameters" "$place/$1" || exit 1
 }
 failed() { tail -n 40 "$1"; exit 1; }
-same() { "$python" workflow/same_tables.py "$local" "$place/$1" || exit 1; }
+same() { "$python" workflow/same_tables.py "$ours" "$place/$1" || exit 1; }
 
-if [ -z "$local" ]; then
-    local=$place/local start=$SECONDS
+if [ -z "$ours" ]; then
+    ours=$place/local start=$SECONDS
     given local
     "${snakemake[@]}" --cores "$cores" --configfile "$place/local.yaml" >"$conf/local.log" 2>&1 || failed "$conf/local.log"
     echo "locally: $((SECONDS - start)) s"
@@ -89,7 +89,7 @@ fi
 
 jobs() {
     given jobs
-    "${snakemake[@]}" --workflow-profile workflow/profiles/slurm --jobs "$cores" --latency-wait 20 --group-components labels=2 \
+    "${snakemake[@]}" --workflow-profile workflow/profiles/slurm --jobs $((2 * cores)) --latency-wait 20 --group-components labels=2 \
         --slurm-status-command squeue --slurm-init-seconds-before-status-checks 2 --configfile "$place/jobs.yaml" >"$conf/jobs.log" 2>&1 \
         || failed "$conf/jobs.log"
     count=$(squeue -h --states=all | wc -l)
