@@ -202,6 +202,6 @@ def text(links: list[Link]) -> str:
         for name, value in link.facts.items():
             if name == "nearest":
                 lines += [f"    {line}" for line in pd.DataFrame(value).to_string(index=False).splitlines()]
-            elif name not in ("sha256", "sizes", "types", "not_contracted"):
+            elif name not in ("sha256", "types", "not_contracted"):
                 lines.append(f"    {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
     return "\n".join(lines)
