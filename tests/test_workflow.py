@@ -226,13 +226,17 @@ def test_on_a_real_slurm_the_tables_are_those_of_the_local_run(workflow, tmp_pat
     """As batch jobs by the profile; and in one allocation, stopped as at the time limit and called again."""
     said = on_slurm(tmp_path, workflow.file, "jobs", "allocation", ours=workflow.folder / "work")
     equal = re.findall(r"^(\d+) of (\d+) tables are equal$", said, re.MULTILINE)
-    assert [one == other and int(one) > 20 for one, other in equal] == [True, True], said
+    assert [one == other and int(one) >= 20 for one, other in equal] == [True, True], said
     assert "called again, to the end: JobState=COMPLETED" in said
 
 
 @pytest.mark.slow
 def test_on_a_real_slurm_the_quick_profile_ends_as_locally(tmp_path):
-    said = on_slurm(tmp_path, REPOSITORY / "parameters/quick.yaml", "jobs")
+    """With three sub-runs of 15, one of which does not converge: every rule, and every kind of job, as often as is needed."""
+    quick = yaml.safe_load((REPOSITORY / "parameters/quick.yaml").read_text())
+    fewer = {"sub_runs": [0, 7, 10], "n_seeds": 2, "curve_sizes": [25, 50, 100]}
+    (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick | fewer))
+    said = on_slurm(tmp_path / "slurm", tmp_path / "quick.yaml", "jobs")
     one, other = re.search(r"^(\d+) of (\d+) tables are equal$", said, re.MULTILINE).groups()
     assert one == other, said
 
