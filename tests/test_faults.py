@@ -281,7 +281,7 @@ def assert_same_tables(one, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL], ids=lambda sign: sign.name)
 def test_the_workflow_interrupted_at_20_random_moments_ends_as_one_that_was_not(sign, uninterrupted, tmp_path):
     """20 times; if it comes to its end before, its tables are compared and it begins again in an empty folder."""
     (whole, seconds), broken, chance = uninterrupted, Workflow(tmp_path / "broken"), random.Random(3)
