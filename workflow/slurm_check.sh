@@ -52,7 +52,7 @@ SlurmdLogFile=$conf/slurmd.log
 NodeName=$host NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000
 PartitionName=getl Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
-ln -s "$conf/slurm.conf" /etc/slurm/slurm.conf  # where a batch job's own srun looks
+ln -sfn "$conf/slurm.conf" /etc/slurm/slurm.conf  # where a batch job's own srun looks
 started=()
 stop() { scancel --partition=getl 2>/dev/null; for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done; rm -f /etc/slurm/slurm.conf; }
 trap stop EXIT
