@@ -24,6 +24,7 @@ from getl_utils.safety import lock
 from getl_utils.structures import readings, structure_id, structure_name
 
 SCHEMA = "getl/prediction/1"
+NOTHING = {"step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}  # of a frame that is not predicted yet
 _INTEGERS = {name: pa.int32() for name in ("i", "j", "tx", "ty", "tz")}
 _COLUMNS = {**_INTEGERS, "distance": pa.float64(), **dict.fromkeys(("element_i", "element_j", "type"), pa.string())}
 _COLUMNS |= {"predicted": pa.float64(), "model_id": pa.string(), "sigma": pa.float64(), "outside": pa.bool_()}
@@ -157,8 +158,7 @@ def predict_file(
         stack.enter_context(lock(folder))
         evaluator = evaluator or stack.enter_context(Evaluator(model, limits, sigma, processes))
         for n, atoms in enumerate(readings(path, model.elements, which), 1):
-            row = {"structure": name, "frame": n, "step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}
-            row |= {"model_id": model.facts["model_id"], "prediction_id": ""}
+            row = {"structure": name, "frame": n, **NOTHING, "model_id": model.facts["model_id"], "prediction_id": ""}
             if isinstance(atoms, ValueError):
                 rows.append(row | {"error": str(atoms)})
                 continue
