@@ -182,6 +182,20 @@ def _positive(word: str) -> int:
     return int(word)
 
 
+def _add_predict(commands: argparse._SubParsersAction) -> None:
+    infer = commands.add_parser("predict", help=predict.__doc__)
+    infer.add_argument("structures", nargs="+", metavar="STRUCTURE", help="LAMMPS dump or data file, or any file ASE reads")
+    infer.add_argument("--model", required=True, help="folder of the model")
+    infer.add_argument("--out", required=True, help="folder for <structure>/<n>_<step>.parquet and summary.csv")
+    infer.add_argument("--windows", help="YAML: bond type → [shortest, longest] in Å; default the range of the training bonds")
+    infer.add_argument("--frames", choices=["last", "all"], default="all", help="of each file (all)")
+    infer.add_argument("--processes", type=_positive, default=1, help="for the environments (1)")
+    infer.add_argument("--lobster", action="store_true", help="also write LOBSTER's columns")
+    infer.add_argument("--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside")
+    infer.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that the model may have failed")
+    infer.set_defaults(run_command=predict)
+
+
 def main(words: list[str] | None = None) -> int:
     """Entry point; errors a user can mend are one line, not a traceback."""
     parser = argparse.ArgumentParser(prog="getl", description=__doc__)
@@ -198,17 +212,7 @@ def main(words: list[str] | None = None) -> int:
     unit.add_argument("run", type=int)
     unit.add_argument("sub_run", type=int, nargs="?", default=0)
     unit.set_defaults(run_command=step)
-    infer = commands.add_parser("predict", help=predict.__doc__)
-    infer.add_argument("structures", nargs="+", metavar="STRUCTURE", help="LAMMPS dump or data file, or any file ASE reads")
-    infer.add_argument("--model", required=True, help="folder of the model")
-    infer.add_argument("--out", required=True, help="folder for <structure>/<n>_<step>.parquet and summary.csv")
-    infer.add_argument("--windows", help="YAML: bond type → [shortest, longest] in Å; default the range of the training bonds")
-    infer.add_argument("--frames", choices=["last", "all"], default="all", help="of each file (all)")
-    infer.add_argument("--processes", type=_positive, default=1, help="for the environments (1)")
-    infer.add_argument("--lobster", action="store_true", help="also write LOBSTER's columns")
-    infer.add_argument("--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside")
-    infer.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that the model may have failed")
-    infer.set_defaults(run_command=predict)
+    _add_predict(commands)
     _add_label_commands(commands)
     records.add(commands)
     arguments = parser.parse_args(words)
