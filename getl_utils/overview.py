@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from getl_utils import cells, parameters
-from getl_utils.layout import WorkDir, read_json, root
+from getl_utils.layout import WorkDir, read_json, relative
 from getl_utils.parameters import STAGES, Generate
 from getl_utils.safety import owner
 from getl_utils.status import RECORD, Status, judge
@@ -27,7 +27,7 @@ def status(work: WorkDir) -> str:
     if not work.path.is_dir():
         raise FileNotFoundError(f"{work.path} is not there: nothing was run in it")
     busy = owner(work.path)
-    lines = [f"{work.path}: {f'in use by {busy}' if busy else 'nothing runs'}"]
+    lines = [f"{relative(work.path)}: {f'in use by {busy}' if busy else 'nothing runs'}"]
     p = _generate(work)
     for stage in STAGES:
         lines.append(f"{stage:<14}{_stage(work, stage, bool(busy))}")
@@ -160,5 +160,5 @@ def summary(work: WorkDir) -> str:
             f"{structure}: {len(frames)} frames of {frames.atoms.max()} atoms, {bonds} bonds, {frames.seconds.sum():.1f} s"
         )
     notebooks = sorted((work.path / "notebooks").glob("*.ipynb"))
-    lines += ["", "Executed notebooks:", *(f"  {n.relative_to(root()) if n.is_relative_to(root()) else n}" for n in notebooks)]
+    lines += ["", "Executed notebooks:", *(f"  {relative(n)}" for n in notebooks)]
     return "\n".join(lines)

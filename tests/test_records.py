@@ -237,7 +237,7 @@ def test_drift_sees_what_is_unlike_the_training_set(small_original):
     assert bonds.sigma[1] > bonds.sigma[0]
     assert not [line for line in drift.warnings(table[table.frame == 0]) if "atoms" in line]
     assert any(line.startswith("Ti: ") and "limit 10%" in line for line in drift.warnings(table))
-    _, numbers = drift.figure(table, [0.0, 0.1])
+    _, numbers = drift.figure(table, [0.0, 0.1], ELEMENTS)
     assert numbers.strain.tolist() == [0.0 if n == 0 else 0.1 for n in table.frame]
 
 
