@@ -32,7 +32,7 @@ test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, n
 	$(BIN)/python -m pytest
 
 test-slow: $(INSTALLED)  ## the tests that take minutes: kill −9 and SIGTERM at 20 moments, a real Slurm (last results: docs/slow_tests.md)
-	$(BIN)/python -m pytest -m slow tests
+	GETL_SLURM=1 $(BIN)/python -m pytest -m slow tests
 
 status: $(INSTALLED)  ## what is done, running, failed and why (WORK=runs/quick)
 	@$(BIN)/getl status $(WORK)

@@ -29,7 +29,7 @@ def status(work: WorkDir) -> View:
     """What ``getl status`` says of a work directory, now, at a button, and every five seconds while the timer runs."""
 
     def draw(timer: int) -> tuple[None, str]:
-        return None, f"<pre>{escape(overview.text(work))}</pre>"
+        return None, f"<pre>{escape(overview.status(work))}</pre>"
 
     button = widgets.Button(description="look again")
     timer = widgets.Play(interval=REFRESH, max=10**6, show_repeat=False, tooltip="look every five seconds")

@@ -48,19 +48,6 @@ def _read(path: Path, elements: Sequence[str]) -> Iterator[Atoms | ValueError]:
         yield ValueError(f"{path}: not readable ({type(error).__name__}: {error})")
 
 
-def frames(path: Path, elements: Sequence[str]) -> Iterator[Atoms]:
-    """The frames of a file, as `readings`.
-
-    Raises
-    ------
-    ValueError : at the first frame that cannot be read.
-    """
-    for one in readings(path, elements):
-        if isinstance(one, ValueError):
-            raise one
-        yield one
-
-
 def structure_name(path: Path) -> str:
     """What a structure's predictions are called: its file's name, or its quench's composition; fit to be a folder's name.
 

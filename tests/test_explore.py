@@ -25,9 +25,9 @@ from getl_utils import (
     validation,
 )
 from getl_utils.bonds import bond_types, type_of
-from getl_utils.hyperparameters import Hyperparameters
 from getl_utils.kernels import build
 from getl_utils.layout import WorkDir
+from getl_utils.settings import Hyperparameters
 
 TYPES = bond_types(ELEMENTS)
 STRAIN = [0.0, -0.05, -0.1]
