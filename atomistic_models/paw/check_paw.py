@@ -89,7 +89,7 @@ def stored(name: str, a: float, ratio: float, cutoff: float, mesh: tuple[int, ..
     if tuple(key) not in known:
         known[tuple(key)] = energy(crystal(name, a, ratio), cutoff, mesh)
         with open(ENERGIES, "a", newline="") as lines:
-            csv.writer(lines).writerow([*key, f"{known[tuple(key)]:.8f}"])
+            csv.writer(lines, lineterminator="\n").writerow([*key, f"{known[tuple(key)]:.8f}"])
         print(*key, known[tuple(key)], flush=True)
     return known[tuple(key)]
 
