@@ -66,11 +66,11 @@ def step(arguments: argparse.Namespace) -> int:
     p = parameters.for_stage("01_generate", parameters.read(arguments.file), arguments.file)
     work, run = WorkDir(p.work_dir), arguments.run
     if arguments.what == "quench":
-        generate.make_cells(work, p, arguments.composition, run, progress=False)
+        generate.make_cells(work, p, arguments.composition, run, progress="lines")
     elif arguments.what == "large":
-        generate.quench(work, p, arguments.composition, run, large=True, progress=False)
+        generate.quench(work, p, arguments.composition, run, large=True, progress="lines")
     elif arguments.what == "load":
-        generate.load_glass(work, p, arguments.composition, run, progress=False)
+        generate.load_glass(work, p, arguments.composition, run, progress="lines")
     elif arguments.what in ("espresso", "lobster"):
         from getl_utils import batch
 
@@ -105,10 +105,8 @@ def predict(arguments: argparse.Namespace) -> int:
 
 
 def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dict]:
-    """All files with one evaluator and one progress bar."""
-    from tqdm import tqdm
-
-    from getl_utils import model, predictor, release, structures
+    """All files with one evaluator and one line of progress."""
+    from getl_utils import model, predictor, progress, release, structures
 
     trained, rows = model.load(Path(arguments.model)), []
     for name, why in release.require(Path(arguments.model), arguments.allow).items():
@@ -118,10 +116,10 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
     limits = predictor.windows(trained, parameters.read_windows(arguments.windows) if arguments.windows else {})
     with (
         predictor.Evaluator(trained, limits, arguments.sigma, arguments.processes) as evaluator,
-        tqdm(unit=" atoms", unit_scale=True, disable=None, leave=False) as bar,
+        progress.line("prediction", structures.count_atoms(paths, arguments.frames), "atoms") as bar,
     ):
         for path in paths:
-            bar.set_description(path.name)
+            bar.set_postfix_str(path.name, refresh=False)
             folder, options = Path(arguments.out) / structures.structure_name(path), {"tick": bar.update, "evaluator": evaluator}
             rows += predictor.predict_file(trained, path, folder, limits, arguments.frames, arguments.lobster, **options)
     return rows

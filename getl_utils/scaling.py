@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +13,12 @@ from getl_utils import gp, kernels
 from getl_utils.database import Database
 from getl_utils.hyperparameters import Setting
 from getl_utils.parameters import Train
+from getl_utils.progress import each
 
 NEAR = 1.1  # times the floor: a floor is near there
 
 
-def learning_curve(database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter) -> pd.DataFrame:
+def learning_curve(database: Database, p: Train, progress: bool = False) -> pd.DataFrame:
     """Error against training bonds, `curve_sizes` and 80 % of all; in each of `n_seeds` random splits large sets hold small ones.
 
     Returns
@@ -25,8 +26,8 @@ def learning_curve(database: Database, p: Train, progress: Callable[[Iterable], 
     DataFrame : type, n, seed, rmse, baseline_rmse (eV). Types with fewer bonds than 1.25 of the smallest size are left out.
     """
     database, _ = database.compressed(p.compress)
-    rows, setting = [], p.setting
-    for bond_type, seed in progress([(t, s) for t in p.bond_types for s in range(p.n_seeds)]):
+    rows, setting, curves = [], p.setting, [(t, s) for t in p.bond_types for s in range(p.n_seeds)]
+    for bond_type, seed in each(curves, "learning curves", "curves", progress):
         try:
             bonds = database.learnable(bond_type)
             rows += [{"type": bond_type, "seed": seed, **row} for row in _curve(database, bonds, bond_type, setting, p, seed)]
