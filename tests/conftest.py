@@ -1,6 +1,7 @@
 """What several tests need: the published data, or a loud skip."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,34 @@ def small(small_original, tmp_path):
     work, values = small_original
     shutil.copytree(work.path, tmp_path / "work")
     return WorkDir(tmp_path / "work"), {**values, "work_dir": str(tmp_path / "work")}
+
+
+NO_CHROMIUM = "no Chromium: install it (Debian: apt-get install chromium), or deselect these tests by -m 'not browser'"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Chromium of the system, driven by Playwright; a failure, not a skip, if it is not there."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert program, NO_CHROMIUM
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, request):
+    """A page of Chromium; the test fails if the browser's console had an error. Screenshots go to `page.shots`."""
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    page.shots = REPOSITORY / "runs/browser"
+    page.wrong = []
+    page.on("console", lambda message: page.wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    yield page
+    harmless = getattr(request.module, "HARMLESS", {})
+    wrong = [text for text in page.wrong if not any(known in text for known in harmless)]
+    page.close()
+    assert not wrong, "errors in the browser's console:\n" + "\n".join(wrong)
