@@ -1,8 +1,8 @@
 """GPAW's labels held against LOBSTER's on cells of the published run 21: python bench/labels.py [ROOT].
 
 Labels six cells (4 min each; those already in runs/validation are kept), and writes data_examples/validation: labels.csv (per
-cell and type), calibration.json and labels.png. ROOT is a clone of the published repository. Nothing of it is written but
-these statistics and points of the figure.
+cell and type), calibration.json, labels.png and labels.svg. ROOT is a clone of the published repository. Nothing of it is
+written but these statistics and points of the figure.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
 
-from getl_utils import cells, comparison, label, parameters
+from getl_utils import cells, comparison, figures, label, parameters
 from getl_utils.formats.reference import sub_run_folders
-from getl_utils.layout import atomic_write, write_json
+from getl_utils.layout import write_json
 
 SUB_RUNS = (0, 1, 7, 8, 12, 14)
 CALIBRATED_ON = 8
@@ -60,13 +60,8 @@ def main(root: str) -> None:
     constants = calibration(bonds[bonds.sub_run == CALIBRATED_ON], p.elements)
     bonds["calibrated"] = bonds.ours * [np.prod([constants[e] for e in name.split("-")]) for name in bonds.type]
     result = table(bonds)
-    OUT.mkdir(parents=True, exist_ok=True)
-    with atomic_write(OUT / "labels.csv") as temporary:
-        result.to_csv(temporary, index=False, float_format="%.4f")
+    figures.save(comparison.figure(bonds), result.round(4), OUT / "labels")
     write_json(OUT / "calibration.json", {"determined_on": f"{COMPOSITION} run {RUN} sub-run {CALIBRATED_ON}", **constants})
-    drawing = comparison.figure(bonds)
-    with atomic_write(OUT / "labels.png") as temporary:
-        drawing.savefig(temporary, dpi=150, format="png")
     print(result.round(3).to_string(index=False), constants, sep="\n")
 
 

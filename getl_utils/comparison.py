@@ -113,17 +113,16 @@ def table(matched: pd.DataFrame) -> pd.DataFrame:
 def figure(matched: pd.DataFrame) -> Figure:
     """−ICOHP of both (eV), a panel per type, with the line of equality and the linear map."""
     names = list(matched.type.unique())
-    drawing, axes = figures._axes(min(3, len(names)), -(-len(names) // min(3, len(names))), width=3.0, height=3.0)
-    for panel, name in zip(axes, names, strict=False):
+    drawing, grid = figures.panels(names, width=3.0, height=3.0)
+    for name, panel in grid.items():
         group = matched[matched.type == name]
         fit, ends = agreement(group.ours, group.theirs), np.array([group.ours.min(), group.ours.max()])
         panel.axline((0, 0), slope=1, color="0.6", lw=1)
         panel.plot(-group.ours, -group.theirs, ".", ms=3, color=figures.colours(names)[name], rasterized=True)
         panel.plot(-ends, -(fit["slope"] * ends + fit["intercept"]), color="k", lw=1)
-        panel.set(title=f"{name}: {len(group)}, r {fit['correlation']:.3f}, slope {fit['slope']:.2f}")
-        panel.set(xlabel="−ICOHP, ours (eV)", ylabel="−ICOHP, theirs (eV)")
-    for panel in axes[len(names) :]:
-        panel.set_visible(False)
+        numbers = f"r {fit['correlation']:.3f}\nslope {fit['slope']:.2f}"
+        panel.text(0.04, 0.97, numbers, transform=panel.transAxes, va="top", fontsize=8)
+        panel.set(title=f"{name}: {len(group)} bonds", xlabel="−ICOHP, ours (eV)", ylabel="−ICOHP, theirs (eV)")
     return drawing
 
 
@@ -197,13 +196,11 @@ def distance_alone(trained: Model, stored: Database) -> Model:
 def differences(table: pd.DataFrame, types: Sequence[str]) -> Figure:
     """Difference of two models' −ICOHP over the distance, a panel per type; in units of σ where there is one."""
     names = [name for name in types if name in set(table.type)]
-    drawing, axes = figures._axes(min(3, len(names)), -(-len(names) // min(3, len(names))), width=3.0, height=2.4)
+    drawing, grid = figures.panels(names, width=3.0, height=2.4)
     column, label = ("ratio", "difference / σ") if "ratio" in table else ("difference", "difference (eV)")
-    for panel, name in zip(axes, names, strict=False):
+    for name, panel in grid.items():
         group = table[(table.type == name) & (table["where"] == "both")]
         panel.axhline(0, color="0.6", lw=1)
         panel.plot(group.distance, group[column], ".", ms=3, color=figures.colours(types)[name], rasterized=True)
-        panel.set(title=name, xlabel="distance (Å)", ylabel=label)
-    for panel in axes[len(names) :]:
-        panel.set_visible(False)
+        panel.set(xlabel="distance (Å)", ylabel=label)
     return drawing

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from getl_utils import predictor
 from getl_utils.bonds import KEY
 from getl_utils.database import Database
-from getl_utils.figures import _axes, _legend, colours
+from getl_utils.figures import axes, colours, legend
 from getl_utils.kernels import Features
 from getl_utils.model import Model
 
@@ -90,14 +90,21 @@ def warnings(table: pd.DataFrame, limit: float = LIMIT) -> list[str]:
 
 
 def figure(table: pd.DataFrame, strain: Sequence[float], limit: float = LIMIT) -> tuple[Figure, pd.DataFrame]:
-    """The fraction that is new over strain, atoms by element and bonds by type, with the limit that warns."""
-    drawing, axes = _axes(2, width=4.2)
+    """The fraction that is new over |strain|, atoms by element and bonds by type, with the limit that warns.
+
+    Parameters
+    ----------
+    table : from `drift`. strain : by frame, tension positive.
+    """
+    drawing, grid = axes(2, width=4.2)
     numbers = table.assign(strain=np.asarray(strain, float)[table.frame])
-    for panel, bonds, label in zip(axes, (False, True), ("atoms", "bonds"), strict=True):
+    for panel, bonds, label in zip(grid, (False, True), ("atoms", "bonds"), strict=True):
         some = numbers[numbers.of.str.contains("-") == bonds]
         for name, rows in some.groupby("of", sort=False):
-            panel.plot(100 * rows.strain, 100 * rows.new, "o-", ms=3, label=name, color=colours(list(some.of.unique()))[name])
+            panel.plot(
+                100 * rows.strain.abs(), 100 * rows.new, "o-", ms=3, label=name, color=colours(list(some.of.unique()))[name]
+            )
         panel.axhline(100 * limit, color="0.4", lw=1, ls=":")
-        panel.set(xlabel="strain (%)", ylabel=f"{label} unlike the training set (%)", ylim=(0, None))
-        _legend(panel, ncols=2)
+        panel.set(xlabel="|strain| (%)", ylabel=f"{label} unlike the training set (%)", ylim=(0, None))
+        legend(panel, ncols=2)
     return drawing, numbers

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from getl_utils.figures import COLOURS, _axes, _legend, colours
+from getl_utils.figures import COLOURS, axes, colours, legend, panels
 
 STATE_COLOURS = {"kept": "0.5", "broken": COLOURS[1], "formed": COLOURS[0]}
 
@@ -20,16 +20,16 @@ def stress_strain(curve: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     ----------
     curve : from `loading.stress_strain`.
     """
-    figure, (axes,) = _axes(width=6)
+    figure, (panel,) = axes(width=6)
     width = max(1, len(curve) // 20)
     names = {"load_stress": "along the loading", "lateral": "mean of the two sides (tension positive)"}
     for colour, (column, name) in zip(COLOURS, names.items(), strict=False):
-        axes.plot(100 * curve.load_strain, curve[column], lw=0.5, alpha=0.3, color=colour)
+        panel.plot(100 * curve.load_strain, curve[column], lw=0.5, alpha=0.3, color=colour)
         smooth = curve[column].rolling(width, center=True, min_periods=1).mean()
-        axes.plot(100 * curve.load_strain, smooth, lw=1.8, color=colour, label=name)
-    axes.axhline(0, color="0.8", lw=0.8, zorder=0)
-    axes.set(xlabel="engineering strain (%)", ylabel="stress (GPa)")
-    _legend(axes)
+        panel.plot(100 * curve.load_strain, smooth, lw=1.8, color=colour, label=name)
+    panel.axhline(0, color="0.8", lw=0.8, zorder=0)
+    panel.set(xlabel="|strain| (%)", ylabel="stress (GPa)")
+    legend(panel)
     return figure, curve
 
 
@@ -44,7 +44,7 @@ def strength_over_strain(table: pd.DataFrame, strain: pd.Series, types: Sequence
     first = table[table.frame == 0].set_index("type")
     table["relative_bonds"] = table.bonds / table.type.map(first.bonds)
     table["relative_mean"] = table["mean"] / table.type.map(first["mean"])
-    figure, (left, right) = _axes(2, width=4.4)
+    figure, (left, right) = axes(2, width=4.4)
     for name, colour in colours(types).items():
         some = table[table.type == name]
         if name in first.index:
@@ -53,8 +53,8 @@ def strength_over_strain(table: pd.DataFrame, strain: pd.Series, types: Sequence
             right.plot(100 * some.strain.abs(), some.relative_bonds, ".-", color=colour, label=name)
     left.set(xlabel="|strain| (%)", ylabel="mean −ICOHP of a bond, first frame = 1")
     right.set(xlabel="|strain| (%)", ylabel="bonds, first frame = 1")
-    _legend(left, fontsize=7)
-    _legend(right, ncols=2, fontsize=7)
+    legend(left, fontsize=7)
+    legend(right, ncols=2, fontsize=7)
     return figure, table
 
 
@@ -66,7 +66,7 @@ def exchange_over_strain(summary: pd.DataFrame, strain: pd.Series, types: Sequen
     summary : from `exchange.exchange_summary`. strain : by frame, tension positive.
     """
     table = summary.assign(strain=summary.frame.map(strain))
-    figure, (left, right) = _axes(2, width=4.4)
+    figure, (left, right) = axes(2, width=4.4)
     for state, colour in STATE_COLOURS.items():
         some = table[(table.type == "all") & (table.state == state)]
         left.plot(100 * some.strain.abs(), some.bonds, ".-", color=colour, label=state)
@@ -77,8 +77,8 @@ def exchange_over_strain(summary: pd.DataFrame, strain: pd.Series, types: Sequen
                 right.plot(100 * some.strain.abs(), some.fraction, style, color=colour, label=name if state == "broken" else None)
     left.set(xlabel="|strain| (%)", ylabel="bonds", yscale="log")
     right.set(xlabel="|strain| (%)", ylabel="fraction: solid broken, dotted formed", ylim=(0, None))
-    _legend(left)
-    _legend(right, ncols=2)
+    legend(left)
+    legend(right, ncols=2)
     return figure, table
 
 
@@ -94,11 +94,9 @@ def exchanged_strengths(bonds: pd.DataFrame, types: Sequence[str], bins: int = 3
     The figure, and a table with type, state, strength (eV, middle of the bin), density (1/eV) and bonds.
     """
     values = bonds.assign(strength=bonds.before.where(bonds.state != "formed", bonds.after))
-    present = [t for t in types if (values.type == t).any()]
-    columns = min(3, max(1, len(present)))
-    figure, axes = _axes(columns, -(-max(1, len(present)) // columns), width=3.2, height=2.6)
+    figure, grid = panels([t for t in types if (values.type == t).any()])
     rows = [pd.DataFrame(columns=["type", "state", "strength", "density", "bonds"])]
-    for panel, name in zip(axes, present, strict=False):
+    for name, panel in grid.items():
         some = values[values.type == name]
         edges = np.histogram_bin_edges(some.strength.dropna(), bins)
         for state, colour in STATE_COLOURS.items():
@@ -109,10 +107,8 @@ def exchanged_strengths(bonds: pd.DataFrame, types: Sequence[str], bins: int = 3
                 middle = (edges[1:] + edges[:-1]) / 2
                 line = {"type": name, "state": state, "strength": middle, "density": density, "bonds": len(these)}
                 rows.append(pd.DataFrame(line))
-        panel.set(title=name, xlabel="−ICOHP (eV)", ylabel="density (1/eV)")
-        _legend(panel, fontsize=7)
-    for panel in axes[len(present) :]:
-        panel.set_visible(False)
+        panel.set(xlabel="−ICOHP (eV)", ylabel="density (1/eV)")
+        legend(panel, fontsize=7)
     return figure, pd.concat([r for r in rows if len(r)] or rows, ignore_index=True)
 
 
@@ -125,7 +121,7 @@ def mobility(atoms: pd.DataFrame, elements: Sequence[str], bins: int = 8) -> tup
     ----------
     atoms : from `exchange.atom_table`.
     """
-    figure, (left, right) = _axes(2, width=4.4)
+    figure, (left, right) = axes(2, width=4.4)
     groups = atoms.groupby("element").strength
     atoms = atoms.assign(deviation=(atoms.strength - groups.transform("mean")) / groups.transform("std").replace(0, np.nan))
     for name, colour in colours(elements).items():
@@ -142,5 +138,5 @@ def mobility(atoms: pd.DataFrame, elements: Sequence[str], bins: int = 8) -> tup
     left.set(yscale="log", xlabel="Σ −ICOHP at first, from the element's mean (std)", ylabel="D²min (Å²)")
     right.set(yscale="log", xlabel="bonds that the atom exchanged", ylabel="median D²min (Å²)")
     if left.get_legend_handles_labels()[1]:
-        _legend(left)
+        legend(left)
     return figure, atoms

@@ -102,7 +102,9 @@ class GaussianProcess:
         return replace(self, scale=float(self.scale * factor**2))
 
 
-def fit(kernel: Kernel, bonds: Features, strength: np.ndarray, gamma: float, mean: str = "none") -> GaussianProcess:
+def fit(
+    kernel: Kernel, bonds: Features, strength: np.ndarray, gamma: float, mean: str = "none", matrix: np.ndarray | None = None
+) -> GaussianProcess:
     """Fit −ICOHP: α = (K + σ_y γ I)⁻¹ (y − m(d)), with σ_y the standard deviation of y and m the prior mean.
 
     Source: Phys. Rev. Materials 4, 113603, where m = 0.
@@ -110,6 +112,7 @@ def fit(kernel: Kernel, bonds: Features, strength: np.ndarray, gamma: float, mea
     Parameters
     ----------
     bonds : n training bonds. strength : (n,) −ICOHP, eV. gamma : relative noise, > 0. mean : ``none``, ``constant``, ``curve``.
+    matrix : K (n, n) of these bonds, where it is known; it is overwritten.
 
     Raises
     ------
@@ -128,7 +131,8 @@ def fit(kernel: Kernel, bonds: Features, strength: np.ndarray, gamma: float, mea
     noise = float(strength.std() * gamma)
     curve = fit_curve(bonds.distance, strength, DEGREES[mean])
     rest = strength - curve.predict(bonds.distance)
-    weights = cho_solve((_factor(kernel(bonds, bonds), noise), True), rest, check_finite=False)
+    matrix = kernel(bonds, bonds) if matrix is None else matrix
+    weights = cho_solve((_factor(matrix, noise), True), rest, check_finite=False)
     return GaussianProcess(kernel, bonds, weights, noise, float(rest @ weights) / bonds.n, curve)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from getl_utils import cells, parameters, progress
-from getl_utils.layout import WorkDir, read_json
+from getl_utils.layout import WorkDir, read_json, relative
 from getl_utils.parameters import STAGES, Generate
 from getl_utils.safety import owner
 from getl_utils.status import RECORD, Status, judge
@@ -26,7 +26,7 @@ def text(work: WorkDir) -> str:
     if not work.path.is_dir():
         raise FileNotFoundError(f"{work.path} is not there: nothing was run in it")
     busy = owner(work.path)
-    lines = [f"{work.path}: {f'in use by {busy}' if busy else 'nothing runs'}"]
+    lines = [f"{relative(work.path)}: {f'in use by {busy}' if busy else 'nothing runs'}"]
     p = _generate(work)
     for stage in STAGES:
         lines.append(f"{stage:<14}{_stage(work, stage, bool(busy))}")

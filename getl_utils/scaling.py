@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.optimize import least_squares
 
 from getl_utils import gp, kernels
 from getl_utils.database import Database
-from getl_utils.hyperparameters import Setting
+from getl_utils.kernels import Pairing
 from getl_utils.parameters import Train
 from getl_utils.progress import each
 
@@ -29,27 +30,56 @@ def learning_curve(database: Database, p: Train, progress: bool = False) -> pd.D
     rows, setting, curves = [], p.setting, [(t, s) for t in p.bond_types for s in range(p.n_seeds)]
     for bond_type, seed in each(curves, "learning curves", "curves", progress):
         try:
-            bonds = database.learnable(bond_type)
-            rows += [{"type": bond_type, "seed": seed, **row} for row in _curve(database, bonds, bond_type, setting, p, seed)]
+            ladder = Ladder.of(database, database.learnable(bond_type), p.curve_sizes, p.n_test, p.seed + seed)
+            h = setting.hyperparameters_of(bond_type)
+            steps, _ = ladder.climb(kernels.build(setting.kernel, h.zeta, h.theta, h.floor), h.gamma, setting.mean)
+            rows += [{"type": bond_type, "seed": seed, **row} for row in steps]
         except ValueError:
             continue  # `validation.validate` says why
     return pd.DataFrame(rows, columns=["type", "seed", "n", "rmse", "baseline_rmse"])
 
 
-def _curve(database: Database, bonds: pd.DataFrame, bond_type: str, setting: Setting, p: Train, seed: int) -> list[dict]:
-    order, rows = np.random.default_rng(p.seed + seed).permutation(len(bonds)), []
-    most, h = int(0.8 * len(bonds)), setting.hyperparameters_of(bond_type)
-    features, strength = database.features(bonds), -bonds.icohp.to_numpy(float)
-    test = order[most : most + p.n_test]
-    for n in sorted({*(n for n in p.curve_sizes if n < most), most} if most >= min(p.curve_sizes, default=0) else ()):
-        some = order[:n]
-        process = gp.fit(
-            kernels.build(setting.kernel, h.zeta, h.theta, h.floor), features[some], strength[some], h.gamma, setting.mean
-        )
-        curve = gp.fit_curve(features.distance[some], strength[some]).predict(features.distance[test])
-        errors = [float(np.sqrt(np.mean((e - strength[test]) ** 2))) for e in (process.predict(features[test]), curve)]
-        rows.append({"n": n, "rmse": errors[0], "baseline_rmse": errors[1]})
-    return rows
+@dataclass(frozen=True)
+class Ladder:
+    """A random split of bonds, learned from in steps: what hyperparameters do not change is computed once.
+
+    learned : training bonds with themselves. tested : test bonds with these. strength, true : −ICOHP (eV) of both.
+    sizes : numbers of training bonds, the last is all of them.
+    """
+
+    learned: Pairing
+    tested: Pairing
+    strength: np.ndarray
+    true: np.ndarray
+    sizes: list[int]
+
+    @classmethod
+    def of(cls, database: Database, bonds: pd.DataFrame, sizes: Sequence[int], n_test: int, seed: int) -> Ladder:
+        """From bonds in random order, 80 % to learn from and at most `n_test` of the others; no sizes if these are too few."""
+        order, most = np.random.default_rng(seed).permutation(len(bonds)), int(0.8 * len(bonds))
+        features, strength = database.features(bonds), -bonds.icohp.to_numpy(float)
+        steps = sorted({*(n for n in sizes if n < most), most}) if most >= min(sizes, default=0) else []
+        train, test = order[:most], order[most : most + n_test]
+        pairs = Pairing(features[train], features[train]), Pairing(features[test], features[train])
+        return cls(*pairs, strength[train], strength[test], steps)
+
+    def climb(self, kernel: kernels.Kernel, gamma: float, mean: str) -> tuple[list[dict[str, float]], np.ndarray]:
+        """n, rmse and baseline_rmse (eV) at each size; and the test bonds' −ICOHP (eV) predicted from all training bonds.
+
+        Raises
+        ------
+        ValueError : see `gp.fit`.
+        """
+        rows, matrix, cross, predicted = [], kernel.of(self.learned), kernel.of(self.tested), np.empty(0)
+        train, distance = self.learned.x, self.tested.x.distance
+        for n in self.sizes:
+            some = matrix if n == len(matrix) else matrix[:n, :n].copy()  # a fit overwrites it; the last step needs no copy
+            process = gp.fit(kernel, train[:n], self.strength[:n], gamma, mean, some)
+            predicted = process.mean.predict(distance) + cross[:, :n] @ process.weights
+            curve = gp.fit_curve(train.distance[:n], self.strength[:n]).predict(distance)
+            errors = [float(np.sqrt(np.mean((e - self.true) ** 2))) for e in (predicted, curve)]
+            rows.append({"n": n, "rmse": errors[0], "baseline_rmse": errors[1]})
+        return rows, predicted
 
 
 class Law(NamedTuple):

@@ -124,7 +124,7 @@ def coverage(z: np.ndarray) -> dict[str, float]:
 
 class Validation(NamedTuple):
     """A row per type and fold (errors in eV); type → why it could not be scored; type → predicted and true −ICOHP (eV) of the
-    first random split, with its numbers; and z = (true − predicted)/σ of every test bond, with its type and split."""
+    first random split, with its numbers and `bonds`; and z = (true − predicted)/σ of every test bond, with its type and split."""
 
     table: pd.DataFrame
     refused: dict[str, str]
@@ -154,7 +154,7 @@ def validate(database: Database, p: Train, progress: bool = False, only: Sequenc
             refused[bond_type] = f"{split.name}, {split.fold}: {error}"
             continue
         if (split.name, split.fold) == ("random", "0"):
-            parity[bond_type] = result
+            parity[bond_type] = result | {"bonds": bonds.iloc[split.test].reset_index(drop=True)}
         place = {"type": bond_type, "split": split.name}
         z.append(pd.DataFrame(place | {"z": (result["true"] - result["predicted"]) / result["sigma"]}))
         numbers = {k: v for k, v in result.items() if k not in ("predicted", "true", "sigma")}

@@ -1,0 +1,131 @@
+"""Views of cells, glasses and running batches, to explore in a notebook; docs/exploring.md lists them and their CSS classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from getl_utils import atoms3d, figures, overview
+from getl_utils.cells import CellKey
+from getl_utils.layout import WorkDir
+from getl_utils.view import View, control
+
+PARTS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98)  # of a glass's bonds, by strength: the steps of the slider
+THICKNESS = 6.0  # Å, of the slice of a glass
+MOST_BONDS = 1500  # shown of a glass: more than that a browser without a graphics card draws too slowly
+MOST_CELLS = 45  # shown in 3-D
+REFRESH = 5000  # ms, between two looks at a running batch
+
+
+def status(work: WorkDir) -> View:
+    """What ``getl status`` says of a work directory, now, at a button, and every five seconds while the timer runs."""
+
+    def draw(timer: int) -> tuple[bytes, str]:
+        return b"", f"<pre>{escape(overview.text(work))}</pre>"
+
+    button = widgets.Button(description="look again")
+    timer = widgets.Play(interval=REFRESH, max=10**6, show_repeat=False, tooltip="look every five seconds")
+    view = View("getl-status", {"timer": timer}, draw, [button])
+    button.on_click(view.refresh)
+    return view
+
+
+def slice_of(atoms: Atoms, bonds: pd.DataFrame, thickness: float = THICKNESS, most: int = MOST_BONDS) -> np.ndarray:
+    """Atoms (n_atoms,) of the slice in the middle of the cell; of a large cell the square of it that holds `most` bonds."""
+    away = np.abs(atoms.get_scaled_positions(wrap=True) - 0.5)
+    reach = np.where(away[:, 2] * atoms.cell.lengths()[2] < thickness / 2, away[:, :2].max(axis=1), np.inf)
+    both = np.sort(np.maximum(reach[bonds.i], reach[bonds.j]))
+    return reach <= (both[most] if len(both) > most and np.isfinite(both[most]) else 0.5)
+
+
+def glass(frames: Iterable[tuple[Atoms, pd.DataFrame]], strain: Sequence[float], elements: Sequence[str]) -> View:
+    """A slice of a glass in 3-D and from above, its bonds coloured by predicted −ICOHP; sliders: strain, least −ICOHP shown.
+
+    Parameters
+    ----------
+    frames : structure and its bonds (i, j, tx, ty, tz, type, predicted: ICOHP, eV), frame by frame. strain : of each.
+    """
+    kept: list[tuple[Atoms, pd.DataFrame]] = []
+    inside = np.empty(0, bool)
+    for atoms, bonds in frames:
+        inside = inside if kept else slice_of(atoms, bonds)
+        kept.append((atoms, bonds[inside[bonds.i.to_numpy()] & inside[bonds.j.to_numpy()]]))
+    strength = -np.concatenate([bonds.predicted for _, bonds in kept])
+    edges, top = np.unique(np.quantile(strength, PARTS).round(3)), float(np.quantile(strength, 0.99))
+    edges[0] = min(edges[0], strength.min())
+    space = _glass_3d(kept, inside, elements, edges, top)
+
+    def draw(frame: int, least: int) -> tuple[bytes, str]:
+        space.settings, space.selected_ids = atoms3d.shown(least, len(edges)), {"structure": frame, "atom": 0}
+        title = f"|strain| {abs(strain[frame]):.1%}, {edges[least]:.2f} eV and more"
+        figure, drawn = figures.region(*kept[frame], elements, inside, edges[least], top, title)
+        return figures.png(figure, 70), f"{len(drawn)} of the {len(kept[frame][1])} bonds between the {inside.sum()} atoms shown"
+
+    steps = [(f"{abs(s):.1%}", n) for n, s in enumerate(strain)]
+    controls = {
+        "frame": control(widgets.SelectionSlider, "|strain|", options=steps),
+        "least": control(widgets.SelectionSlider, "least −ICOHP (eV)", options=[(f"{e:.2f}", n) for n, e in enumerate(edges)]),
+    }
+    return View("getl-glass", controls, draw, [space])
+
+
+def _glass_3d(kept: Sequence[tuple], inside: np.ndarray, elements: Sequence[str], edges: np.ndarray, top: float) -> Any:
+    """The 3-D widget: a structure per frame, a shape per step of strength."""
+    shapes = []
+    for atoms, bonds in kept:
+        lines = atoms3d.halves(figures.segments(atoms, bonds, inside), atoms.get_positions(wrap=True))
+        step = np.searchsorted(edges, lines.strength, side="right") - 1
+        shapes.append([atoms3d.sticks(lines[step == n], top) for n in range(len(edges))])
+    structures = [Atoms(a.symbols[inside], a.get_positions(wrap=True)[inside], cell=a.cell, pbc=True) for a, _ in kept]
+    return atoms3d.viewer(structures, shapes, elements)
+
+
+def sub_runs(cells: Mapping[CellKey, Atoms], bonds: pd.DataFrame, types: Sequence[str], elements: Sequence[str]) -> View:
+    """The cells of a quench beside the strengths of their bonds, in grey those of all its cells: choose quench and sub-run.
+
+    Parameters
+    ----------
+    cells : those that are there. bonds : composition, run, sub_run, type, i, j, tx, ty, tz, distance (Å), icohp (eV).
+    """
+    quenches = list(dict.fromkeys(zip(bonds.composition, bonds.run, strict=True)))
+    numbers = sorted(bonds.sub_run.unique())
+    space, place = _cells_3d(dict(list(cells.items())[:MOST_CELLS]), bonds, elements)
+
+    def draw(quench: tuple[str, int], sub_run: int) -> tuple[bytes, str]:
+        all_ = bonds[(bonds.composition == quench[0]) & (bonds.run == quench[1])]
+        some = all_[all_.sub_run == sub_run]
+        if not len(some):
+            raise ValueError(f"{quench[0]} run {quench[1]} has no usable label of sub-run {sub_run}; `status.csv` says why")
+        if (*quench, sub_run) in place:
+            space.selected_ids = {"structure": place[(*quench, sub_run)], "atom": 0}
+        table = some.assign(strength=-some.icohp).groupby("type").agg(
+            bonds=("strength", "size"), mean=("strength", "mean"), std=("strength", "std"), shortest=("distance", "min")
+        )  # fmt: skip
+        table = table.reindex([t for t in types if t in table.index]).round(3)
+        names = {"mean": "mean −ICOHP (eV)", "std": "its standard deviation (eV)", "shortest": "shortest (Å)"}
+        return figures.png(figures.strength_over_distance(some, types, all_), 75), table.rename(columns=names).to_html(border=0)
+
+    controls = {
+        "quench": control(widgets.Dropdown, "quench", options=[(f"{c} run {r}", (c, r)) for c, r in quenches]),
+        "sub_run": control(widgets.SelectionSlider, "sub-run", options=numbers),
+    }
+    return View("getl-subruns", controls, draw, [space] if place else [])
+
+
+def _cells_3d(cells: Mapping[CellKey, Atoms], bonds: pd.DataFrame, elements: Sequence[str]) -> tuple[Any, dict]:
+    """The 3-D widget with every cell and its bonds; and cell → its number there."""
+    groups = dict(list(bonds.assign(predicted=bonds.icohp).groupby(["composition", "run", "sub_run"])))
+    top = float((-bonds.icohp).quantile(0.99)) if len(bonds) else 1.0
+    structures, shapes = [], []
+    for key, atoms in cells.items():
+        places = atoms.get_positions(wrap=True)
+        lines = figures.segments(atoms, groups.get(tuple(key), bonds[:0].assign(predicted=0.0)), np.ones(len(atoms), bool))
+        structures.append(Atoms(atoms.symbols, places, cell=atoms.cell, pbc=True))
+        shapes.append([atoms3d.sticks(atoms3d.halves(lines, places), top)])
+    return atoms3d.viewer(structures, shapes, elements) if structures else None, {tuple(k): n for n, k in enumerate(cells)}
