@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import signal
 import sys
 import threading
@@ -16,38 +15,13 @@ from getl_utils import commands as records
 from getl_utils import parameters
 from getl_utils.layout import WorkDir, write_json
 
-PACKAGES = [
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "ase",
-    "matscipy",
-    "quippy-ase",
-    "papermill",
-    "jupyterlab",
-    "nbval",
-    "snakemake",
-    "mlflow",
-]
-
 
 def check(_: argparse.Namespace) -> int:
     """Print what is installed, which engines are found, what is missing and how to get it; 1 if quick.yaml cannot run."""
-    from getl_utils import engines, md, soap
+    from getl_utils import installed
 
-    lacking = []
-    for name in PACKAGES:
-        try:
-            print(f"  ok       {name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            lacking.append(name)
-            print(f"  MISSING  {name}: pip install {name}")
-    parts = {"LAMMPS": md.missing(), "SOAP (quippy)": soap.missing()}
-    parts |= {f"engine {name}": reason for name, reason in engines.available().items()}
-    for name, reason in parts.items():
-        print(f"  ok       {name}" if reason is None else f"  MISSING  {name}: {reason}")
-    needed = lacking + [name for name in ("LAMMPS", "SOAP (quippy)", "engine xtb") if parts[name]]
+    report, needed = installed.lines()
+    print("\n".join(report))
     print(f"\nquick.yaml cannot run: {', '.join(needed)} missing" if needed else "\nquick.yaml can run: make demo")
     return int(bool(needed))
 

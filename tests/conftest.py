@@ -111,7 +111,7 @@ def page(chromium, request):
     page = chromium.new_page(viewport={"width": 1400, "height": 1000})
     page.shots = REPOSITORY / "runs/browser"
     page.wrong = []
-    page.on("console", lambda message: page.wrong.append(f"{message.text} {message.location}") if message.type == "error" else None)
+    page.on("console", lambda m: page.wrong.append(f"{m.text} {m.location}") if m.type == "error" else None)
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
     yield page
     harmless = getattr(request.module, "HARMLESS", {})

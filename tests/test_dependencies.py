@@ -26,7 +26,7 @@ def test_lock_file_pins_every_one_with_hashes():
     assert {name(r) for r in LISTED} <= set(pinned)
     assert all("--hash=sha256:" in block for block in pinned.values())
     for requirement in LISTED:
-        least = tuple(map(int, requirement.split(">=")[1].split(".")))
+        least = tuple(map(int, re.search(r">=([\d.]+)", requirement)[1].split(".")))
         version = re.search(r"==([\d.]+)", pinned[name(requirement)])[1].strip(".")
         assert tuple(map(int, version.split(".")))[: len(least)] >= least, requirement
 
