@@ -17,8 +17,8 @@ from getl_utils.figures import AMOUNTS, colours
 
 QUIET = 'try { localStorage.setItem("plausible_ignore", "true"); } catch (error) { console.warn(error); }\n'
 ATOMS = "atoms"  # name of the shape that they are; the bonds' shapes are named 0, 1, …
-LOOK = {"atoms": False, "bonds": False, "keepOrientation": True, "unitCell": True}  # not chemiscope's own colours and bonds
-RADII = {"bond": 0.13, "chosen": 0.25, "atom": 0.4}  # Å
+LOOK = {"atoms": False, "bonds": False, "unitCell": True}  # not chemiscope's own colours and bonds
+RADII = {"bond": 0.16, "chosen": 0.25, "atom": 0.4}  # Å
 
 
 class Structures(StructureWidget):
@@ -46,7 +46,7 @@ class Lines:
 
 
 def sticks(lines: Lines, top: float, radius: float = RADII["bond"]) -> dict[str, Any]:
-    """A cylinder per line, coloured by its strength from 0 to `top` (eV), as chemiscope asks for them.
+    """A cylinder per line, as chemiscope asks for them: coloured by its strength, from 0 to `top` (eV), and as thick.
 
     Without lines: a speck, for it wants one cylinder at least.
 
@@ -57,9 +57,11 @@ def sticks(lines: Lines, top: float, radius: float = RADII["bond"]) -> dict[str,
     """
     if not len(lines.start):
         return {"vectors": [[0.001, 0.0, 0.0]], "bases": [[0.0, 0.0, 0.0]], "radii": 0.001, "colors": 0}
-    shades = mpl.colormaps[AMOUNTS](np.clip(lines.strength / top, 0, 1), bytes=True)[:, :3].astype(int) @ [65536, 256, 1]
+    part = np.clip(lines.strength / top, 0, 1)
+    shades = mpl.colormaps[AMOUNTS](part, bytes=True)[:, :3].astype(int) @ [65536, 256, 1]
     vectors, bases = (lines.end - lines.start).round(2).tolist(), lines.start.round(2).tolist()
-    return {"vectors": vectors, "bases": bases, "radii": radius, "colors": shades.tolist()}
+    radii = (radius * (0.25 + 0.75 * part)).round(3).tolist()
+    return {"vectors": vectors, "bases": bases, "radii": radii, "colors": shades.tolist()}
 
 
 def halves(segments: pd.DataFrame, places: np.ndarray) -> Lines:
@@ -84,9 +86,23 @@ def balls(atoms: Atoms, elements: Sequence[str]) -> dict[str, Any]:
     return {"centers": atoms.positions.round(2).tolist(), "radii": RADII["atom"], "colors": [shades[s] for s in atoms.symbols]}
 
 
-def shown(first: int, number: int) -> dict[str, Any]:
-    """The settings that show the atoms and the shapes of bonds from `first` to the last of `number`."""
-    return {"structure": [{"shape": ",".join([ATOMS, *map(str, range(first, number))])}]}
+def shapes(first: int, number: int) -> str:
+    """What chemiscope calls the atoms and the shapes of bonds from `first` to the last of `number`.
+
+    Examples
+    --------
+    >>> shapes(1, 3)
+    'atoms,1,2'
+    """
+    return ",".join([ATOMS, *map(str, range(first, number))])
+
+
+def show(space: ChemiscopeWidgetBase, structure: int, shape: str = "") -> None:
+    """Show a structure, and of its shapes these; what is shown already is not drawn again."""
+    if shape and space.settings["structure"][0].get("shape") != shape:
+        space.settings = {"structure": [{"shape": shape}]}
+    if space.selected_ids.get("structure") != structure:
+        space.selected_ids = {"structure": structure, "atom": 0}
 
 
 def viewer(
@@ -95,26 +111,30 @@ def viewer(
     elements: Sequence[str],
     properties: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    keep: bool = False,
 ) -> ChemiscopeWidgetBase:
     """A widget that shows one of some structures at a time (`selected_ids`), and beside it a map if there are `properties`.
 
     Parameters
     ----------
-    bonds : of each structure as many lists of `sticks` as of every other: shapes that can be shown and hidden (`shown`).
-    properties : name → a value per structure. settings : of the map.
+    bonds : of each structure as many lists of `sticks` as of every other: shapes that can be shown and hidden (`show`).
+    properties : name → a value per structure. settings : of the map. keep : the way it is seen,
+        when another structure is shown.
     """
     number = len(bonds[0])
-    shapes = {ATOMS: {"kind": "spheres", "parameters": {"global": {}, "structure": [balls(a, elements) for a in structures]}}}
+    forms = {ATOMS: {"kind": "spheres", "parameters": {"global": {}, "structure": [balls(a, elements) for a in structures]}}}
     for n in range(number):
         parameters = {"global": {}, "structure": [each[n] for each in bonds]}
-        shapes[str(n)] = {"kind": "cylinders", "parameters": parameters}
-    look = {"structure": [LOOK | shown(0, number)["structure"][0]], "target": "structure"}
+        forms[str(n)] = {"kind": "cylinders", "parameters": parameters}
+    look = {"structure": [LOOK | {"shape": shapes(0, number), "keepOrientation": keep}], "target": "structure"}
     index = {"index": {"target": "structure", "values": list(range(len(structures)))}}
     data = create_input(
         structures=list(structures),
-        shapes=shapes,
+        shapes=forms,
         properties=dict(properties or index),
         metadata={"name": " "},
         settings=look | ({"map": dict(settings)} if settings else {}),
     )
-    return (Map if properties else Structures)(data, False, 10000, True)
+    space = (Map if properties else Structures)(data, False, 10000, True)
+    space.layout = {"width": "760px" if properties else "460px", "flex": "0 0 auto"}
+    return space

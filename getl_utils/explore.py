@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from matplotlib.figure import Figure
 
 from getl_utils import atoms3d, figures, overview
 from getl_utils.cells import CellKey
@@ -26,8 +27,8 @@ REFRESH = 5000  # ms, between two looks at a running batch
 def status(work: WorkDir) -> View:
     """What ``getl status`` says of a work directory, now, at a button, and every five seconds while the timer runs."""
 
-    def draw(timer: int) -> tuple[bytes, str]:
-        return b"", f"<pre>{escape(overview.text(work))}</pre>"
+    def draw(timer: int) -> tuple[None, str]:
+        return None, f"<pre>{escape(overview.text(work))}</pre>"
 
     button = widgets.Button(description="look again")
     timer = widgets.Play(interval=REFRESH, max=10**6, show_repeat=False, tooltip="look every five seconds")
@@ -44,35 +45,48 @@ def slice_of(atoms: Atoms, bonds: pd.DataFrame, thickness: float = THICKNESS, mo
     return reach <= (both[most] if len(both) > most and np.isfinite(both[most]) else 0.5)
 
 
-def glass(frames: Iterable[tuple[Atoms, pd.DataFrame]], strain: Sequence[float], elements: Sequence[str]) -> View:
+def glass(frames: Iterable[tuple[Atoms, pd.DataFrame]], strain: Sequence[float], elements: Sequence[str], note: str = "") -> View:
     """A slice of a glass in 3-D and from above, its bonds coloured by predicted −ICOHP; sliders: strain, least −ICOHP shown.
 
     Parameters
     ----------
     frames : structure and its bonds (i, j, tx, ty, tz, type, predicted: ICOHP, eV), frame by frame. strain : of each.
+    note : on the picture.
     """
-    kept: list[tuple[Atoms, pd.DataFrame]] = []
-    inside = np.empty(0, bool)
-    for atoms, bonds in frames:
-        inside = inside if kept else slice_of(atoms, bonds)
-        kept.append((atoms, bonds[inside[bonds.i.to_numpy()] & inside[bonds.j.to_numpy()]]))
+    kept, inside = _sliced(frames)
     strength = -np.concatenate([bonds.predicted for _, bonds in kept])
     edges, top = np.unique(np.quantile(strength, PARTS).round(3)), float(np.quantile(strength, 0.99))
     edges[0] = min(edges[0], strength.min())
     space = _glass_3d(kept, inside, elements, edges, top)
 
-    def draw(frame: int, least: int) -> tuple[bytes, str]:
-        space.settings, space.selected_ids = atoms3d.shown(least, len(edges)), {"structure": frame, "atom": 0}
+    def draw(frame: int, least: int) -> tuple[Figure, str]:
         title = f"|strain| {abs(strain[frame]):.1%}, {edges[least]:.2f} eV and more"
         figure, drawn = figures.region(*kept[frame], elements, inside, edges[least], top, title)
-        return figures.png(figure, 70), f"{len(drawn)} of the {len(kept[frame][1])} bonds between the {inside.sum()} atoms shown"
+        return figure, f"{len(drawn)} of the {len(kept[frame][1])} bonds between the {inside.sum()} atoms shown"
+
+    def show(frame: int, least: int) -> None:
+        atoms3d.show(space, frame, atoms3d.shapes(least, len(edges)))
 
     steps = [(f"{abs(s):.1%}", n) for n, s in enumerate(strain)]
     controls = {
         "frame": control(widgets.SelectionSlider, "|strain|", options=steps),
         "least": control(widgets.SelectionSlider, "least −ICOHP (eV)", options=[(f"{e:.2f}", n) for n, e in enumerate(edges)]),
     }
-    return View("getl-glass", controls, draw, [space])
+    view = View("getl-glass", controls, draw, [space], show, note)
+    view.follow(space, lambda n: {"frame": n})
+    return view
+
+
+def _sliced(frames: Iterable[tuple[Atoms, pd.DataFrame]]) -> tuple[list[tuple[Atoms, pd.DataFrame]], np.ndarray]:
+    """The frames with the bonds between the atoms that are in the slice in the first; and these atoms (n_atoms,)."""
+    kept: list[tuple[Atoms, pd.DataFrame]] = []
+    inside = np.empty(0, bool)
+    for atoms, bonds in frames:
+        inside = inside if kept else slice_of(atoms, bonds)
+        kept.append((atoms, bonds[inside[bonds.i.to_numpy()] & inside[bonds.j.to_numpy()]]))
+    if not kept or not sum(len(bonds) for _, bonds in kept):
+        raise ValueError("no bonds to show: no frame was predicted, or the slice is empty")
+    return kept, inside
 
 
 def _glass_3d(kept: Sequence[tuple], inside: np.ndarray, elements: Sequence[str], edges: np.ndarray, top: float) -> Any:
@@ -83,39 +97,63 @@ def _glass_3d(kept: Sequence[tuple], inside: np.ndarray, elements: Sequence[str]
         step = np.searchsorted(edges, lines.strength, side="right") - 1
         shapes.append([atoms3d.sticks(lines[step == n], top) for n in range(len(edges))])
     structures = [Atoms(a.symbols[inside], a.get_positions(wrap=True)[inside], cell=a.cell, pbc=True) for a, _ in kept]
-    return atoms3d.viewer(structures, shapes, elements)
+    return atoms3d.viewer(structures, shapes, elements, keep=True)
 
 
-def sub_runs(cells: Mapping[CellKey, Atoms], bonds: pd.DataFrame, types: Sequence[str], elements: Sequence[str]) -> View:
+def sub_runs(
+    cells: Mapping[CellKey, Atoms], bonds: pd.DataFrame, types: Sequence[str], elements: Sequence[str], note: str = ""
+) -> View:
     """The cells of a quench beside the strengths of their bonds, in grey those of all its cells: choose quench and sub-run.
 
     Parameters
     ----------
     cells : those that are there. bonds : composition, run, sub_run, type, i, j, tx, ty, tz, distance (Å), icohp (eV).
+    note : on the picture.
+
+    Raises
+    ------
+    ValueError : there are no bonds.
     """
+    if not len(bonds):
+        raise ValueError("no sub-run has a usable label yet; `status.csv` says why")
     quenches = list(dict.fromkeys(zip(bonds.composition, bonds.run, strict=True)))
     numbers = sorted(bonds.sub_run.unique())
     space, place = _cells_3d(dict(list(cells.items())[:MOST_CELLS]), bonds, elements)
 
-    def draw(quench: tuple[str, int], sub_run: int) -> tuple[bytes, str]:
+    def draw(quench: tuple[str, int], sub_run: int) -> tuple[Figure, str]:
         all_ = bonds[(bonds.composition == quench[0]) & (bonds.run == quench[1])]
         some = all_[all_.sub_run == sub_run]
         if not len(some):
             raise ValueError(f"{quench[0]} run {quench[1]} has no usable label of sub-run {sub_run}; `status.csv` says why")
+        return figures.strength_over_distance(some, types, all_), _statistics(some, types)
+
+    def show(quench: tuple[str, int], sub_run: int) -> None:
         if (*quench, sub_run) in place:
-            space.selected_ids = {"structure": place[(*quench, sub_run)], "atom": 0}
-        table = some.assign(strength=-some.icohp).groupby("type").agg(
-            bonds=("strength", "size"), mean=("strength", "mean"), std=("strength", "std"), shortest=("distance", "min")
-        )  # fmt: skip
-        table = table.reindex([t for t in types if t in table.index]).round(3)
-        names = {"mean": "mean −ICOHP (eV)", "std": "its standard deviation (eV)", "shortest": "shortest (Å)"}
-        return figures.png(figures.strength_over_distance(some, types, all_), 75), table.rename(columns=names).to_html(border=0)
+            atoms3d.show(space, place[(*quench, sub_run)])
 
     controls = {
         "quench": control(widgets.Dropdown, "quench", options=[(f"{c} run {r}", (c, r)) for c, r in quenches]),
         "sub_run": control(widgets.SelectionSlider, "sub-run", options=numbers),
     }
-    return View("getl-subruns", controls, draw, [space] if place else [])
+    view = View("getl-subruns", controls, draw, [space] if place else [], show, note)
+    if place:
+        keys = list(place)
+        view.follow(space, lambda n: {"quench": keys[n][:2], "sub_run": keys[n][2]})
+    return view
+
+
+def _statistics(bonds: pd.DataFrame, types: Sequence[str]) -> str:
+    """Number and strengths of each type's bonds, as HTML."""
+    groups = bonds.assign(strength=-bonds.icohp).groupby("type")
+    table = groups.agg(
+        **{
+            "bonds": ("strength", "size"),
+            "mean −ICOHP (eV)": ("strength", "mean"),
+            "its standard deviation (eV)": ("strength", "std"),
+        },
+        **{"shortest (Å)": ("distance", "min")},
+    )
+    return table.reindex([t for t in types if t in table.index]).round(3).reset_index().to_html(index=False, border=0)
 
 
 def _cells_3d(cells: Mapping[CellKey, Atoms], bonds: pd.DataFrame, elements: Sequence[str]) -> tuple[Any, dict]:

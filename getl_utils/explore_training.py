@@ -11,8 +11,9 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from matplotlib.figure import Figure
 
-from getl_utils import atoms3d, cells, figures, figures_training, kernels
+from getl_utils import atoms3d, cells, figures_training, kernels
 from getl_utils.bonds import BOND, KEY
 from getl_utils.database import Database
 from getl_utils.layout import WorkDir
@@ -26,50 +27,60 @@ MOST_LEARNED = 1000  # bonds of a learning curve, which must follow a slider
 FEWEST = 10  # bonds of a type
 
 
-def parity(results: Mapping[str, Mapping[str, Any]], stored: Database, work: WorkDir, elements: Sequence[str]) -> View:
+def parity(
+    results: Mapping[str, Mapping[str, Any]], stored: Database, work: WorkDir, elements: Sequence[str], note: str = ""
+) -> View:
     """Predicted against calculated −ICOHP: a click on the map, or type and rank of the error, shows a bond and its surroundings.
 
     Parameters
     ----------
     results : type → `bonds` of the test with `predicted` and `true` (eV), from `validation.validate`; of each at most
         MOST_POINTS are shown, which were drawn at random. stored : the database that they are of. work : has the cells.
+    note : on the picture.
+
+    Raises
+    ------
+    ValueError : no results.
     """
+    if not results:
+        raise ValueError("no type could be tested, so there is nothing to compare")
     points = pd.concat([_points(t, r) for t, r in results.items()], ignore_index=True)
     types = list(dict.fromkeys(points.type))
     space = _map(points, stored, work, elements)
 
-    def draw(bond_type: str, rank: int) -> tuple[bytes, str]:
+    def draw(bond_type: str, rank: int) -> tuple[Figure, str]:
         some = points[points.type == bond_type]
         if rank > len(some):
             raise ValueError(f"{bond_type} has {len(some)} test bonds here, none of rank {rank}")
         row = some[some["rank"] == rank].iloc[0]
-        space.selected_ids = {"structure": int(row.name), "atom": 0}
         figure = figures_training.parity({bond_type: some}, types)
         figure.axes[0].plot(row.true, row.predicted, "o", ms=11, mfc="none", mec="black", mew=1.5)
-        bond = f"{row.composition}/{row.run}/{row.sub_run}, bond {row.i}–{row.j} ({row.tx} {row.ty} {row.tz})"
-        numbers = f"calculated {row.true:.3f}, predicted {row.predicted:.3f}, error {row.predicted - row.true:+.3f} eV"
-        return figures.png(figure, 100), f"{bond_type}, {bond}, {row.distance:.3f} Å: −ICOHP {numbers}"
+        return figure, _facts(row)
+
+    def show(bond_type: str, rank: int) -> None:
+        atoms3d.show(space, int(points.index[(points.type == bond_type) & (points["rank"] == rank)][0]))
 
     most = int(points["rank"].max())
     controls = {
         "bond_type": control(widgets.Dropdown, "type", options=types),
         "rank": control(widgets.IntSlider, "rank of the error, 1: largest", min=1, max=most),
     }
-    view = View("getl-parity", controls, draw, [space])
-
-    def clicked(change: Any) -> None:
-        row = points.loc[change.new["structure"]]
-        if (row.type, row["rank"]) != (controls["bond_type"].value, controls["rank"].value):
-            view.set(bond_type=row.type, rank=int(row["rank"]))
-
-    space.observe(clicked, "selected_ids")
+    view = View("getl-parity", controls, draw, [space], show, note)
+    view.follow(space, lambda n: {"bond_type": points.type[n], "rank": int(points["rank"][n])})
     return view
+
+
+def _facts(row: pd.Series) -> str:
+    bond = f"{row.composition}/{row.run}/{row.sub_run}, bond {row.i}–{row.j} ({row.tx} {row.ty} {row.tz})"
+    numbers = f"calculated {row.true:.3f}, predicted {row.predicted:.3f}, error {row.predicted - row.true:+.3f} eV"
+    return f"{row.type}, {bond}, {row.distance:.3f} Å: −ICOHP {numbers}"
 
 
 def _points(bond_type: str, result: Mapping[str, Any]) -> pd.DataFrame:
     """The test bonds shown of one type, with true, predicted (−ICOHP, eV) and the rank of the error, 1: largest."""
     table = result["bonds"].assign(true=result["true"], predicted=result["predicted"], type=bond_type)[:MOST_POINTS]
-    return table.assign(rank=(table.predicted - table.true).abs().rank(method="first", ascending=False).astype(int))
+    ranks = (table.predicted - table.true).abs().rank(method="first", ascending=False).astype(int)
+    return table.assign(rank=ranks).sort_values("rank")
 
 
 def _map(points: pd.DataFrame, stored: Database, work: WorkDir, elements: Sequence[str]) -> atoms3d.Map:
@@ -121,7 +132,7 @@ class Stars:
         return atoms, lines, atoms3d.Lines(np.zeros((1, 3)), self.ways[this], self.strength[this])
 
 
-def tuning(stored: Database, p: Train) -> View:
+def tuning(stored: Database, p: Train, note: str = "") -> View:
     """The learning curve of one type at hyperparameters that sliders choose, beside the parity of its test bonds.
 
     One random split; at most MOST_LEARNED bonds are learned from. A new type starts at what `p` has for it.
@@ -137,18 +148,18 @@ def tuning(stored: Database, p: Train) -> View:
     if not types:
         raise ValueError(f"no type has the {FEWEST} bonds that a learning curve needs")
 
-    def draw(bond_type: str, **h: float) -> tuple[bytes, str]:
+    def draw(bond_type: str, **h: float) -> tuple[Figure, str]:
         some, known = ladder(bond_type), p.hyperparameters_of(bond_type).model_dump()
         (rows, predicted), (tuned, _) = (_climb(some, p, values) for values in (known | h, known))
         curves = {"these": rows, "as tuned": tuned}
         figure = figures_training.tuning(curves, some.true, predicted, bond_type, p.bond_types)
         last = {name: f"{each[-1]['rmse']:.4f}" for name, each in curves.items()}
-        return figures.png(figure, 80), (
+        return figure, (
             f"{bond_type}, {rows[-1]['n']} training bonds, {len(some.true)} test bonds: RMSE {last['these']} eV; "
             f"as tuned {last['as tuned']} eV; distance alone {rows[-1]['baseline_rmse']:.4f} eV"
         )
 
-    view = View("getl-tuning", _controls(p, types), draw)
+    view = View("getl-tuning", _controls(p, types), draw, note=note)
     kind = view.controls["bond_type"]
     names = [name for name in view.controls if name != "bond_type"]
     kind.observe(lambda change: view.set(**_nearest(p, change.new, names)), "value")

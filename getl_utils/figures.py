@@ -65,9 +65,7 @@ def legend(panel: Axes, fontsize: float = 8, **options: Any) -> None:
 
 def save(figure: Figure, numbers: pd.DataFrame, stem: Path, note: str = "") -> Figure:
     """Write ``<stem>.png``, ``.svg`` and ``.csv`` (the figure's numbers); `note` is printed on the figure. Returns it."""
-    if note:
-        figure.text(0.995, 0.995, note, ha="right", va="top", fontsize=7, color="0.4")
-        figure.get_layout_engine().set(rect=(0, 0, 1, 0.96))
+    _print(note, figure)
     for kind, metadata in (("png", None), ("svg", {"Date": None})):
         with atomic_write(stem.with_name(f"{stem.name}.{kind}")) as temporary, plt.rc_context(STYLE):
             figure.savefig(temporary, format=kind, dpi=150, metadata=metadata)
@@ -76,11 +74,18 @@ def save(figure: Figure, numbers: pd.DataFrame, stem: Path, note: str = "") -> F
     return figure
 
 
-def png(figure: Figure, dpi: float = 100) -> bytes:
-    """The picture as a widget shows it."""
+def png(figure: Figure, note: str = "", dpi: float = 75) -> bytes:
+    """The picture as a widget shows it, with `note` on it."""
+    _print(note, figure)
     with io.BytesIO() as file, plt.rc_context(STYLE):
         figure.savefig(file, format="png", dpi=dpi)
         return file.getvalue()
+
+
+def _print(note: str, figure: Figure) -> None:
+    if note:
+        figure.text(0.995, 0.995, note, ha="right", va="top", fontsize=7, color="0.4")
+        figure.get_layout_engine().set(rect=(0, 0, 1, 0.96))
 
 
 def thermo(logs: Mapping[str, pd.DataFrame]) -> Figure:

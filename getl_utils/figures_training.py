@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from scipy.stats import norm
@@ -84,14 +85,19 @@ def learning_curves(curves: pd.DataFrame, types: Sequence[str]) -> Figure:
         panel.plot(mean.index, mean, "o-", ms=4, color=COLOURS[0], label="model")
         panel.fill_between(mean.index, mean - spread, mean + spread, color=COLOURS[0], alpha=0.2, lw=0)
         panel.set(xscale="log", yscale="log", xlabel="training bonds", ylabel="RMSE (eV)")
-        panel.set_xticks(mean.index[:: max(1, len(mean) // 3)])  # the sizes themselves: labels of decades run into each other
-        panel.xaxis.set_major_formatter("{x:.0f}")
-        panel.xaxis.set_minor_locator(NullLocator())
+        _sizes(panel, mean.index)
         panel.yaxis.set_minor_formatter("{x:.2g}")
         panel.yaxis.set_major_formatter("{x:.2g}")
     for panel in list(grid.values())[:1]:
         legend(panel)
     return figure
+
+
+def _sizes(panel: Axes, sizes: Sequence[int]) -> None:
+    """Ticks of a logarithmic axis at the sizes themselves: labels of decades run into each other."""
+    panel.set_xticks(sizes[:: max(1, len(sizes) // 3)])
+    panel.xaxis.set_major_formatter("{x:.0f}")
+    panel.xaxis.set_minor_locator(NullLocator())
 
 
 def tuning(
@@ -109,6 +115,7 @@ def tuning(
     first = next(iter(curves.values()))
     left.plot([r["n"] for r in first], [r["baseline_rmse"] for r in first], color="0.6", label="distance alone")
     left.set(xscale="log", xlabel="training bonds", ylabel="RMSE (eV)", ylim=(0, 1.5 * max(r["baseline_rmse"] for r in first)))
+    _sizes(left, [r["n"] for r in first])
     legend(left)
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     right.plot(ends, ends, color="0.6", lw=1)

@@ -8,6 +8,9 @@ from html import escape
 from typing import Any
 
 import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from getl_utils import figures
 
 
 class View(widgets.VBox):
@@ -17,17 +20,26 @@ class View(widgets.VBox):
 
     Parameters
     ----------
-    name : CSS class. controls : name → widget. draw : their values → PNG and HTML; a ValueError is
-        shown in their place. beside : widgets beside the picture.
+    name : CSS class. controls : name → widget. draw : their values → figure, or None, and HTML; a ValueError is shown in their
+        place. beside : widgets beside the picture. show : called with the values once the picture is there, for what is slower.
+    note : printed on the picture.
     """
 
     def __init__(
-        self, name: str, controls: dict[str, widgets.Widget], draw: Callable[..., tuple[bytes, str]], beside: Sequence[Any] = ()
+        self,
+        name: str,
+        controls: dict[str, widgets.Widget],
+        draw: Callable[..., tuple[Figure | None, str]],
+        beside: Sequence[Any] = (),
+        show: Callable[..., None] | None = None,
+        note: str = "",
     ):
         self.controls, self.picture, self.facts = controls, widgets.Image(format="png"), widgets.HTML()
-        self._draw, self._held = draw, False
-        rows = [widgets.HBox([*beside, self.picture], layout={"flex_flow": "row wrap"}), self.facts]
-        super().__init__([widgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"}), *rows])
+        self._draw, self._show, self._note, self._held = draw, show, note, False
+        self.picture.layout.flex = "0 0 auto"
+        row = {"flex_flow": "row wrap", "align_items": "flex-start"}
+        rows = [widgets.HBox(list(some), layout=row) for some in (controls.values(), [*beside, self.picture])]
+        super().__init__([*rows, self.facts])
         self.add_class(name)
         for control in controls.values():
             control.observe(self.refresh, "value")
@@ -37,12 +49,16 @@ class View(widgets.VBox):
         """Draw what the controls ask for; what cannot be drawn is said, and the old picture goes."""
         if self._held:
             return
+        values, failed = {name: control.value for name, control in self.controls.items()}, False
         try:
-            picture, text = self._draw(**{name: control.value for name, control in self.controls.items()})
+            figure, text = self._draw(**values)
         except ValueError as error:
-            picture, text = b"", f"<b>{escape(str(error))}</b>"
-        self.picture.value, self.facts.value = picture, text
-        self.picture.layout.display = None if picture else "none"
+            figure, text, failed = None, f"<b>{escape(str(error))}</b>", True
+        self.picture.value = figures.png(figure, self._note) if figure else b""
+        self.picture.layout.display = None if figure else "none"
+        self.facts.value = text
+        if self._show and not failed:
+            self._show(**values)
 
     def set(self, **values: Any) -> None:
         """Set several controls and draw once."""
@@ -51,6 +67,16 @@ class View(widgets.VBox):
             self.controls[name].value = value
         self._held = False
         self.refresh()
+
+    def follow(self, space: widgets.Widget, values: Callable[[int], dict[str, Any]]) -> None:
+        """Where a structure is chosen in the 3-D widget itself, set the controls to the `values` of its number."""
+
+        def chosen(change: Any) -> None:
+            wanted = values(int(change.new["structure"]))
+            if any(self.controls[name].value != value for name, value in wanted.items()):
+                self.set(**wanted)
+
+        space.observe(chosen, "selected_ids")
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**options)
@@ -62,5 +88,5 @@ class View(widgets.VBox):
 
 def control(kind: type, label: str, **options: Any) -> widgets.Widget:
     """A dropdown or slider with its whole label, that acts when it is let go."""
-    wide = {"style": {"description_width": "initial"}}
+    wide = {"style": {"description_width": "initial"}, "layout": {"width": "360px"}}
     return kind(description=label, **(wide | ({} if kind is widgets.Dropdown else {"continuous_update": False}) | options))
