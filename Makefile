@@ -69,6 +69,7 @@ notebooks: $(INSTALLED)  ## run the notebooks in place with their defaults, to r
 	rm -rf runs/example
 	export TQDM_DISABLE=1; for n in notebooks/0*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$n || exit 1; done
 	$(BIN)/nbstripout $(KEEP) notebooks/0*.ipynb
+	$(BIN)/python workflow/static.py notebooks/0*.ipynb
 
 filter: $(INSTALLED)  ## let git strip the notebooks' volatile metadata, outputs and counts stay (.gitattributes)
 	git config filter.nbstripout.clean "$(abspath $(BIN))/nbstripout $(KEEP)"

@@ -126,6 +126,8 @@ class Crew:
         self.describer, self.processes = describer, processes
         self._pool: ProcessPoolExecutor | None = None
         self._count = 0
+        if processes > 1:
+            self._fresh(0).submit(int)  # they start while the first structure is read
 
     def map(self, jobs: Iterable[tuple[Atoms, int]], n: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """The describer's results for n clusters and their numbers of centres."""

@@ -18,6 +18,7 @@ from getl_utils.kernels import Features
 from getl_utils.model import Model
 
 CHUNK = 20_000  # atoms whose bonds are one table: about 150 000 rows
+CACHED = 2_000  # bonds whose numbers stay in a core's cache
 
 
 def bond_chunks(atoms: Atoms, pairs: Pairs, elements: Sequence[str], limits: Mapping[str, Sequence[float]]) -> Iterator:
@@ -164,11 +165,15 @@ class Evaluator:
 
     def _contracted(self, bond_type: str, some: pd.DataFrame, projections: np.ndarray) -> np.ndarray:
         c: Contraction = self.contractions[bond_type]
-        nodes, ends = np.arange(len(c.weights)), []
-        for atom, element in ((some.i, some.element_i), (some.j, some.element_j)):
-            first = element.map({e: self.columns[e, bond_type] for e in set(bond_type.split("-"))}).to_numpy(int)
-            ends.append(projections[atom.to_numpy()[:, None], first[:, None] + nodes])
-        return c.predict(some.distance.to_numpy(), *ends)
+        nodes, distance, name = np.arange(len(c.weights)), some.distance.to_numpy(), bond_type.split("-")[0]
+        columns = [self.columns[element, bond_type] for element in bond_type.split("-")]
+        ends = [(some[side].to_numpy(), np.where(some[f"element_{side}"] == name, *columns)) for side in "ij"]
+        strength = np.empty(len(some))
+        for first in range(0, len(some), CACHED):
+            rows = slice(first, first + CACHED)
+            at = [projections[atom[rows, None], column[rows, None] + nodes] for atom, column in ends]
+            strength[rows] = c.predict(distance[rows], *at)
+        return strength
 
     @staticmethod
     def _features(some: pd.DataFrame, vectors: np.ndarray) -> Features:

@@ -53,21 +53,22 @@ def glass(frames: Iterable[tuple[Atoms, pd.DataFrame]], strain: Sequence[float],
     frames : structure and its bonds (i, j, tx, ty, tz, type, predicted: ICOHP, eV), frame by frame. strain : of each.
     note : on the picture.
     """
-    kept, inside = _sliced(frames)
+    kept = _sliced(frames)
+    everyone = np.ones(len(kept[0][0]), bool)
     strength = -np.concatenate([bonds.predicted for _, bonds in kept])
     edges, top = np.unique(np.quantile(strength, PARTS).round(3)), float(np.quantile(strength, 0.99))
     edges[0] = min(edges[0], strength.min())
-    space = _glass_3d(kept, inside, elements, edges, top)
+    space = _glass_3d(kept, elements, edges, top)
 
     def draw(frame: int, least: int) -> tuple[Figure, str]:
         title = f"|strain| {abs(strain[frame]):.1%}, {edges[least]:.2f} eV and more"
-        figure, drawn = figures.region(*kept[frame], elements, inside, edges[least], top, title)
-        return figure, f"{len(drawn)} of the {len(kept[frame][1])} bonds between the {inside.sum()} atoms shown"
+        figure, drawn = figures.region(*kept[frame], elements, everyone, edges[least], top, title)
+        return figure, f"{len(drawn)} of the {len(kept[frame][1])} bonds between the {len(everyone)} atoms shown"
 
     def show(frame: int, least: int) -> None:
         atoms3d.show(space, frame, atoms3d.shapes(least, len(edges)))
 
-    steps = [(f"{abs(s):.1%}", n) for n, s in enumerate(strain)]
+    steps = [(f"{abs(s):.1%}, frame {n + 1}", n) for n, s in enumerate(strain)]  # a slider's labels must differ
     controls = {
         "frame": control(widgets.SelectionSlider, "|strain|", options=steps),
         "least": control(widgets.SelectionSlider, "least −ICOHP (eV)", options=[(f"{e:.2f}", n) for n, e in enumerate(edges)]),
@@ -77,26 +78,29 @@ def glass(frames: Iterable[tuple[Atoms, pd.DataFrame]], strain: Sequence[float],
     return view
 
 
-def _sliced(frames: Iterable[tuple[Atoms, pd.DataFrame]]) -> tuple[list[tuple[Atoms, pd.DataFrame]], np.ndarray]:
-    """The frames with the bonds between the atoms that are in the slice in the first; and these atoms (n_atoms,)."""
+def _sliced(frames: Iterable[tuple[Atoms, pd.DataFrame]]) -> list[tuple[Atoms, pd.DataFrame]]:
+    """Of each frame the atoms that are in the slice in the first, counted anew, and the bonds between them."""
     kept: list[tuple[Atoms, pd.DataFrame]] = []
-    inside = np.empty(0, bool)
+    inside, number = np.empty(0, bool), np.empty(0, int)
     for atoms, bonds in frames:
         inside = inside if kept else slice_of(atoms, bonds)
-        kept.append((atoms, bonds[inside[bonds.i.to_numpy()] & inside[bonds.j.to_numpy()]]))
-    if not kept or not sum(len(bonds) for _, bonds in kept):
+        number = np.cumsum(inside) - 1
+        some = bonds[inside[bonds.i.to_numpy()] & inside[bonds.j.to_numpy()]]
+        kept.append((atoms[inside], some.assign(i=number[some.i], j=number[some.j])))
+    if not sum(len(bonds) for _, bonds in kept):
         raise ValueError("no bonds to show: no frame was predicted, or the slice is empty")
-    return kept, inside
+    return kept
 
 
-def _glass_3d(kept: Sequence[tuple], inside: np.ndarray, elements: Sequence[str], edges: np.ndarray, top: float) -> Any:
+def _glass_3d(kept: Sequence[tuple], elements: Sequence[str], edges: np.ndarray, top: float) -> Any:
     """The 3-D widget: a structure per frame, a shape per step of strength."""
-    shapes = []
+    structures, shapes = [], []
     for atoms, bonds in kept:
-        lines = atoms3d.halves(figures.segments(atoms, bonds, inside), atoms.get_positions(wrap=True))
+        places = atoms.get_positions(wrap=True)
+        lines = atoms3d.halves(figures.segments(atoms, bonds, np.ones(len(atoms), bool)), places)
         step = np.searchsorted(edges, lines.strength, side="right") - 1
         shapes.append([atoms3d.sticks(lines[step == n], top) for n in range(len(edges))])
-    structures = [Atoms(a.symbols[inside], a.get_positions(wrap=True)[inside], cell=a.cell, pbc=True) for a, _ in kept]
+        structures.append(Atoms(atoms.symbols, places, cell=atoms.cell, pbc=True))
     return atoms3d.viewer(structures, shapes, elements, keep=True)
 
 

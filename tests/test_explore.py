@@ -88,7 +88,7 @@ def test_a_glass_follows_strain_and_strength(glasses):
     assert space(view).settings == {"structure": [{"shape": "atoms,4,5,6,7"}]}
     space(view).selected_ids = {"structure": 1, "atom": 0}  # as the 3-D widget's own slider does
     assert view.controls["frame"].value == 1
-    assert [label for label, _ in view.controls["frame"].options] == ["0.0%", "5.0%", "10.0%"]
+    assert [label for label, _ in view.controls["frame"].options] == ["0.0%, frame 1", "5.0%, frame 2", "10.0%, frame 3"]
 
 
 def test_a_glass_in_3d_has_every_bond_once_and_in_its_colour(glasses):
@@ -280,3 +280,20 @@ def test_the_3d_widget_reports_to_nobody():
         text = str(kind._esm)
         assert text.startswith('try { localStorage.setItem("plausible_ignore"')
         assert "plausible_ignore" in text[len(atoms3d.QUIET) :], "chemiscope no longer asks this; see how it is told now"
+
+
+def test_what_stays_of_a_view_in_a_committed_notebook_is_its_picture(glasses):
+    import importlib.util
+
+    import nbformat
+
+    place = importlib.util.spec_from_file_location("static", REPOSITORY / "workflow/static.py")
+    static = importlib.util.module_from_spec(place)
+    place.loader.exec_module(static)
+    bundle = explore.glass(iter(glasses), STRAIN, ELEMENTS)._repr_mimebundle_()
+    bar = {static.WIDGET: {"model_id": "a"}, "text/plain": "a bar"}
+    outputs = [nbformat.v4.new_output("execute_result", data=dict(data)) for data in (bundle, bar, {"text/plain": "5"})]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=outputs)], metadata={"widgets": {"a": 1}})
+    assert static.strip(notebook) == 2
+    assert [set(output.data) for output in notebook.cells[0].outputs] == [{"image/png", "text/plain"}, {"text/plain"}]
+    assert "widgets" not in notebook.metadata

@@ -32,6 +32,21 @@ def test_figures_stand_inline(cells):
     assert any("image/png" in o.get("data", {}) for c in code(cells) for o in c.outputs)
 
 
+def test_no_live_widget_and_nothing_large_is_kept(cells):
+    """Without a kernel a widget is an error message; the picture or text of a view stands in for it (workflow/static.py)."""
+    for cell in code(cells):
+        for output in cell.outputs:
+            assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+            assert len(str(output)) < 600_000
+
+
+@pytest.mark.parametrize("view", ["explore.", "explore_training."])
+def test_a_view_left_something_to_see(cells, view):
+    for cell in code(cells):
+        if re.search(rf"^{view}\w+\(", cell.source, re.MULTILINE):
+            assert {"image/png", "text/html"} & set(cell.outputs[-1].data)
+
+
 def test_cells_are_short_define_nothing_and_name_no_machine(cells):
     for cell in code(cells):
         assert len(cell.source.splitlines()) <= 25
