@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from getl_utils import installed
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("GETL_REFERENCE", REPOSITORY.parent / "shared" / "prm_reference")).resolve()
 MODEL_DATA = REFERENCE / "data_examples/ETL_model/ML/big-data-full"
@@ -89,7 +91,18 @@ def small(small_original, tmp_path):
     return WorkDir(tmp_path / "work"), {**values, "work_dir": str(tmp_path / "work")}
 
 
-NO_CHROMIUM = "no Chromium: install it (Debian: apt-get install chromium), or deselect these tests by -m 'not browser'"
+class Browser:
+    """Chromium with pages that note the errors of their console in `page.wrong`."""
+
+    def __init__(self, chromium):
+        self.chromium = chromium
+
+    def new_page(self):
+        page = self.chromium.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+        page.wrong = []
+        page.on("console", lambda m: page.wrong.append(f"{m.text} {m.location}") if m.type == "error" else None)
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        return page
 
 
 @pytest.fixture(scope="module")
@@ -97,24 +110,18 @@ def chromium():
     """Chromium of the system, driven by Playwright; a failure, not a skip, if it is not there."""
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert program, NO_CHROMIUM
+    program = next(filter(None, map(shutil.which, installed.BROWSERS)), None)
+    assert program, "no Chromium: install it (Debian: apt-get install chromium), or deselect these tests by -m 'not browser'"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
+        yield Browser(browser)
         browser.close()
 
 
 @pytest.fixture
-def page(chromium, request):
-    """A page of Chromium; the test fails if the browser's console had an error. Screenshots go to `page.shots`."""
-    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
-    page.shots = REPOSITORY / "runs/browser"
-    page.wrong = []
-    page.on("console", lambda m: page.wrong.append(f"{m.text} {m.location}") if m.type == "error" else None)
-    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+def page(chromium):
+    """A page of its own; the test fails if the browser's console had an error."""
+    page = chromium.new_page()
     yield page
-    harmless = getattr(request.module, "HARMLESS", {})
-    wrong = [text for text in page.wrong if not any(known in text for known in harmless)]
-    page.close()
-    assert not wrong, "errors in the browser's console:\n" + "\n".join(wrong)
+    page.context.close()
+    assert not page.wrong, "errors in the browser's console:\n" + "\n".join(page.wrong)

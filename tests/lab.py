@@ -36,18 +36,18 @@ def copy_repository(target: Path) -> None:
             shutil.copy2(REPOSITORY / name, target / name)
 
 
-def set_parameters(notebook: Path, values: dict) -> None:
-    """Write `values` into a notebook's cell of parameters, as a user would, and take its outputs away.
-
-    Every name that the cell has is set; one that no notebook has is for the caller to notice.
-    """
+def set_parameters(notebook: Path, values: dict) -> set[str]:
+    """Write `values` into a notebook's cell of parameters, as a user would, and take its outputs away; the names it has."""
     content = nbformat.read(notebook, as_version=4)
     cell = next(c for c in content.cells if "parameters" in c.metadata.get("tags", []))
-    for name, value in values.items():
-        cell.source = re.sub(rf"^({name}: \w+ = ).*$", lambda m, v=value: m[1] + repr(v), cell.source, flags=re.MULTILINE)
+    known = {name for name in values if re.search(rf"^{name}: \w+ = ", cell.source, re.MULTILINE)}
+    for name in known:
+        value = repr(values[name])
+        cell.source = re.sub(rf"^({name}: \w+ = ).*$", lambda m, v=value: m[1] + v, cell.source, flags=re.MULTILINE)
     for c in (c for c in content.cells if c.cell_type == "code"):
         c.outputs, c.execution_count = [], None
     nbformat.write(content, notebook)
+    return known
 
 
 class Server:
@@ -85,10 +85,10 @@ class Server:
                 time.sleep(0.3)
         raise RuntimeError(f"JupyterLab does not answer:\n{self.log.read_text()[-3000:]}")
 
-    def url(self, notebook: str) -> str:
+    def url(self, notebook: str, folder: str = "notebooks") -> str:
         """Where a notebook is opened, each in a workspace of its own."""
-        space = Path(notebook).stem
-        return f"http://127.0.0.1:{self.port}/lab/workspaces/{space}/tree/notebooks/{notebook}?token={self.token}"
+        space = f"{folder}-{Path(notebook).stem}"
+        return f"http://127.0.0.1:{self.port}/lab/workspaces/{space}/tree/{folder}/{notebook}?token={self.token}"
 
     def stop(self) -> None:
         """End it and its kernels."""
@@ -126,3 +126,33 @@ def failures(cells: list[dict]) -> list[str]:
     """What cells failed with, and what they wrote to standard error."""
     wrong = [(c, o) for c in cells for o in c["outputs"] if o["type"] == "error" or o["stream"] == "stderr"]
     return [f"{o['error'] or o['text']}\n  in: {c['source'][:200]}" for c, o in wrong]
+
+
+def until(true, seconds: float = 30) -> bool:
+    """Whether `true()` becomes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def picture(view) -> str:
+    """The bytes of the picture of a view, as base64."""
+    script = """async img => {
+        const blob = await (await fetch(img.src)).blob();
+        return await new Promise(done => { const r = new FileReader(); r.onload = () => done(r.result); r.readAsDataURL(blob); });
+    }"""
+    return view.locator("img.widget-image, .widget-image img").last.evaluate(script)
+
+
+def shoot(page, name: str) -> None:
+    """A picture of the whole notebook (of its first 12 000 pixels), not only of what is in view."""
+    height = page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer')?.scrollHeight ?? 900")
+    page.set_viewport_size({"width": 1400, "height": min(int(height) + 120, 12_000)})
+    page.screenshot(path=shoot.folder / name)
+    page.set_viewport_size({"width": 1400, "height": 1000})
+
+
+shoot.folder = REPOSITORY / "runs/browser"

@@ -9,9 +9,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from conftest import REPOSITORY
+from lab import shoot
 
 pytestmark = pytest.mark.browser
-HARMLESS: dict[str, str] = {}  # message → why it is none of ours
 LINKS = "all => all.map(a => a.href)"
 PICTURES = "all => all.filter(img => !(img.complete && img.naturalWidth)).map(img => img.src)"
 
@@ -65,14 +65,14 @@ def test_a_notebook_has_its_figures(name, site, page):
     _, address = site
     page.goto(f"{address}/notebooks/{name}.html")
     widths = page.eval_on_selector_all(".cell_output img", "all => all.map(img => img.naturalWidth)")
-    page.screenshot(path=page.shots / f"site_{name}.png", full_page=True)
+    page.screenshot(path=shoot.folder / f"site_{name}.png", full_page=True)
     assert min(widths) > 100
 
 
 def test_the_index_is_the_readme_with_its_picture_and_the_list_of_pages(site, page):
     _, address = site
     page.goto(f"{address}/")
-    page.screenshot(path=page.shots / "site.png")
+    page.screenshot(path=shoot.folder / "site.png")
     assert page.locator("h1").first.inner_text().startswith("GETL")
     assert page.locator("article img").first.is_visible()
     listed = page.locator(".sidebar-tree a").all_inner_texts()
