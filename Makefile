@@ -32,7 +32,7 @@ test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, n
 	$(BIN)/python -m pytest $(if $(BROWSER),-m 'not slow')
 
 test-slow: $(INSTALLED)  ## the tests that take minutes: kill −9 and SIGTERM at 20 moments, a real Slurm (last results: docs/slow_tests.md)
-	$(BIN)/python -m pytest -m slow tests
+	GETL_SLURM=1 $(BIN)/python -m pytest -m slow tests
 
 browser: $(INSTALLED)  ## notebooks, widgets and site in Chromium (yours: apt-get install chromium); screenshots in runs/browser/
 	$(BIN)/python -m pytest -m browser tests

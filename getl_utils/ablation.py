@@ -13,10 +13,10 @@ from getl_utils.bonds import KEY
 from getl_utils.cells import CellKey
 from getl_utils.database import Database
 from getl_utils.deform import family
-from getl_utils.hyperparameters import Hyperparameters
 from getl_utils.layout import WorkDir
 from getl_utils.parameters import Train
 from getl_utils.progress import each
+from getl_utils.settings import Hyperparameters
 from getl_utils.soap import Soap
 from getl_utils.validation import Split
 

@@ -148,18 +148,24 @@ def _add_label_commands(commands: argparse._SubParsersAction) -> None:
     two.set_defaults(run_command=validate)
 
 
-def summary(arguments: argparse.Namespace) -> int:
-    """Print what the workflow made: bonds per type, error beside the baseline, atoms and bonds inferred."""
-    from getl_utils import report
-
-    print(report.text(WorkDir(arguments.work_dir)))
-    return 0
-
-
 def _positive(word: str) -> int:
     if not word.isdigit() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of at least 1")
     return int(word)
+
+
+def _add_predict(commands: argparse._SubParsersAction) -> None:
+    infer = commands.add_parser("predict", help=predict.__doc__)
+    infer.add_argument("structures", nargs="+", metavar="STRUCTURE", help="LAMMPS dump or data file, or any file ASE reads")
+    infer.add_argument("--model", required=True, help="folder of the model")
+    infer.add_argument("--out", required=True, help="folder for <structure>/<n>_<step>.parquet and summary.csv")
+    infer.add_argument("--windows", help="YAML: bond type → [shortest, longest] in Å; default the range of the training bonds")
+    infer.add_argument("--frames", choices=["last", "all"], default="all", help="of each file (all)")
+    infer.add_argument("--processes", type=_positive, default=1, help="for the environments (1)")
+    infer.add_argument("--lobster", action="store_true", help="also write LOBSTER's columns")
+    infer.add_argument("--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside")
+    infer.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that the model may have failed")
+    infer.set_defaults(run_command=predict)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -178,20 +184,7 @@ def main(words: list[str] | None = None) -> int:
     unit.add_argument("run", type=int)
     unit.add_argument("sub_run", type=int, nargs="?", default=0)
     unit.set_defaults(run_command=step)
-    infer = commands.add_parser("predict", help=predict.__doc__)
-    infer.add_argument("structures", nargs="+", metavar="STRUCTURE", help="LAMMPS dump or data file, or any file ASE reads")
-    infer.add_argument("--model", required=True, help="folder of the model")
-    infer.add_argument("--out", required=True, help="folder for <structure>/<n>_<step>.parquet and summary.csv")
-    infer.add_argument("--windows", help="YAML: bond type → [shortest, longest] in Å; default the range of the training bonds")
-    infer.add_argument("--frames", choices=["last", "all"], default="all", help="of each file (all)")
-    infer.add_argument("--processes", type=_positive, default=1, help="for the environments (1)")
-    infer.add_argument("--lobster", action="store_true", help="also write LOBSTER's columns")
-    infer.add_argument("--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside")
-    infer.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that the model may have failed")
-    infer.set_defaults(run_command=predict)
-    last = commands.add_parser("summary", help=summary.__doc__)
-    last.add_argument("work_dir")
-    last.set_defaults(run_command=summary)
+    _add_predict(commands)
     _add_label_commands(commands)
     records.add(commands)
     arguments = parser.parse_args(words)

@@ -1,4 +1,4 @@
-"""Commands of ``getl`` that keep the records: status, verify, release, trace, compare, track, promote."""
+"""Commands of ``getl`` that keep the records: status, summary, verify, release, trace, compare, track, promote."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ def status(arguments: argparse.Namespace) -> int:
     """What is done, running, failed and why, of every stage and sub-run."""
     from getl_utils import overview
 
-    print(overview.text(WorkDir(arguments.work_dir)))
+    print(overview.status(WorkDir(arguments.work_dir)))
+    return 0
+
+
+def summary(arguments: argparse.Namespace) -> int:
+    """Print what the workflow made: bonds per type, error beside the baseline, atoms and bonds inferred."""
+    from getl_utils import overview
+
+    print(overview.summary(WorkDir(arguments.work_dir)))
     return 0
 
 
@@ -111,7 +119,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     one = {name: commands.add_parser(name, help=run.__doc__) for name, run in COMMANDS.items()}
     for name, parser in one.items():
         parser.set_defaults(run_command=COMMANDS[name])
-    for name in ("status", "verify", "track", "promote", "ui"):
+    for name in ("status", "summary", "verify", "track", "promote", "ui"):
         one[name].add_argument("work_dir", nargs="?" if name == "ui" else None, default="runs/quick")
     for name in ("track", "promote", "ui"):
         one[name].add_argument("--uri", default="", help="MLflow tracking URI (SQLite beside the work directory)")
@@ -131,4 +139,4 @@ def add(commands: argparse._SubParsersAction) -> None:
     one["compare"].add_argument("--out", help="folder for the table and a figure")
 
 
-COMMANDS = {f.__name__: f for f in (status, verify, release, trace, compare, track, promote, ui)}
+COMMANDS = {f.__name__: f for f in (status, summary, verify, release, trace, compare, track, promote, ui)}

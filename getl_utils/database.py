@@ -16,11 +16,11 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils import cells
+from getl_utils import soap as descriptors
 from getl_utils.bonds import BOND, KEY, neighbours, type_of
 from getl_utils.formats import reference
 from getl_utils.kernels import Features
 from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, now, read_json, write_json
-from getl_utils.soap import compression
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Database:
         """The same with n numbers an atom, and the basis they refer to (`soap.compression`); itself and None for n = 0."""
         if not 0 < n < self.soap.shape[1]:
             return self, None
-        basis = compression(self.soap, n)
+        basis = descriptors.compression(self.soap, n)
         return self.projected(basis), basis
 
     def projected(self, basis: np.ndarray | None) -> Database:
@@ -87,8 +87,8 @@ def collect(
 
     Raises
     ------
-    FileNotFoundError : a cell has no descriptors.
-    ValueError : labels of several engines that `mix_engines` does not name, or no bond.
+    ValueError : labels of several engines that `mix_engines` does not name, no bond, or a cell's descriptors are missing, of
+        another cell or SOAP, or damaged.
     """
     kept = bonds[bonds.kept.astype(bool) | (choice == "labelled")].reset_index(drop=True)
     engines = sorted(kept.engine.unique())
@@ -101,8 +101,7 @@ def collect(
         )
     vectors, parts, offset = [], [], 0
     for key, rows in kept.groupby(KEY, sort=False):
-        path = work.require(work.descriptors(*key), "03_transform")
-        array = np.load(path, allow_pickle=False)
+        array = descriptors.read(work, key, soap)
         parts.append(rows.assign(row_i=rows.i + offset, row_j=rows.j + offset))
         vectors.append(array)
         offset += len(array)

@@ -10,7 +10,7 @@ from ase import Atoms
 from matplotlib.figure import Figure
 
 from getl_utils import predictor
-from getl_utils.bonds import KEY
+from getl_utils.bonds import KEY, bond_types
 from getl_utils.database import Database
 from getl_utils.figures import axes, colours, legend
 from getl_utils.kernels import Features
@@ -89,21 +89,22 @@ def warnings(table: pd.DataFrame, limit: float = LIMIT) -> list[str]:
     ]
 
 
-def figure(table: pd.DataFrame, strain: Sequence[float], limit: float = LIMIT) -> tuple[Figure, pd.DataFrame]:
+def figure(
+    table: pd.DataFrame, strain: Sequence[float], elements: Sequence[str], limit: float = LIMIT
+) -> tuple[Figure, pd.DataFrame]:
     """The fraction that is new over |strain|, atoms by element and bonds by type, with the limit that warns.
 
     Parameters
     ----------
-    table : from `drift`. strain : by frame, tension positive.
+    table : from `drift`. strain : by frame, tension positive. elements : in the order that names the bond types.
     """
     drawing, grid = axes(2, width=4.2)
     numbers = table.assign(strain=np.asarray(strain, float)[table.frame])
-    for panel, bonds, label in zip(grid, (False, True), ("atoms", "bonds"), strict=True):
-        some = numbers[numbers.of.str.contains("-") == bonds]
-        for name, rows in some.groupby("of", sort=False):
-            panel.plot(
-                100 * rows.strain.abs(), 100 * rows.new, "o-", ms=3, label=name, color=colours(list(some.of.unique()))[name]
-            )
+    for panel, names, label in zip(grid, (elements, bond_types(elements)), ("atoms", "bonds"), strict=True):
+        for name, colour in colours(names).items():
+            rows = numbers[numbers.of == name]
+            if len(rows):
+                panel.plot(100 * rows.strain.abs(), 100 * rows.new, "o-", ms=3, label=name, color=colour)
         panel.axhline(100 * limit, color="0.4", lw=1, ls=":")
         panel.set(xlabel="|strain| (%)", ylabel=f"{label} unlike the training set (%)", ylim=(0, None))
         legend(panel, ncols=2)

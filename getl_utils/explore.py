@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from itertools import islice
 from typing import Any
 
 import ipywidgets as widgets
@@ -28,7 +29,7 @@ def status(work: WorkDir) -> View:
     """What ``getl status`` says of a work directory, now, at a button, and every five seconds while the timer runs."""
 
     def draw(timer: int) -> tuple[None, str]:
-        return None, f"<pre>{escape(overview.text(work))}</pre>"
+        return None, f"<pre>{escape(overview.status(work))}</pre>"
 
     button = widgets.Button(description="look again")
     timer = widgets.Play(interval=REFRESH, max=10**6, show_repeat=False, tooltip="look every five seconds")
@@ -105,14 +106,14 @@ def _glass_3d(kept: Sequence[tuple], elements: Sequence[str], edges: np.ndarray,
 
 
 def sub_runs(
-    cells: Mapping[CellKey, Atoms], bonds: pd.DataFrame, types: Sequence[str], elements: Sequence[str], note: str = ""
+    cells: Iterable[tuple[CellKey, Atoms]], bonds: pd.DataFrame, types: Sequence[str], elements: Sequence[str], note: str = ""
 ) -> View:
     """The cells of a quench beside the strengths of their bonds, in grey those of all its cells: choose quench and sub-run.
 
     Parameters
     ----------
-    cells : those that are there. bonds : composition, run, sub_run, type, i, j, tx, ty, tz, distance (Å), icohp (eV).
-    note : on the picture.
+    cells : see `cells.each`; the first MOST_CELLS are shown in 3-D. bonds : composition, run, sub_run, type, i, j, tx, ty, tz,
+        distance (Å), icohp (eV). note : on the picture.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def sub_runs(
         raise ValueError("no sub-run has a usable label yet; `status.csv` says why")
     quenches = list(dict.fromkeys(zip(bonds.composition, bonds.run, strict=True)))
     numbers = sorted(bonds.sub_run.unique())
-    space, place = _cells_3d(dict(list(cells.items())[:MOST_CELLS]), bonds, elements)
+    space, place = _cells_3d(dict(islice(cells, MOST_CELLS)), bonds, elements)
 
     def draw(quench: tuple[str, int], sub_run: int) -> tuple[Figure, str]:
         all_ = bonds[(bonds.composition == quench[0]) & (bonds.run == quench[1])]

@@ -15,7 +15,7 @@ from getl_utils import cells
 from getl_utils.bonds import BOND, COLUMNS, IDS, KEY, neighbours, place
 from getl_utils.cells import CellKey
 from getl_utils.formats import lobster, reference
-from getl_utils.layout import WorkDir, atomic_write, content_hash, read_json
+from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, now, read_json, write_json
 from getl_utils.progress import each
 from getl_utils.status import RECORD, Status, judge
 
@@ -146,8 +146,9 @@ def extract(work: WorkDir, cell_keys: Sequence[CellKey], roots: Sequence[Path], 
 
 
 def write(work: WorkDir, result: SubRun) -> None:
-    """Write ``status.csv``, ``clusters.parquet``, the ledgers ``ND.info`` and ``DUB.info``, and ``bonds.parquet``."""
-    status = result.status
+    """Write ``status.csv``, ``ND.info``, ``DUB.info``, ``clusters.parquet``, ``bonds.parquet``, and last ``bonds.json``."""
+    status, record = result.status, work.bonds.with_suffix(".json")
+    record.unlink(missing_ok=True)
     with atomic_write(work.statuses) as temporary:
         status.to_csv(temporary, index=False)
     unusable = status[~status.status.isin([s for s in Status if s.usable])]
@@ -158,6 +159,9 @@ def write(work: WorkDir, result: SubRun) -> None:
     for name, table in (("clusters", result.clusters), ("bonds", result.bonds)):
         with atomic_write(work.path / f"{name}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
+    files = [work.statuses, *(work.path / name for name in ("ND.info", "DUB.info", "clusters.parquet", "bonds.parquet"))]
+    facts = {"bonds": len(result.bonds), "code": code_version(), "time": now(), "sha256": checksums(work.path, files)}
+    write_json(record, facts)
 
 
 def unmatched_rows(clusters: pd.DataFrame, symbols: dict[CellKey, list[str]]) -> list[tuple[int, int, str]]:

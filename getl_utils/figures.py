@@ -27,7 +27,6 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.prop_cycle": plt.cycler(color=COLOURS),
-    "axes.titlesize": 10,
     "font.size": 10,
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "getl",

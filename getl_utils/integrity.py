@@ -19,6 +19,8 @@ RECORDS = [
     f"labels/*/*/*/{RECORD}",
     "labels/*/*/*/espresso.json",
     "labels/*/*/*/lobster.json",
+    "bonds.json",
+    "descriptors/*/*/*.json",
     "database/*/database.json",
     "model/checks.json",
     "predictions/*/*.json",
@@ -26,37 +28,42 @@ RECORDS = [
 
 
 def damages(work: WorkDir) -> Iterator[tuple[Path, str]]:
-    """Every record below `work` whose files, or cell, are not as it says, and why."""
+    """Every record below `work` whose files, or cell, are not as it says, and why; each is looked at when it is asked for."""
     for pattern in RECORDS:
         for record in sorted(work.path.glob(pattern)):
-            found = damaged(record)
-            if not found and record.name == RECORD:
-                found = _wrong_cell(work, record)
+            found = damaged(record) or _wrong_cell(work, record)
             if found:
                 yield record, "; ".join(found)
 
 
+def _key(record: Path) -> CellKey:
+    """Of the cell that a label or descriptors are of."""
+    composition, run, sub_run = record.parts[-4:-1] if "labels" in record.parts else (*record.parts[-3:-1], record.stem)
+    return CellKey(composition, int(run), int(sub_run))
+
+
 def _wrong_cell(work: WorkDir, record: Path) -> list[str]:
-    composition, run, sub_run = record.parts[-4:-1]
-    cell = work.cell(composition, int(run), int(sub_run))
-    if cell.exists() and content_hash(cell) == read_json(record).get("cell_id"):
+    if "cell_id" not in read_json(record):
         return []
-    return [f"{cell} is not the cell that was labelled"]
+    cell = work.cell(*_key(record))
+    if cell.exists() and content_hash(cell) == read_json(record)["cell_id"]:
+        return []
+    return [f"{cell} is not the cell of {record}"]
 
 
 def repair(work: WorkDir, p: Generate | None = None) -> list[str]:
     """Take away what is damaged, so that the workflow makes it again and nothing else; what was done, a line each.
 
-    A record goes, and with it its claim to be whole. A cell is cut again from its quench, and if it is the labelled one its label
-    stays.
+    A record goes, and with it its claim to be whole. A labelled cell is cut again from its quench, and if it is the labelled one
+    its label stays.
 
     Parameters
     ----------
     p : of 01_generate; without it a damaged cell is only told.
     """
     done = []
-    for record, why in list(damages(work)):
-        if record.name == RECORD and not damaged(record):
+    for record, why in damages(work):  # one after the other: descriptors are looked at when their cell is whole again
+        if "labels" in record.parts and not damaged(record):
             done.append(f"{why}: {_recut(work, record, p)}")
             continue
         if record.name == "checks.json":
@@ -70,7 +77,7 @@ def repair(work: WorkDir, p: Generate | None = None) -> list[str]:
 
 def _recut(work: WorkDir, record: Path, p: Generate | None) -> str:
     """Write a damaged cell again from its quench."""
-    key = CellKey(record.parts[-4], int(record.parts[-3]), int(record.parts[-2]))
+    key = _key(record)
     folder, cell = work.quench(*key[:2]), work.cell(*key)
     if p is None or not (folder / "quench.json").exists() or damaged(folder / "quench.json"):
         return "give the parameters, or run 01_generate again"

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from getl_utils.formats.lammps_log import thermo_rows
-from getl_utils.layout import checksums, code_version, content_hash, now, read_json, resolve, write_json
+from getl_utils.layout import checksums, code_version, content_hash, damaged, now, read_json, resolve, write_json
 from getl_utils.progress import line as progress_line
 from getl_utils.safety import lock
 
@@ -165,7 +165,7 @@ def run_once(
     ----------
     kind : name of the record.
     identity : what the run is made of, as JSON; another identity in the record is refused.
-    outputs : patterns of the files in `directory` that the run leaves; the record holds their sizes.
+    outputs : patterns of the files in `directory` that the run leaves; the record holds their checksums.
 
     Raises
     ------
@@ -190,8 +190,8 @@ def _run_once(
         version = log.readline().strip()
     files = _matching(directory, outputs)
     facts = {"identity": identity, "run_id": run_id(kind, identity), "lammps": version, "code": code_version(), "time": now()}
-    facts |= {"sizes": {path.name: path.stat().st_size for path in files}, "sha256": checksums(directory, files)}
-    write_json(record, facts | {"seconds": round(time.perf_counter() - started, 1)})
+    facts |= {"sha256": checksums(directory, files), "seconds": round(time.perf_counter() - started, 1)}
+    write_json(record, facts)
 
 
 def run_id(kind: str, identity: dict[str, Any]) -> str:
@@ -210,7 +210,7 @@ def _matching(directory: Path, patterns: Iterable[str]) -> list[Path]:
 
 
 def _check(record: Path, identity: dict[str, Any]) -> None:
-    """Refuse a record of another identity, or one whose files (bytes) are no longer the same."""
+    """Refuse a record of another identity, or one whose files are no longer the same."""
     known = read_json(record)
     made = known["identity"]
     differing = [
@@ -220,7 +220,5 @@ def _check(record: Path, identity: dict[str, Any]) -> None:
     ]
     if differing:
         raise ValueError(f"{record.parent} holds another run: {'; '.join(differing)}; choose another directory or delete it")
-    for name, size in known["sizes"].items():
-        path = record.parent / name
-        if not path.exists() or path.stat().st_size != size:
-            raise ValueError(f"{path} is not as the run left it ({size} bytes); delete {record}, run again")
+    if wrong := damaged(record):
+        raise ValueError(f"{'; '.join(wrong)}; delete {record}, run again")

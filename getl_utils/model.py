@@ -13,11 +13,11 @@ from getl_utils import gp, kernels
 from getl_utils.contraction import MARGIN, Contraction, contract, contractible
 from getl_utils.database import Database
 from getl_utils.gp import GaussianProcess
-from getl_utils.hyperparameters import Hyperparameters, Setting
 from getl_utils.kernels import Features
 from getl_utils.layout import atomic_write, content_hash, read_json, write_json
 from getl_utils.parameters import Train
 from getl_utils.safety import check_arrays
+from getl_utils.settings import Hyperparameters, Setting
 from getl_utils.soap import Soap
 
 FORMAT = 3

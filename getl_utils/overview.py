@@ -1,10 +1,11 @@
-"""What is done, running, failed and why, of every stage and sub-run, on one screen: ``getl status WORK_DIR``."""
+"""A work directory on one screen: what is done, running, failed and why (``getl status``); what came out (``getl summary``)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from getl_utils import cells, parameters, progress
@@ -16,8 +17,8 @@ from getl_utils.status import RECORD, Status, judge
 MOST = 8  # failures listed of one kind
 
 
-def text(work: WorkDir) -> str:
-    """The screen: a line per stage, below it a line per kind of unit and per failure.
+def status(work: WorkDir) -> str:
+    """What is done, running, failed and why: a line per stage, below it a line per kind of unit and per failure.
 
     Raises
     ------
@@ -132,3 +133,33 @@ def _few(word: str, lines: list[str]) -> Iterator[str]:
     yield from (f"        {word} {line}" for line in lines[:MOST])
     if len(lines) > MOST:
         yield f"        … and {len(lines) - MOST} more"
+
+
+def summary(work: WorkDir) -> str:
+    """The table at the end of a run: bonds per type, error beside the baseline, atoms and bonds inferred.
+
+    Raises
+    ------
+    FileNotFoundError : a stage has not been run.
+    """
+    metrics = read_json(work.require(work.model / "metrics.json", "05_train"))
+    inferred = pd.read_csv(work.require(work.path / "predictions" / "summary.csv", "06_inference"))
+    rows = pd.DataFrame(metrics["types"], columns=["type", "bonds", "n_train", "n_test", "rmse", "baseline_rmse", "ratio"])
+    table = rows.rename(columns={"rmse": "RMSE (eV)", "baseline_rmse": "distance alone (eV)"}).to_string(
+        index=False, float_format=lambda x: f"{x:.3f}", na_rep="–"
+    )
+    lines = [
+        "",
+        f"Labels: {metrics['engine']}{metrics['note']}; model {metrics['model_id']}; random split, mean of the seeds",
+        table,
+        "",
+    ]
+    lines += [f"no error given, {bond_type}: {reason}" for bond_type, reason in metrics["refused"].items()]
+    for structure, frames in inferred.groupby("structure", sort=False):
+        bonds = f"{frames.bonds.min()}–{frames.bonds.max()}" if len(frames) > 1 else frames.bonds.iloc[0]
+        lines.append(
+            f"{structure}: {len(frames)} frames of {frames.atoms.max()} atoms, {bonds} bonds, {frames.seconds.sum():.1f} s"
+        )
+    notebooks = sorted((work.path / "notebooks").glob("*.ipynb"))
+    lines += ["", "Executed notebooks:", *(f"  {relative(n)}" for n in notebooks)]
+    return "\n".join(lines)

@@ -15,35 +15,44 @@ import yaml
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError, model_validator
 
 from getl_utils.bonds import bond_types, parse_composition
-from getl_utils.hyperparameters import Hyperparameters, KernelName, MeanName, Setting, read_setting
-from getl_utils.protocols import Deformations, Loading, Quench, Soap, _field, _Model
+from getl_utils.settings import (
+    Deformations,
+    Hyperparameters,
+    Loading,
+    Quench,
+    Setting,
+    Settings,
+    Soap,
+    field,
+    read_setting,
+)
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"  # of a folder: nothing that leads out of it (see `layout.safe_path`)
 Window = Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]
 
 
-class Pseudopotential(_Model):
-    mass: PositiveFloat = _field("u")
-    pseudopotential: str = _field("file name in pseudo_dir")
+class Pseudopotential(Settings):
+    mass: PositiveFloat = field("u")
+    pseudopotential: str = field("file name in pseudo_dir")
 
 
-class Espresso(_Model):
+class Espresso(Settings):
     """The pw.x input of a sub-run."""
 
-    pseudopotentials: dict[str, Pseudopotential] = _field("element → mass and file", {})
-    pseudo_dir: str = _field("folder of the pseudopotentials where pw.x runs", "pseudopotentials")
-    settings: dict[Literal["control", "system", "electrons"], dict[str, Any]] = _field("namelists, Ry", {})
-    basis_size: dict[str, PositiveInt] = _field("element → number of local orbitals", {})
-    band_factor: PositiveFloat = _field("bands per local orbital", 1.1)
-    k_points: list[int] = _field("mesh and shifts", [2, 2, 2, 1, 1, 1])
+    pseudopotentials: dict[str, Pseudopotential] = field("element → mass and file", {})
+    pseudo_dir: str = field("folder of the pseudopotentials where pw.x runs", "pseudopotentials")
+    settings: dict[Literal["control", "system", "electrons"], dict[str, Any]] = field("namelists, Ry", {})
+    basis_size: dict[str, PositiveInt] = field("element → number of local orbitals", {})
+    band_factor: PositiveFloat = field("bands per local orbital", 1.1)
+    k_points: list[int] = field("mesh and shifts", [2, 2, 2, 1, 1, 1])
 
 
-class Common(_Model):
+class Common(Settings):
     """What every notebook knows."""
 
-    work_dir: str = _field("results; relative to the repository")
-    elements: list[str] = _field("in the order of the LAMMPS types and of the bond types' names")
-    seed: int = _field("every random number derives from it")
+    work_dir: str = field("results; relative to the repository")
+    elements: list[str] = field("in the order of the LAMMPS types and of the bond types' names")
+    seed: int = field("every random number derives from it")
 
     @model_validator(mode="after")
     def _compositions_are_of_elements(self) -> Common:
@@ -61,27 +70,27 @@ class Common(_Model):
 class Cells(Common):
     """Which cells there are."""
 
-    compositions: list[str] = _field("nominal compositions; the numbers are atoms")
-    runs: list[int] = _field("independent melt–quenches of each composition")
-    sub_runs: list[Annotated[int, Field(ge=0, le=14)]] = _field("deformed copies of each run", list(range(15)))
-    cutoff: PositiveFloat = _field("Å: an atom's neighbours, for clusters and SOAP", 3.75)
+    compositions: list[str] = field("nominal compositions; the numbers are atoms")
+    runs: list[int] = field("independent melt–quenches of each composition")
+    sub_runs: list[Annotated[int, Field(ge=0, le=14)]] = field("deformed copies of each run", list(range(15)))
+    cutoff: PositiveFloat = field("Å: an atom's neighbours, for clusters and SOAP", 3.75)
 
 
 class Generate(Cells):
     """01_generate."""
 
-    processes: PositiveInt = _field("labels computed at once", 1)
+    processes: PositiveInt = field("labels computed at once", 1)
     quench: Quench = Quench()
-    large_compositions: list[str] = _field("glasses for 06_inference", [])
-    large_quench: dict[str, Any] = _field("what differs from `quench` for them", {})
-    loading: dict[str, Any] = _field("of each large glass, as `Loading`; empty: none", {})
+    large_compositions: list[str] = field("glasses for 06_inference", [])
+    large_quench: dict[str, Any] = field("what differs from `quench` for them", {})
+    loading: dict[str, Any] = field("of each large glass, as `Loading`; empty: none", {})
     deformations: Deformations = Deformations()
-    engine: str = _field("label engine; none: only write the inputs of pw.x and LOBSTER", "xtb")
-    engine_settings: dict[str, Any] = _field("passed to the engine", {})
-    label_window: Window = _field("Å: bonds that are labelled", [1.8, 4.2])
-    orbitals: dict[str, list[str]] = _field("element → shells of the local basis", {})
+    engine: str = field("label engine; none: only write the inputs of pw.x and LOBSTER", "xtb")
+    engine_settings: dict[str, Any] = field("passed to the engine", {})
+    label_window: Window = field("Å: bonds that are labelled", [1.8, 4.2])
+    orbitals: dict[str, list[str]] = field("element → shells of the local basis", {})
     espresso: Espresso = Espresso()
-    lobster_energies: list[float] = _field("eV, range of the COHP", [-100.0, 40.0])
+    lobster_energies: list[float] = field("eV, range of the COHP", [-100.0, 40.0])
 
     @property
     def large_protocol(self) -> Quench:
@@ -101,7 +110,7 @@ class Generate(Cells):
 class Reference(BaseModel):
     """Notebooks that may read the published data."""
 
-    reference_roots: list[str] = _field(
+    reference_roots: list[str] = field(
         "published trees or data sets to read, relative to the repository; empty: our own results", []
     )
 
@@ -116,44 +125,40 @@ class Transform(Cells):
     soap: Soap = Soap()
 
 
-class Mix(_Model):
+class Mix(Settings):
     compositions: list[str]
-    bonds_per_type: PositiveInt = _field("drawn without replacement from each composition")
+    bonds_per_type: PositiveInt = field("drawn without replacement from each composition")
 
 
 class Load(Common, Reference):
     """04_load."""
 
-    bonds: Literal["labelled", "kept"] = _field("every labelled bond, or those of kept clusters (the published rule)", "labelled")
-    database: Annotated[str, Field(pattern=NAME)] = _field("name of the database of all kept bonds", "all")
-    mixed_databases: dict[Annotated[str, Field(pattern=NAME)], Mix] = _field("name → what is drawn from the database", {})
-    mix_engines: list[str] = _field("engines whose labels may stand in one database; empty: one engine's only", [])
-    import_folders: list[str] = _field("folders with .bnd files below reference_roots, shown beside our own bonds", [])
+    bonds: Literal["labelled", "kept"] = field("every labelled bond, or those of kept clusters (the published rule)", "labelled")
+    database: Annotated[str, Field(pattern=NAME)] = field("name of the database of all kept bonds", "all")
+    mixed_databases: dict[Annotated[str, Field(pattern=NAME)], Mix] = field("name → what is drawn from the database", {})
+    mix_engines: list[str] = field("engines whose labels may stand in one database; empty: one engine's only", [])
+    import_folders: list[str] = field("folders with .bnd files below reference_roots, shown beside our own bonds", [])
 
 
-class Train(Common):
+class Train(Common, Setting):
     """05_train."""
 
-    database: str = _field("database to learn from", "all")
-    kernel: KernelName = Setting.model_fields["kernel"]
-    mean: MeanName = Setting.model_fields["mean"]
-    hyperparameters: dict[str, Hyperparameters] = _field("bond type → values; `default` for the types not named")
-    tune: Literal["no", "likelihood", "groups"] = _field(
+    database: str = field("database to learn from", "all")
+    hyperparameters: dict[str, Hyperparameters] = field("bond type → values; `default` for the types not named")
+    tune: Literal["no", "likelihood", "groups"] = field(
         "set the hyperparameters by marginal likelihood, or by groups left out; written to model/tuned.yaml", "no"
     )
-    tuned: str = _field("model/tuned.yaml of an earlier tuning, taken instead of kernel, mean and hyperparameters", "")
-    n_tune: PositiveInt = _field("bonds per type to tune on, at most", 1000)
+    tuned: str = field("model/tuned.yaml of an earlier tuning, taken instead of kernel, mean and hyperparameters", "")
+    n_tune: PositiveInt = field("bonds per type to tune on, at most", 1000)
     compress: int = Field(0, ge=0, description="numbers kept of each SOAP vector; 0: all")
-    published: dict[str, Hyperparameters] = _field("values of soap_se without mean, validated beside; empty: none", {})
-    n_train: PositiveInt = _field("bonds per type, at most 80 % of those there are", 2000)
-    n_test: PositiveInt = _field("bonds per type, at most", 1000)
-    n_seeds: PositiveInt = _field("random splits", 5)
-    crossed: list[list[str]] = _field("pairs of compositions: trained on one, tested on the other", [])
-    curve_sizes: list[PositiveInt] = _field("training bonds of the learning curves; empty: none", [])
-    studies: list[Literal["ablation", "augmentation", "transfer"]] = _field("what else is measured; minutes", [])
-    soap_variants: list[dict[str, float | int]] = _field(
-        "of the ablation: cutoff (Å), l_max, n_max, atom_sigma, what differs", []
-    )
+    published: dict[str, Hyperparameters] = field("values of soap_se without mean, validated beside; empty: none", {})
+    n_train: PositiveInt = field("bonds per type, at most 80 % of those there are", 2000)
+    n_test: PositiveInt = field("bonds per type, at most", 1000)
+    n_seeds: PositiveInt = field("random splits", 5)
+    crossed: list[list[str]] = field("pairs of compositions: trained on one, tested on the other", [])
+    curve_sizes: list[PositiveInt] = field("training bonds of the learning curves; empty: none", [])
+    studies: list[Literal["ablation", "augmentation", "transfer"]] = field("what else is measured; minutes", [])
+    soap_variants: list[dict[str, float | int]] = field("of the ablation: cutoff (Å), l_max, n_max, atom_sigma, what differs", [])
 
     @property
     def setting(self) -> Setting:
@@ -170,28 +175,28 @@ class Train(Common):
 class Infer(Common, Reference):
     """06_inference."""
 
-    model: str = _field("folder of the model; empty: the one of 05_train", "")
-    structures: list[str] = _field(
+    model: str = field("folder of the model; empty: the one of 05_train", "")
+    structures: list[str] = field(
         "dump, data or xyz files, also below reference_roots; empty: the loadings, else the large glasses", []
     )
-    frames: Literal["last", "all"] = _field("of a trajectory", "all")
+    frames: Literal["last", "all"] = field("of a trajectory", "all")
     analysed_frames: int = Field(21, ge=2, description="frames of a loading compared with each other, at most; evenly spaced")
     hysteresis: float = Field(0.1, ge=0, description="bonds within window and window·(1 + hysteresis) neither break nor form")
-    windows: dict[str, Window] = _field("bond type → Å; types not named: the range of the training bonds", {})
-    lobster_files: bool = _field("also write LOBSTER's columns", True)
-    sigma: bool = _field("also the predictive σ of each bond, and whether it is outside what the model has seen", False)
-    processes: PositiveInt = _field("processes that compute environments at once", 1)
-    release_checks: list[str] = _field("files with your own checks that a model must pass", [])
-    allowed_failures: list[str] = _field("checks that the model may fail, by name; unchecked: it may be unchecked", [])
-    compared_model: str = _field("folder of a second model, compared with the first; empty: the distance alone", "")
+    windows: dict[str, Window] = field("bond type → Å; types not named: the range of the training bonds", {})
+    lobster_files: bool = field("also write LOBSTER's columns", True)
+    sigma: bool = field("also the predictive σ of each bond, and whether it is outside what the model has seen", False)
+    processes: PositiveInt = field("processes that compute environments at once", 1)
+    release_checks: list[str] = field("files with your own checks that a model must pass", [])
+    allowed_failures: list[str] = field("checks that the model may fail, by name; unchecked: it may be unchecked", [])
+    compared_model: str = field("folder of a second model, compared with the first; empty: the distance alone", "")
 
 
-class Workflow(_Model):
+class Workflow(Settings):
     """What no notebook needs: how the workflow runs the programs of others and keeps its records."""
 
-    tracking_uri: str = _field("of MLflow; empty: SQLite beside work_dir", "")
-    espresso_command: str = _field("pw.x as it is started, reading its input from standard input; empty: not run here", "")
-    lobster_command: str = _field("LOBSTER as it is started; empty: not run here", "")
+    tracking_uri: str = field("of MLflow; empty: SQLite beside work_dir", "")
+    espresso_command: str = field("pw.x as it is started, reading its input from standard input; empty: not run here", "")
+    lobster_command: str = field("LOBSTER as it is started; empty: not run here", "")
 
 
 STAGES: dict[str, type[Common]] = {
@@ -238,8 +243,8 @@ def for_stage(stage: str, values: Mapping[str, Any], where: str = "parameters") 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in error["loc"])
-    field = model.model_fields.get(str(error["loc"][0])) if error["loc"] else None
-    meaning = f" ({field.description})" if field is not None and field.description else ""
+    known = model.model_fields.get(str(error["loc"][0])) if error["loc"] else None
+    meaning = f" ({known.description})" if known is not None and known.description else ""
     given = "" if error["type"] in ("missing", "value_error") else f", given {error['input']!r}"
     return f"`{place}`{meaning}: {error['msg']}{given}"
 

@@ -24,6 +24,7 @@ from getl_utils.safety import lock
 from getl_utils.structures import readings, structure_id, structure_name
 
 SCHEMA = "getl/prediction/1"
+NOTHING = {"step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}  # of a frame that is not predicted yet
 _INTEGERS = {name: pa.int32() for name in ("i", "j", "tx", "ty", "tz")}
 _COLUMNS = {**_INTEGERS, "distance": pa.float64(), **dict.fromkeys(("element_i", "element_j", "type"), pa.string())}
 _COLUMNS |= {"predicted": pa.float64(), "model_id": pa.string(), "sigma": pa.float64(), "outside": pa.bool_()}
@@ -149,14 +150,15 @@ def predict_file(
 
     Returns
     -------
-    One row per frame: structure, frame, step, atoms, bonds, seconds, error: why a frame could not be read or predicted.
+    One row per frame: structure, frame, step, atoms, bonds, seconds, error: why a frame could not be read or predicted,
+    model_id, prediction_id.
     """
     rows, name = [], structure_name(path)
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock(folder))
         evaluator = evaluator or stack.enter_context(Evaluator(model, limits, sigma, processes))
         for n, atoms in enumerate(readings(path, model.elements, which), 1):
-            row = {"structure": name, "frame": n, "step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}
+            row = {"structure": name, "frame": n, **NOTHING, "model_id": model.facts["model_id"], "prediction_id": ""}
             if isinstance(atoms, ValueError):
                 rows.append(row | {"error": str(atoms)})
                 continue
@@ -180,13 +182,13 @@ def write_summary(folder: Path, rows: Sequence[dict]) -> None:
 def _frame(
     evaluator: Evaluator, atoms: Atoms, stem: Path, origin: dict[str, Any], lobster_files: bool, tick: Callable[[int], object]
 ) -> dict[str, Any]:
-    """Bonds and seconds of one frame, from its record if it was done already and its files are as it says."""
+    """Bonds, seconds and id of one frame, from its record if it was done already and its files are as it says."""
     start, path = time.perf_counter(), stem.with_name(f"{stem.name}.json")
     record = _record(evaluator, atoms, origin, lobster_files)
     done = read_json(path) if path.exists() and not damaged(path) else {}
     if done.get("schema") == SCHEMA and done["prediction_id"] == record["prediction_id"]:
         tick(len(atoms))
-        return {"bonds": done["result"]["bonds"], "seconds": done["seconds"]}
+        return {"bonds": done["result"]["bonds"], **{name: done[name] for name in ("seconds", "prediction_id")}}
     for old in stem.parent.glob(f"{stem.name}[._]*"):
         old.unlink()
     for left in stem.parent.rglob(f".{stem.name}[-_]*"):  # by a run that was killed while it wrote
@@ -199,7 +201,7 @@ def _frame(
     done = {"seconds": round(time.perf_counter() - start, 2), "time": now(), "not_contracted": evaluator.notes}
     files = [*sorted(stem.parent.glob(f"{stem.name}[._]*")), stem.parent / "atoms" / f"{stem.name}.parquet"]
     write_json(path, record | done | {"sha256": checksums(stem.parent, files)})
-    return {"bonds": bonds, "seconds": done["seconds"]}
+    return {"bonds": bonds, "seconds": done["seconds"], "prediction_id": record["prediction_id"]}
 
 
 def _record(evaluator: Evaluator, atoms: Atoms, origin: dict[str, Any], lobster_files: bool) -> dict[str, Any]:

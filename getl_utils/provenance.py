@@ -68,7 +68,7 @@ def find_model(prediction: Path, model_id: str) -> Path:
 
 def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None = None) -> list[Link]:
     """The way back from bond number `row` of a prediction: prediction, bond, model, database, training bonds, and then the label,
-    cell and melt–quench of the training bond most like it.
+    cell, descriptors and melt–quench of the training bond most like it.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def _database_link(stored: database.Database, folder: Path, asked: str) -> Link:
 
 
 def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
-    """Label, cell and melt–quench of one labelled bond."""
+    """Label, cell, descriptors and melt–quench of one labelled bond."""
     key = (bond.composition, bond.run, bond.sub_run)
     record = work.label(*key) / RECORD
     if record.exists():
@@ -169,6 +169,7 @@ def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
     cell = work.cell(*key)
     there = cell.exists() and content_hash(cell) == bond.cell_id
     yield Link("cell", bond.cell_id, {"file": relative(cell)}, [] if there else [f"{cell} is gone or another"])
+    yield _descriptors_link(work, key, bond.cell_id)
     quench = work.quench(*key[:2]) / "quench.json"
     if quench.exists():
         facts = read_json(quench)
@@ -176,6 +177,17 @@ def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
         yield Link("run", bond.run_id, facts, damaged(quench) + ([] if same else ["another run has taken its place"]))
     else:
         yield Link("run", bond.run_id, {"composition": key[0], "run": int(key[1]), "quench": "not made here"}, [])
+
+
+def _descriptors_link(work: WorkDir, key: tuple, cell_id: str) -> Link:
+    """The vectors of the bond's atoms, as they were when the database took them over."""
+    record = work.descriptors(*key).with_suffix(".json")
+    if not record.exists():
+        return Link("descriptors", cell_id, {}, [f"{record} is not there: run 03_transform again"])
+    facts = read_json(record)
+    same = facts.get("cell_id") == cell_id
+    wrong = damaged(record) + ([] if same else ["another cell's have taken their place"])
+    return Link("descriptors", cell_id, {"file": relative(record), **facts}, wrong)
 
 
 def _plain(row: pd.Series) -> dict[str, Any]:
@@ -190,6 +202,6 @@ def text(links: list[Link]) -> str:
         for name, value in link.facts.items():
             if name == "nearest":
                 lines += [f"    {line}" for line in pd.DataFrame(value).to_string(index=False).splitlines()]
-            elif name not in ("sha256", "sizes", "types", "not_contracted"):
+            elif name not in ("sha256", "types", "not_contracted"):
                 lines.append(f"    {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
     return "\n".join(lines)

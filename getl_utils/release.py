@@ -19,8 +19,8 @@ from ase import Atoms
 
 from getl_utils import cells, database, gp, model, predictor, validation
 from getl_utils.bonds import KEY
-from getl_utils.hyperparameters import Hyperparameters, Setting
 from getl_utils.layout import WorkDir, checksums, code_version, damaged, now, read_json, sha256, write_json
+from getl_utils.settings import Hyperparameters, Setting
 
 CHECKS = Path(__file__).with_name("release_checks.py")
 RESULT = "checks.json"
@@ -56,14 +56,8 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
         raise FileNotFoundError(f"{', '.join(absent)}: no such file of checks")
     (folder / RESULT).unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "getl_utils.release", "-p", "no:cacheprovider", "-c", os.devnull]
-    command += [
-        "--rootdir",
-        str(CHECKS.parent),
-        "--model",
-        str(folder.resolve()),
-        str(CHECKS),
-        *(str(Path(p).resolve()) for p in own),
-    ]
+    command += ["--rootdir", str(CHECKS.parent), "--model", str(folder.resolve())]
+    command += [str(Path(path).resolve()) for path in (CHECKS, *own)]
     paths = os.pathsep.join([str(CHECKS.parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths.rstrip(os.pathsep), "PYTEST_ADDOPTS": ""}
     answer = subprocess.run(command, capture_output=not progress, text=True, env=environment)
@@ -73,20 +67,15 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
     return read_json(folder / RESULT)
 
 
-def ensure(folder: str | Path, own: Sequence[str | Path] = ()) -> dict[str, Any]:
-    """The result of the checks of this very model with these very files of tests; they are run if there is none."""
-    path = Path(folder) / RESULT
-    if path.exists() and not damaged(path):
-        result = read_json(path)
-        if result["files"] == _files([CHECKS, *map(Path, own)]):
-            return result
-    return check(folder, own)
-
-
 def gate(folder: str | Path, own: Sequence[str | Path] = (), allowed: Sequence[str] = ()) -> dict[str, str]:
-    """`ensure`, unless an unchecked model is allowed, and `require`: what a notebook calls before it predicts."""
-    if UNCHECKED not in allowed:
-        ensure(folder, own)
+    """What a notebook calls before it predicts: `require`, of the checks of this very model with these very files of tests.
+
+    They are run if they were not, unless an unchecked model is allowed.
+    """
+    path = Path(folder) / RESULT
+    known = path.exists() and not damaged(path) and read_json(path)["files"] == _files([CHECKS, *map(Path, own)])
+    if not known and UNCHECKED not in allowed:
+        check(folder, own)
     return require(folder, allowed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from ase.data import atomic_numbers
 from getl_utils import cells
 from getl_utils.bonds import neighbours
 from getl_utils.cells import CellKey
-from getl_utils.layout import WorkDir, atomic_write, read_json, write_json
+from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, damaged, now, read_json, write_json
 
 MASK = "getl_centres"  # array of the atoms whose vectors are wanted
 
@@ -111,23 +111,52 @@ def _descriptor(words: str) -> Any:
 
 
 def describe(work: WorkDir, key: CellKey, soap: Soap) -> np.ndarray:
-    """The vectors of one cell, from its file if that is newer than the cell, else computed and written."""
-    cell, path = work.cell(*key), work.descriptors(*key)
-    if path.exists() and path.stat().st_mtime_ns >= cell.stat().st_mtime_ns:
-        return np.load(path, allow_pickle=False)
-    vectors = soap.compute(cells.read(cell))
+    """The vectors of one cell: read, if they are of this very cell by this very SOAP, else computed and written.
+
+    Last of all comes their record (see `wrong`).
+    """
+    if not wrong(work, key, soap.to_dict()):
+        return np.load(work.descriptors(*key), allow_pickle=False)
+    atoms, path = cells.read(work.cell(*key)), work.descriptors(*key)
+    vectors, record = soap.compute(atoms), path.with_suffix(".json")
+    record.unlink(missing_ok=True)
     with atomic_write(path) as temporary, temporary.open("wb") as out:
         np.save(out, vectors, allow_pickle=False)
+    facts = {"cell_id": atoms.info["cell_id"], "run_id": atoms.info.get("run_id", ""), "soap": soap.to_dict()}
+    write_json(record, facts | {"code": code_version(), "time": now(), "sha256": checksums(path.parent, [path])})
     return vectors
 
 
+def wrong(work: WorkDir, key: CellKey, soap: Mapping[str, Any]) -> list[str]:
+    """Why the stored vectors of a cell are not those of this cell by this SOAP, as their record says it; empty if they are."""
+    cell, record = work.cell(*key), work.descriptors(*key).with_suffix(".json")
+    if not record.exists():
+        return [f"{record}, which says whose vectors {record.stem}.npy holds, is not there"]
+    found = damaged(record)
+    if found:
+        return found
+    facts = read_json(record)
+    if not cell.exists() or facts["cell_id"] != content_hash(cell):
+        return [f"{record} is of another cell than {cell}"]
+    return [] if facts["soap"] == dict(soap) else [f"{record} is of another SOAP than asked for"]
+
+
+def read(work: WorkDir, key: CellKey, soap: Mapping[str, Any]) -> np.ndarray:
+    """The stored vectors (n, size) of one cell.
+
+    Raises
+    ------
+    ValueError : there are none, or not of this cell by this SOAP (`Soap.to_dict`), or damaged; says why and what to run.
+    """
+    found = wrong(work, key, soap)
+    if found:
+        raise ValueError(f"{'; '.join(found)}: run 03_transform again, with the same work_dir")
+    return np.load(work.descriptors(*key), allow_pickle=False)
+
+
 def remember(work: WorkDir, soap: Soap) -> None:
-    """Write which SOAP this work_dir has; vectors of another one are deleted, they are minutes to compute again."""
-    path = work.path / "descriptors" / "soap.json"
-    if path.exists() and read_json(path) != soap.to_dict():
-        for old in path.parent.rglob("*.npy"):
-            old.unlink()
-    write_json(path, soap.to_dict())
+    """Write which SOAP this work_dir has."""
+    write_json(work.path / "descriptors" / "soap.json", soap.to_dict())
 
 
 def checks(atoms: Atoms, vectors: np.ndarray, cutoff: float) -> dict[str, Any]:

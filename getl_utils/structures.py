@@ -50,19 +50,6 @@ def _read(path: Path, elements: Sequence[str]) -> Iterator[Atoms | ValueError]:
         yield ValueError(f"{path}: not readable ({type(error).__name__}: {error})")
 
 
-def frames(path: Path, elements: Sequence[str]) -> Iterator[Atoms]:
-    """The frames of a file, as `readings`.
-
-    Raises
-    ------
-    ValueError : at the first frame that cannot be read.
-    """
-    for one in readings(path, elements):
-        if isinstance(one, ValueError):
-            raise one
-        yield one
-
-
 def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:
     """Atoms of the frames that `readings` will give, from the files' heads; None if a file's format has none that tells."""
     total = 0

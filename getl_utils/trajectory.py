@@ -61,7 +61,7 @@ def comparable(summary: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def pick(frames: Iterable[Atoms], numbers: Iterable[int]) -> Iterator[Atoms]:
-    """The frames of these numbers, counted from 1, one at a time.
+    """The frames of these numbers, counted from 1, one at a time; what stands for a damaged one elsewhere is passed over.
 
     Examples
     --------

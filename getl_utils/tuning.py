@@ -13,11 +13,11 @@ from scipy.optimize import minimize
 from getl_utils import gp, kernels
 from getl_utils.database import Database
 from getl_utils.gp import DEGREES, GaussianProcess
-from getl_utils.hyperparameters import Hyperparameters, Setting
 from getl_utils.kernels import Kernel, Pairing
 from getl_utils.model import groups
 from getl_utils.parameters import Train
 from getl_utils.progress import each
+from getl_utils.settings import Hyperparameters, Setting
 
 ZETAS = (1.0, 2.0, 4.0)  # whole numbers keep the kernel positive definite
 FEWEST = 50  # bonds; a type with fewer takes the values shared by all types

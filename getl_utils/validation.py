@@ -12,11 +12,11 @@ from scipy.stats import norm
 
 from getl_utils import gp, model
 from getl_utils.database import Database
-from getl_utils.hyperparameters import Hyperparameters, Setting
 from getl_utils.kernels import Features
 from getl_utils.layout import atomic_write
 from getl_utils.parameters import Train
 from getl_utils.progress import each
+from getl_utils.settings import Hyperparameters, Setting
 
 FEWEST = 10  # bonds of a type, to train and test on
 LEVELS = (50, 68, 90, 95)  # % of a normal distribution

@@ -63,9 +63,11 @@ class View(widgets.VBox):
     def set(self, **values: Any) -> None:
         """Set several controls and draw once."""
         self._held = True
-        for name, value in values.items():
-            self.controls[name].value = value
-        self._held = False
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self._held = False
         self.refresh()
 
     def follow(self, space: widgets.Widget, values: Callable[[int], dict[str, Any]]) -> None:

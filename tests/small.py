@@ -67,7 +67,7 @@ def quenched(work, composition, run):
     atoms.positions += np.random.default_rng(run).normal(scale=0.1, size=(len(atoms), 3))
     dump(folder / "final.dump", atoms)
     identity = {"seed": run, "counts": {"Ti": 27, "Ni": 27}}
-    record = {"identity": identity, "run_id": md.run_id("quench", identity), "lammps": "none", "sizes": {}}
+    record = {"identity": identity, "run_id": md.run_id("quench", identity), "lammps": "none"}
     record |= {"code": code_version(), "time": now(), "sha256": checksums(folder, [folder / "final.dump"])}
     write_json(folder / "quench.json", record)
     return atoms

@@ -14,7 +14,7 @@ import yaml
 from conftest import REPOSITORY
 from small import quenched
 
-from getl_utils import batch, cells, cli, extract, overview, provenance
+from getl_utils import batch, cells, cli, extract, overview, provenance, soap
 from getl_utils.bonds import BOND, neighbour_table
 from getl_utils.formats import lobster
 from getl_utils.layout import WorkDir, read_json, write_json
@@ -95,7 +95,7 @@ def test_a_cell_goes_through_both_programs_and_leaves_flags_and_status(work, tmp
     assert first[BOND].to_numpy().tolist() == theirs[BOND].to_numpy().tolist()
     assert (first.icohp.to_numpy() + 1 / theirs.distance.to_numpy()).__abs__().max() < 1e-5
     write_json(work.path / "parameters/all.yaml", {**VALUES, "work_dir": str(work.path)})
-    assert "labels: 3 done" in overview.text(work)
+    assert "labels: 3 done" in overview.status(work)
 
 
 def test_what_is_done_is_not_launched_again(work, tmp_path):
@@ -236,12 +236,13 @@ def test_published_output_is_replayed_to_the_published_rows(reference, tmp_path)
 
 
 def test_the_way_back_leads_to_the_batch_job(work, tmp_path):
-    """A bond labelled by LOBSTER as a job: its record, its cell, its quench, all as recorded."""
+    """A bond labelled by LOBSTER as a job: its record, its cell, the cell's vectors, its quench, all as recorded."""
     for key in KEYS:
         both(work, key, tmp_path / "recorded")
+        soap.describe(work, key, soap.Soap(["Ti", "Ni"], 3.0, 2, 2, 0.5))
     bonds = extract.extract(work, KEYS, [], 3.0).bonds
     links = list(provenance._origin(work, bonds.iloc[0]))
-    assert [link.what for link in links] == ["label", "cell", "run"]
+    assert [link.what for link in links] == ["label", "cell", "descriptors", "run"]
     assert not [link for link in links if link.wrong]
     assert links[0].facts["program"] == "lobster"
     listed = work.label(*KEYS[0]) / "ICOHPLIST.lobster"

@@ -45,7 +45,7 @@ POINT = """(plot, n) => {
     const box = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout, {x, y} = plot.data[0];
     return [box.left + xaxis._offset + xaxis.d2p(x[n]), box.top + yaxis._offset + yaxis.d2p(y[n])];
 }"""  # where the n-th point of the map is on the screen
-BAD = ["raise ValueError('as it must')", "import sys; print('a warning', file=sys.stderr)"]
+BAD = ["import sys; print('a warning', file=sys.stderr); raise ValueError('as it must')"]
 BROKEN = "() => [...document.images].filter(i => i.checkVisibility() && i.complete && !i.naturalWidth).length"
 HARMLESS: dict[str, str] = {}  # message → why it is none of ours
 
@@ -175,12 +175,14 @@ def test_the_console_has_no_error(notebook):
 
 def test_what_goes_wrong_is_noticed(server, chromium):
     """A cell that fails, one that writes to standard error, and an error in the console."""
-    content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in BAD[::-1]])
+    content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in BAD])
+    content.metadata = nbformat.read(REPOSITORY / "notebooks" / NOTEBOOKS[0], as_version=4).metadata
     nbformat.write(content, server.folder / "notebooks/bad.ipynb")
     page = chromium.new_page()
     open_notebook(page, server, "bad.ipynb")
     found = "".join(failures(run_all(page, SECONDS)))
     assert "a warning" in found
+    assert "as it must" in found
     page.evaluate("() => { console.error('one'); setTimeout(() => { throw new Error('two') }) }")
     assert until(lambda: len(page.wrong) >= 2)
     page.context.close()

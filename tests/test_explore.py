@@ -25,9 +25,9 @@ from getl_utils import (
     validation,
 )
 from getl_utils.bonds import bond_types, type_of
-from getl_utils.hyperparameters import Hyperparameters
 from getl_utils.kernels import build
 from getl_utils.layout import WorkDir
+from getl_utils.settings import Hyperparameters
 
 TYPES = bond_types(ELEMENTS)
 STRAIN = [0.0, -0.05, -0.1]
@@ -117,6 +117,12 @@ def test_of_a_large_glass_a_part_is_shown(glasses):
     assert part.sum() < explore.slice_of(atoms, bonds).sum()
 
 
+def test_a_glass_of_one_frame_has_a_slider_of_one_step(glasses):
+    view = explore.glass(glasses[:1], [0.0], ELEMENTS)
+    assert len(view.controls["frame"].options) == 1
+    assert moved(view, least=2)[0]
+
+
 def test_a_glass_without_bonds_says_so(glasses):
     atoms, bonds = glasses[0]
     with pytest.raises(ValueError, match="no bonds to show"):
@@ -127,7 +133,7 @@ def test_sub_runs_follow_the_choice(small_original):
     work, _ = small_original
     bonds = bonds_of(work)
     keys = [cells.CellKey(*key) for key in bonds[["composition", "run", "sub_run"]].drop_duplicates().itertuples(index=False)]
-    view = explore.sub_runs(dict(cells.each(work, keys)), bonds, TYPES, ELEMENTS)
+    view = explore.sub_runs(cells.each(work, keys), bonds, TYPES, ELEMENTS)
     assert "getl-subruns" in view._dom_classes
     assert moved(view, sub_run=7) == (True, True)
     some = bonds[(bonds.run == 1) & (bonds.sub_run == 7)]
@@ -140,14 +146,14 @@ def test_sub_runs_follow_the_choice(small_original):
 
 def test_a_sub_run_without_a_label_is_said_and_its_old_picture_goes(small_original):
     bonds = bonds_of(small_original[0])
-    view = explore.sub_runs({}, bonds[(bonds.run == 1) | (bonds.sub_run == 0)], TYPES, ELEMENTS)
+    view = explore.sub_runs([], bonds[(bonds.run == 1) | (bonds.sub_run == 0)], TYPES, ELEMENTS)
     assert moved(view, quench=("Ti27Ni27", 2), sub_run=7) == (True, True)
     assert "no usable label of sub-run 7" in view.facts.value
     assert view.picture.value == b""
     moved(view, sub_run=0)
     assert png(view.picture.value)
     with pytest.raises(ValueError, match="no sub-run has a usable label"):
-        explore.sub_runs({}, bonds[:0], TYPES, ELEMENTS)
+        explore.sub_runs([], bonds[:0], TYPES, ELEMENTS)
 
 
 def test_parity_shows_the_bond_that_is_chosen(trained):

@@ -1,9 +1,11 @@
 """Workers killed at any moment, time limits, disks that fail in a write: the same results in the end, no label lost."""
 
+import contextlib
 import multiprocessing
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +13,15 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import REPOSITORY
 from small import LIMITS, PARAMETERS, Standin, quenched
 from test_workflow import COMPOSITION, Workflow
 
-from getl_utils import cells, database, engines, label, layout, model, predictor
+from getl_utils import cells, database, engines, extract, integrity, label, layout, model, predictor, soap
+from getl_utils.formats import lammps
 from getl_utils.layout import WorkDir, read_json
 from getl_utils.parameters import for_stage
 
@@ -102,49 +106,90 @@ def _limited(function, limit, *arguments):
 
 
 def write_all(folder):
-    """Label two cells, write a database and a model, and predict with it: every kind of file."""
+    """Cut and label the cells, write bonds, descriptors, a database and a model, and predict with it: every kind of file."""
     with mock.patch.object(engines, "get", return_value=Standin()):
         work, p = WorkDir(folder), for_stage("01_generate", {**PARAMETERS, "work_dir": str(folder)})
-        for key in cells.keys(p.compositions, p.runs, p.sub_runs):
+        keys, deformations = cells.keys(p.compositions, p.runs, p.sub_runs), p.deformations.model_dump()
+        for composition, run in {key[:2] for key in keys}:
+            atoms = lammps.last_frame(work.quench(composition, run) / "final.dump", p.elements)
+            cells.write_sub_runs(work, atoms, composition, run, p.sub_runs, deformations)
+        for key in keys:
             label.label_one(work, key, p)
+        if not work.bonds.with_suffix(".json").exists():
+            extract.write(work, extract.extract(work, keys, [], p.cutoff))
+        trained = model.load(work.model)
+        for key in keys:
+            soap.describe(work, key, trained.soap)
         if not (work.path / "second/database.json").exists():
             database.write(work.path / "second", database.read(work.database("all")), "second")
-        trained = model.load(work.model)
+        if not (work.path / "copy/model.json").exists():
+            with np.load(work.model / "model.npz") as arrays:
+                model.save(work.path / "copy", trained, dict(arrays))
         predictor.predict_file(
             trained, work.path / "glass.xyz", work.predictions("glass"), predictor.windows(trained, LIMITS), "all", True
         )
 
 
 def content(work):
-    """Every table, and every list, as it would be read."""
-    files = [*work.path.rglob("*.parquet"), *work.path.rglob("ICOHPLIST.lobster"), *work.path.rglob("*.npy")]
-    read = {".parquet": lambda f: pd.read_parquet(f).to_csv(), ".lobster": Path.read_bytes, ".npy": Path.read_bytes}
-    return {str(f.relative_to(work.path)): read[f.suffix](f) for f in files}
+    """Every table, list, cell and array, as it would be read."""
+    kinds = (".parquet", ".lobster", ".npy", ".npz", ".xyz", ".info", ".csv")
+    files = [f for f in work.path.rglob("*") if f.suffix in kinds and f.name[0] != "."]
+    return {str(f.relative_to(work.path)): _read(f) for f in files}
+
+
+def _read(file):
+    if file.suffix == ".parquet":
+        return pd.read_parquet(file).to_csv()
+    if file.suffix == ".npz":
+        with np.load(file) as arrays:
+            return {name: arrays[name].tobytes() for name in arrays}
+    return file.read_bytes()
 
 
 def emptied(small_original, folder):
-    """A copy without labels and predictions: they are what is to be written."""
-    import shutil
-
+    """A copy of what is not to be written: the quenches, the database, the model and a structure."""
     shutil.copytree(small_original[0].path, folder)
-    for name in ("labels", "predictions"):
+    work = WorkDir(folder)
+    for name in ("cells", "labels", "descriptors", "predictions"):
         shutil.rmtree(folder / name)
-    return WorkDir(folder)
+    for file in (work.bonds, work.bonds.with_suffix(".json"), work.statuses, *folder.glob("*.info"), folder / "clusters.parquet"):
+        file.unlink()
+    return work
 
 
 def test_a_disk_that_fails_in_the_middle_of_a_write_leaves_nothing_half(small_original, tmp_path):
+    """Every write beyond so many bytes fails, as on a disk that is full or lost; what is there is whole or not there."""
     whole = emptied(small_original, tmp_path / "whole")
     write_all(whole.path)
     expected, failed = content(whole), 0
     work, sizes = emptied(small_original, tmp_path / "work"), random.Random(2)
-    for limit in [0, 1, *(sizes.randrange(50, 60_000) for _ in range(10))]:
+    for limit in [0, 1, *(int(10 ** sizes.uniform(2, 5.5)) for _ in range(10))]:
         failed += disk_fails(write_all, limit, work.path) != 0
         assert not [what for record in work.path.rglob("*.json") if record.stat().st_size for what in layout.damaged(record)]
-        assert set(content(work).items()) <= set(expected.items())
+        assert set(content(work)) <= set(expected)
+        assert all(value == expected[name] for name, value in content(work).items())
     assert failed > 6
     write_all(work.path)
     assert content(work) == expected
     assert not [f for f in work.path.rglob(".*") if f.name != ".lock" and f.is_file()]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_disk_that_forgets_the_end_of_files_loses_no_more_than_these(small_original, tmp_path, seed):
+    """A disk that comes back with files cut short or empty: each is found, and made again as it was."""
+    work = emptied(small_original, tmp_path / "work")
+    write_all(work.path)
+    expected, chance = content(work), random.Random(seed)
+    recorded = [f for pattern in integrity.RECORDS for record in work.path.glob(pattern) if record.name != "checks.json"
+                for f in [record, *(record.parent / name for name in read_json(record).get("sha256", {}))]]  # fmt: skip
+    written = [f for f in recorded if not f.is_relative_to(work.path / "quench") and not f.is_relative_to(work.database("all"))]
+    for file in chance.sample(sorted(set(written)), 5):
+        os.truncate(file, chance.choice([0, chance.randrange(file.stat().st_size)]))
+    p = for_stage("01_generate", {**PARAMETERS, "work_dir": str(work.path)})
+    assert integrity.repair(work, p)
+    assert not list(integrity.damages(work))
+    write_all(work.path)
+    assert content(work) == expected
 
 
 def test_sigterm_ends_lammps_too_and_the_quench_is_run_again(tmp_path):
@@ -174,10 +219,20 @@ def test_sigterm_ends_lammps_too_and_the_quench_is_run_again(tmp_path):
 def children(pid):
     """All descendants of a process."""
     found = []
-    for task in Path(f"/proc/{pid}/task").glob("*"):
-        for child in (task / "children").read_text().split():
-            found += [int(child), *children(child)]
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
+        for task in Path(f"/proc/{pid}/task").glob("*"):
+            for child in (task / "children").read_text().split():
+                found += [int(child), *children(child)]
     return found
+
+
+def end(pid, sign=signal.SIGKILL):
+    """Send a signal; whether there was still one to send it to."""
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def running(pid):
@@ -187,45 +242,56 @@ def running(pid):
         return False
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
-def test_the_workflow_interrupted_at_20_random_moments_ends_as_one_that_was_not(sign, tmp_path):
-    """Each time one process of the running workflow, any, is killed (SIGTERM: the workflow itself, as at the time limit)."""
-    whole, broken = (Workflow(tmp_path / name) for name in ("whole", "broken"))
-    assert whole()[0] == 0
-    chance, interrupted = random.Random(3), 0
-    log = open(tmp_path / "log", "w")
-    for _ in range(20):
-        job = subprocess.Popen(broken.command(), cwd=REPOSITORY, env=broken.environment(), stdout=log, stderr=log)
-        time.sleep(chance.uniform(2, 25))
-        processes = [job.pid, *children(job.pid)] if job.poll() is None else []
-        if processes:
-            os.kill(chance.choice(processes) if sign == signal.SIGKILL else job.pid, sign)
-            interrupted += 1
-        try:
-            job.wait(20)
-        except subprocess.TimeoutExpired:  # a victim whose death Snakemake outlives: the node goes down
-            for pid in [*children(job.pid), job.pid]:
-                os.kill(pid, signal.SIGKILL)
-            job.wait()
-        for pid in [p for p in processes[1:] if running(p)]:  # what is left of a dead job, a batch system kills
-            os.kill(pid, signal.SIGKILL)
-    assert interrupted >= 10
-    code, text = broken()
-    assert code == 0, text[-3000:]
-    words = [sys.executable, str(REPOSITORY / "workflow/same_tables.py"), str(whole.folder / "work"), str(broken.folder / "work")]
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The workflow's results in one go, and how long it took (s)."""
+    flow, start = Workflow(tmp_path_factory.mktemp("whole")), time.monotonic()
+    assert flow()[0] == 0
+    return flow.folder / "work", time.monotonic() - start
+
+
+def interrupt(flow, seconds, chance, sign, log):
+    """Start the workflow and after so long kill one of its processes, any (SIGTERM: the workflow itself, as at the time limit).
+
+    Returns "interrupted", "missed" if that process had just ended, or "done" if the workflow had.
+    """
+    job = subprocess.Popen(flow.command(), cwd=REPOSITORY, env=flow.environment(), stdout=log, stderr=log)
+    time.sleep(seconds)
+    if job.poll() is not None:
+        assert job.returncode == 0, Path(log.name).read_text()[-3000:]
+        return "done"
+    processes = [job.pid, *children(job.pid)]
+    hit = end(chance.choice(processes) if sign == signal.SIGKILL else job.pid, sign)
+    try:
+        job.wait(15)
+    except subprocess.TimeoutExpired:  # a victim whose death Snakemake outlives: the node goes down
+        for pid in [*children(job.pid), job.pid]:
+            end(pid)
+        job.wait()
+    for pid in processes[1:]:  # what is left of a dead job, a batch system kills
+        if running(pid):
+            end(pid)
+    return "interrupted" if hit else "missed"
+
+
+def assert_same_tables(one, other):
+    words = [sys.executable, str(REPOSITORY / "workflow/same_tables.py"), str(one), str(other)]
     answer = subprocess.run(words, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout
 
 
 @pytest.mark.slow
-def test_on_a_real_slurm_the_tables_are_the_same(tmp_path):
-    flow = Workflow(tmp_path)
-    environment = {**flow.environment(), "PYTHON": sys.executable, "PLACE": str(tmp_path / "slurm")}
-    words = [str(REPOSITORY / "workflow/slurm_check.sh"), str(flow.file)]
-    answer = subprocess.run(words, capture_output=True, text=True, env=environment, cwd=REPOSITORY)
-    last = answer.stdout.strip().splitlines()[-1]
-    if last.startswith("SLURM NOT CHECKED"):
-        pytest.skip(last)
-    assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "tables are equal" in last
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL], ids=lambda sign: sign.name)
+def test_the_workflow_interrupted_at_20_random_moments_ends_as_one_that_was_not(sign, uninterrupted, tmp_path):
+    """20 times; if it comes to its end before, its tables are compared and it begins again in an empty folder."""
+    (whole, seconds), broken, chance = uninterrupted, Workflow(tmp_path / "broken"), random.Random(3)
+    log, ended = open(tmp_path / "log", "w"), []
+    while ended.count("interrupted") < 20:
+        ended.append(interrupt(broken, chance.uniform(2, max(10, seconds / 6)), chance, sign, log))
+        if ended[-1] == "done":
+            assert_same_tables(whole, broken.folder / "work")
+            shutil.rmtree(broken.folder / "work")
+    code, text = broken()
+    assert code == 0, text[-3000:]
+    assert_same_tables(whole, broken.folder / "work")
+    print(f"20 interruptions, {ended.count('done') + 1} runs to the end; {seconds:.0f} s in one go")

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from ase import Atoms
 
-from getl_utils import gp, kernels, model, validation
+from getl_utils import cells, gp, kernels, model, soap, validation
 from getl_utils.database import Database, collect, mix, read, write
 from getl_utils.kernels import Features
 from getl_utils.layout import WorkDir
@@ -172,15 +173,17 @@ def test_labels_of_two_engines_never_mix(database, tmp_path):
 
 
 def test_labels_of_two_engines_mix_where_both_are_named(database, tmp_path):
-    work, bonds = WorkDir(tmp_path), database.bonds.copy()
+    work, bonds, descriptor = WorkDir(tmp_path), database.bonds.copy(), soap.Soap(**database.facts["soap"])
     bonds.loc[0, "engine"] = "lobster"
     for key, rows in bonds.groupby(["composition", "run", "sub_run"]):
-        work.descriptors(*key).parent.mkdir(parents=True, exist_ok=True)
-        np.save(work.descriptors(*key), np.ones((rows[["i", "j"]].to_numpy().max() + 1, 3)))
+        atoms = Atoms("Ni" * (rows[["i", "j"]].to_numpy().max() + 1), cell=[9, 9, 9])
+        atoms.positions = np.random.default_rng(0).uniform(0, 9, (len(atoms), 3))
+        cells.write(work.cell(*key), atoms, cells.CellKey(*key))
+        soap.describe(work, cells.CellKey(*key), descriptor)
     names = sorted(bonds.engine.unique())
     with pytest.raises(ValueError, match="name them all in mix_engines"):
-        collect(work, bonds, database.clusters, {}, ELEMENTS, "kept", names[:1])
-    mixed = collect(work, bonds, database.clusters, {}, ELEMENTS, "kept", names)
+        collect(work, bonds, database.clusters, descriptor.to_dict(), ELEMENTS, "kept", names[:1])
+    mixed = collect(work, bonds, database.clusters, descriptor.to_dict(), ELEMENTS, "kept", names)
     assert mixed.facts["engine"] == " + ".join(names)
     assert sorted(mixed.bonds.engine.unique()) == names
 

@@ -124,7 +124,7 @@ def test_a_whole_loading_is_not_repeated(loaded):
     crystal, settings, directory, curve = loaded
     again = loading.load(crystal, COPPER, settings, directory, 1, command="no-such-program")
     assert again.equals(curve)
-    assert set(json.loads((directory / "loading.json").read_text())["sizes"]) == {"loading.data", "loading.dump", "log.lammps"}
+    assert set(json.loads((directory / "loading.json").read_text())["sha256"]) == {"loading.data", "loading.dump", "log.lammps"}
 
 
 @needs_lammps

@@ -350,6 +350,9 @@ def test_the_command(folder, trained, tmp_path, capsys):
     assert last.endswith("atoms/s")
     summary = pd.read_csv(tmp_path / "out/summary.csv")
     assert f"{summary.bonds.sum()} bonds" in last
+    records = [read_json(tmp_path / f"out/some/{n}_0.json") for n in (1, 2)]
+    assert summary.prediction_id.tolist() == [record["prediction_id"] for record in records]
+    assert set(summary.model_id) == {trained.facts["model_id"]}
     assert pd.read_parquet(tmp_path / "out/some/1_0.parquet").query("type == 'Ti-Ni'").distance.max() < 3
 
 

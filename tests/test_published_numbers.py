@@ -13,8 +13,8 @@ from getl_utils.bonds import type_of
 from getl_utils.deform import deform
 from getl_utils.formats import espresso, lammps
 from getl_utils.formats import reference as formats
-from getl_utils.hyperparameters import Setting
 from getl_utils.layout import WorkDir
+from getl_utils.settings import Setting
 from getl_utils.soap import Soap
 
 ROWS = {"Zr-Zr": 2246, "Cu-Cu": 1652, "Zr-Al": 222, "Cu-Al": 136}

@@ -12,11 +12,11 @@ from ase.build import bulk
 
 from getl_utils import engines
 from getl_utils.engines import LabelError, _espresso
-from getl_utils.formats import espresso
+from getl_utils.formats import upf
 
 ORBITALS = {"Al": ["3s", "3p"], "Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
-B2_ICOHP = -1.158  # eV, of this engine at these settings
-qe = engines.get("qe")
+B2_ICOHP = -0.944  # eV, of this engine at these settings
+qe, gpaw = engines.get("qe"), engines.get("gpaw")
 needs_qe = pytest.mark.skipif(qe.missing() is not None, reason=str(qe.missing()))
 
 
@@ -52,7 +52,7 @@ def test_the_systems_programs_go_before_the_wheel(program):
 
 def test_data_sets_hold_the_shells_of_lobsters_basis():
     for element, shells in ORBITALS.items():
-        found = [shell for shell, _ in espresso.read_atomic_functions(_espresso.PAW / f"{element}.UPF")]
+        found = [shell for shell, _ in upf.read_atomic_functions(_espresso.PAW / f"{element}.UPF")]
         assert sorted(found) == sorted(shells)
 
 
@@ -92,16 +92,22 @@ def test_projwfc_that_fails_is_a_status(program):
     program("pw.x", "echo convergence has been achieved in 3 iterations; echo This run was terminated on; echo JOB DONE")
     program("projwfc.x", "kill -15 $$")
     with pytest.raises(LabelError, match=r"projwfc\.x was killed by signal 15") as caught:
-        label(bulk("Al", a=4.04), 3.0)
+        label(bulk("Al", a=4.04), 3.0, projection="projwfc")
     assert caught.value.status == "NO_ICOHP"
 
 
 def test_projections_that_are_not_there_are_a_status(program):
     program("pw.x", "echo convergence has been achieved in 3 iterations; echo This run was terminated on; echo JOB DONE")
     program("projwfc.x", "echo JOB DONE")
-    with pytest.raises(LabelError, match="atomic_proj") as caught:
-        label(bulk("Al", a=4.04), 3.0)
-    assert caught.value.status == "NO_ICOHP"
+    for projection, absent in (("projwfc", "atomic_proj"), ("orbitals", "data-file-schema")):
+        with pytest.raises(LabelError, match=absent) as caught:
+            label(bulk("Al", a=4.04), 3.0, projection=projection)
+        assert caught.value.status == "NO_ICOHP"
+
+
+def test_an_unknown_projection_is_named():
+    with pytest.raises(ValueError, match="projection 'all' of engine qe: the possible ones are orbitals and projwfc"):
+        label(bulk("Al", a=4.04), 3.0, projection="all")
 
 
 @needs_qe
@@ -119,6 +125,9 @@ def test_aluminium_live(tmp_path):
     assert {"seconds_scf", "seconds_projection", "seconds_cohp"} < set(record)
     json.dumps(record)
     assert Path(tmp_path, "getl.scf.out").exists()
+    other = label(bulk("Al", a=4.04), 3.0, band_factor=2.0, projection="projwfc")
+    assert np.ptp(other.bonds.icohp) < 1e-3
+    assert other.bonds.icohp.mean() == pytest.approx(found.bonds.icohp.mean(), rel=0.1)
 
 
 @needs_qe
@@ -130,9 +139,13 @@ def test_failures_live():
     with pytest.raises(LabelError, match="too few bands: 2 for 4 orbitals") as caught:
         label(atoms, 3.0, band_factor=0.5)
     assert caught.value.status == "NO_ICOHP"
-    with pytest.raises(LabelError, match=r"none of the orbitals \['4f'\] of Al") as caught:
-        label(atoms, 3.0, orbitals={"Al": ["4f"]})
-    assert caught.value.status == "NO_ICOHP"
+    for projection, message in (
+        ("orbitals", "no Hartree–Fock orbital 4f of Al"),
+        ("projwfc", r"none of the orbitals \['4f'\] of Al"),
+    ):
+        with pytest.raises(LabelError, match=message) as caught:
+            label(atoms, 3.0, orbitals={"Al": ["4f"]}, projection=projection)
+        assert caught.value.status == "NO_ICOHP"
     warned = label(atoms, 3.0, most_spilling=1e-6)
     assert any("charge spilling" in warning for warning in warned.record["warnings"])
 
@@ -152,8 +165,9 @@ def test_a_k_mesh_equals_the_supercell():
 
 
 @needs_qe
+@pytest.mark.skipif(gpaw.missing() is not None, reason=str(gpaw.missing()))
 def test_b2_cuzr_live(capsys):
-    """The eight Cu–Zr bonds of B2 CuZr, equal by symmetry, from nothing but what pip installs, in less than 4 minutes."""
+    """The eight Cu–Zr bonds of B2 CuZr, equal by symmetry, from nothing but what pip installs, in 4 minutes; and by `gpaw`."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = label(bulk("CuZr", "cesiumchloride", a=3.27), ecutwfc=45, ecutrho=360, smearing=0.108846)
     unlike = found.bonds[found.bonds.distance < 3]
@@ -163,5 +177,10 @@ def test_b2_cuzr_live(capsys):
     assert found.record["charge_spilling"] < 0.02
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 240  # of the processor: CI may be busy
+    other = gpaw.label(
+        bulk("CuZr", "cesiumchloride", a=3.27), orbitals=ORBITALS, minimum_distance=1, cutoff=4.2, kpoints=[3, 3, 3]
+    )
+    theirs = other.bonds[other.bonds.distance < 3].icohp
+    assert unlike.icohp.mean() == pytest.approx(theirs.mean(), rel=0.1)
     with capsys.disabled():
-        print(f"\nB2 CuZr: {found.record['seconds']:.0f} s, {unlike.icohp.mean():.4f} eV")
+        print(f"\nB2 CuZr: {found.record['seconds']:.0f} s, {unlike.icohp.mean():.4f} eV; gpaw {theirs.mean():.4f} eV")

@@ -149,7 +149,7 @@ def test_changed_files_are_refused(quenched, tmp_path):
     shutil.copytree(quenched[0], directory)
     dump = directory / "final.dump"
     dump.write_bytes(dump.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=r"final\.dump is not as the run left it"):
+    with pytest.raises(ValueError, match=r"final\.dump is not as it was written"):
         melt_quench(COUNTS, TINY, directory, seed=1, progress=False)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from small import ELEMENTS, LIMITS, Standin, crystal
 
-from getl_utils import cli, comparison, drift, integrity, label, md, model, predictor, provenance, release
+from getl_utils import cli, comparison, drift, integrity, label, md, model, predictor, provenance, release, soap
 from getl_utils import database as databases
 from getl_utils.bonds import IDS
 from getl_utils.cells import CellKey
@@ -28,6 +28,8 @@ def test_every_table_carries_the_ids_above_it(small_original):
             assert (row.run_id, row.cell_id, row.label_id) == tuple(record[name] for name in IDS)
             assert row.cell_id == content_hash(work.cell(row.composition, row.run, row.sub_run))
             assert row.run_id == read_json(work.quench(row.composition, row.run) / "quench.json")["run_id"]
+        described = read_json(work.descriptors(row.composition, row.run, row.sub_run).with_suffix(".json"))
+        assert (described["run_id"], described["cell_id"]) == (row.run_id, row.cell_id)
     facts, record = read_json(work.model / "model.json"), read_json(work.predictions("glass") / FIRST)
     assert facts["database_id"] == read_json(work.database("all") / "database.json")["database_id"]
     assert record["model"]["model_id"] == facts["model_id"]
@@ -62,11 +64,11 @@ def test_trace_leads_from_a_bond_to_its_quench(small_original, capsys):
     work, _ = small_original
     path = work.predictions("glass") / "1_0.parquet"
     links = provenance.trace(path, row=3)
-    steps = ["prediction", "bond", "model", "database", "training bonds", "label", "cell", "run"]
+    steps = ["prediction", "bond", "model", "database", "training bonds", "label", "cell", "descriptors", "run"]
     assert [link.what for link in links] == steps
     assert not [link for link in links if link.wrong]
     assert links[5].facts["engine_version"] == "1"
-    assert links[7].facts["identity"]["seed"] in (1, 2)
+    assert links[8].facts["identity"]["seed"] in (1, 2)
     assert links[4].facts["nearest"][0]["likeness"] > 0.9
     assert cli.main(["trace", str(path), "--bond", "3"]) == 0
     said = capsys.readouterr().out
@@ -90,6 +92,7 @@ def test_trace_finds_the_training_bond_itself_most_like_it(small):
     [
         ("labels/Ti27Ni27/{run}/{sub_run}/ICOHPLIST.lobster", "label"),
         ("cells/Ti27Ni27/{run}/{sub_run}.xyz", "cell"),
+        ("descriptors/Ti27Ni27/{run}/{sub_run}.npy", "descriptors"),
         ("quench/Ti27Ni27/{run}/final.dump", "run"),
         ("database/all/soap.npy", "database"),
     ],
@@ -210,11 +213,12 @@ def test_a_users_own_check_counts(small, tmp_path):
         "def test_each(bond_type, trained):\n    assert bond_type in trained.processes\n\n\n"
         "@pytest.mark.skip(reason='later')\ndef test_skipped():\n    pass\n"
     )
-    failed = release.failures(release.ensure(work.model, [own]))
+    with pytest.raises(ValueError, match="nickel_is_weak: too strong"):
+        release.gate(work.model, [own])
+    failed = release.failures(read_json(work.model / release.RESULT))
     assert failed["nickel_is_weak"] == "too strong"
     assert set(failed) == {"nickel_is_weak", "skipped"}  # what is skipped has not passed
-    with pytest.raises(ValueError, match="nickel_is_weak: too strong"):
-        release.require(work.model)
+    assert set(release.gate(work.model, [own], ["nickel_is_weak", "skipped"])) == set(failed)
     with pytest.raises(FileNotFoundError, match="no such file of checks"):
         release.check(work.model, ["absent.py"])
 
@@ -233,13 +237,16 @@ def test_drift_sees_what_is_unlike_the_training_set(small_original):
     assert bonds.sigma[1] > bonds.sigma[0]
     assert not [line for line in drift.warnings(table[table.frame == 0]) if "atoms" in line]
     assert any(line.startswith("Ti: ") and "limit 10%" in line for line in drift.warnings(table))
-    _, numbers = drift.figure(table, [0.0, 0.1])
+    _, numbers = drift.figure(table, [0.0, 0.1], ELEMENTS)
     assert numbers.strain.tolist() == [0.0 if n == 0 else 0.1 for n in table.frame]
 
 
 DAMAGES = {
     "labels/Ti27Ni27/1/7/ICOHPLIST.lobster": "labels/Ti27Ni27/1/7/label.json",
     "quench/Ti27Ni27/2/final.dump": "quench/Ti27Ni27/2/quench.json",
+    "bonds.parquet": "bonds.json",
+    "clusters.parquet": "bonds.json",
+    "descriptors/Ti27Ni27/1/7.npy": "descriptors/Ti27Ni27/1/7.json",
     "database/all/soap.npy": "database/all/database.json",
     "model/model.npz": "model/model.json",
     "predictions/glass/2_0.parquet": "predictions/glass/2_0.json",
@@ -287,6 +294,30 @@ def test_a_damaged_cell_is_cut_again_and_its_label_stays(small):
     record = work.label("Ti27Ni27", 2, 7) / "label.json"
     assert record.stat().st_mtime_ns > cell.stat().st_mtime_ns
     assert not list(integrity.damages(work))
+
+
+def test_descriptors_are_of_this_very_cell_and_soap_or_computed_again(small):
+    """Also those that version 0.1 wrote, without a record: they are refused with a word on what to run, not taken."""
+    work, values = small
+    p, key = for_stage("03_transform", values), CellKey("Ti27Ni27", 1, 7)
+    ours, path = soap.Soap(p.elements, p.cutoff, **p.soap.model_dump()), work.descriptors(*CellKey("Ti27Ni27", 1, 7))
+    record, whole, age = path.with_suffix(".json"), path.read_bytes(), path.stat().st_mtime_ns
+    soap.describe(work, key, ours)
+    assert path.stat().st_mtime_ns == age
+    bonds = pd.read_parquet(work.bonds)
+    stale = {
+        "which says whose vectors": record.unlink,
+        "checksum differs": lambda: path.write_bytes(whole[:-8] + b"spoilt!\n"),
+        "another cell": lambda: write_json(record, read_json(record) | {"cell_id": "another"}),
+        "another SOAP": lambda: write_json(record, read_json(record) | {"soap": {**ours.to_dict(), "l_max": 3}}),
+    }
+    for why, spoil in stale.items():
+        spoil()
+        with pytest.raises(ValueError, match=f"{why}.*: run 03_transform again"):
+            databases.collect(work, bonds, bonds, ours.to_dict(), ELEMENTS, "labelled")
+        soap.describe(work, key, ours)
+        assert path.read_bytes() == whole
+        assert not soap.wrong(work, key, ours.to_dict())
 
 
 def test_a_damaged_frame_alone_is_predicted_again(small):

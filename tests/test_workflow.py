@@ -208,6 +208,39 @@ def test_a_second_run_on_one_work_directory_is_refused(workflow):
     assert "Nothing to be done" in text
 
 
+def on_slurm(folder, parameters, *what, ours=""):
+    """What `workflow/slurm_check.sh` says; skips where there can be no Slurm, or nobody asked for one."""
+    if os.environ.get("GETL_SLURM") != "1":
+        pytest.skip("SLURM NOT CHECKED: with GETL_SLURM=1 this installs Debian's slurm-wlm and munge and starts them here")
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHON": sys.executable, "PLACE": str(folder), "OURS": str(ours)}
+    words = [str(REPOSITORY / "workflow/slurm_check.sh"), str(parameters), *what]
+    answer = subprocess.run(words, capture_output=True, text=True, env=environment, cwd=REPOSITORY)
+    print(answer.stdout)
+    if "SLURM NOT CHECKED" in answer.stdout:
+        pytest.skip(answer.stdout.strip().splitlines()[-1])
+    assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-2000:]
+    return answer.stdout
+
+
+def test_on_a_real_slurm_the_tables_are_those_of_the_local_run(workflow, tmp_path):
+    """As batch jobs by the profile; and in one allocation, stopped as at the time limit and called again."""
+    said = on_slurm(tmp_path, workflow.file, "jobs", "allocation", ours=workflow.folder / "work")
+    equal = re.findall(r"^(\d+) of (\d+) tables are equal$", said, re.MULTILINE)
+    assert [one == other and int(one) >= 20 for one, other in equal] == [True, True], said
+    assert "called again, to the end: JobState=COMPLETED" in said
+
+
+@pytest.mark.slow
+def test_on_a_real_slurm_the_quick_profile_ends_as_locally(tmp_path):
+    """With three sub-runs of 15, one of which does not converge: every rule, and every kind of job, as often as is needed."""
+    quick = yaml.safe_load((REPOSITORY / "parameters/quick.yaml").read_text())
+    fewer = {"sub_runs": [0, 7, 10], "n_seeds": 2, "curve_sizes": [25, 50, 100]}
+    (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick | fewer))
+    said = on_slurm(tmp_path / "slurm", tmp_path / "quick.yaml", "jobs")
+    one, other = re.search(r"^(\d+) of (\d+) tables are equal$", said, re.MULTILINE).groups()
+    assert one == other, said
+
+
 def test_a_misspelt_parameter_stops_before_anything_runs(tmp_path):
     flow = Workflow(tmp_path)
     flow.write(n_trian=3)

@@ -19,7 +19,7 @@ from ase.data import atomic_masses, atomic_numbers
 
 from getl_utils import layout
 from getl_utils.engines import LabelError
-from getl_utils.formats import espresso
+from getl_utils.formats import espresso, upf
 
 WHEEL = Path(sys.prefix, "engines", "qe")  # the environment of its own that ``make engines`` sets up
 PAW = Path(__file__).resolve().parents[2] / "atomistic_models" / "paw"
@@ -79,9 +79,14 @@ def pseudopotentials(atoms: Atoms, settings: Mapping[str, Any]) -> dict[str, Pat
     return {element: folder / name for element, name in names.items()}
 
 
-def scf_input(atoms: Atoms, settings: Mapping[str, Any], files: Mapping[str, Path]) -> str:
-    """Text of the input, in the layout of the reference; no symmetry is used but, with `time_reversal`, that of k and −k."""
-    functions = {e: sum(2 * momentum + 1 for _, momentum in espresso.read_atomic_functions(f)) for e, f in files.items()}
+def scf_input(atoms: Atoms, settings: Mapping[str, Any], files: Mapping[str, Path], real: bool = False) -> str:
+    """Text of the input, in the layout of the reference; no symmetry is used but, with `time_reversal`, that of k and −k.
+
+    Parameters
+    ----------
+    real : where Γ is the only k point, take its wave functions real.
+    """
+    functions = {e: sum(2 * momentum + 1 for _, momentum in upf.read_atomic_functions(f)) for e, f in files.items()}
     species = {e: {"mass": atomic_masses[atomic_numbers[e]], "pseudopotential": f.name} for e, f in files.items()}
     bands = espresso.count_bands(atoms.get_chemical_symbols(), functions, settings["band_factor"])
     ry = settings["smearing"] / espresso.Ry
@@ -91,7 +96,9 @@ def scf_input(atoms: Atoms, settings: Mapping[str, Any], files: Mapping[str, Pat
     electrons = {"electron_maxstep": settings["max_iterations"], "conv_thr": settings["scf_tolerance"],
                  "mixing_beta": settings["mixing"], "diago_thr_init": 1e-5}  # fmt: skip
     names = {"control": {"verbosity": "high", "wf_collect": True}, "system": system, "electrons": electrons}
-    mesh = [*settings["kpoints"], *settings["shift"]]
+    mesh: list[int] | None = [*settings["kpoints"], *settings["shift"]]
+    if real and mesh == [1, 1, 1, 0, 0, 0]:
+        mesh = None
     pseudo_dir = str(next(iter(files.values())).parent)
     return espresso.scf_input(atoms, PREFIX, bands, species, names, mesh, directory=".", pseudo_dir=pseudo_dir)
 
@@ -125,15 +132,15 @@ def execute(program: str, call: list[str], source: Path, timeout: float | None) 
     return out, f"{program} ended with exit code {code}" if code else ""
 
 
-def scf(atoms: Atoms, where: Path, settings: Mapping[str, Any], files: Mapping[str, Path]) -> str:
-    """One self-consistent field in the folder `where`; the version of pw.x.
+def scf(atoms: Atoms, where: Path, settings: Mapping[str, Any], files: Mapping[str, Path], real: bool = False) -> str:
+    """One self-consistent field in the folder `where`; the version of pw.x. `real`: see `scf_input`.
 
     Raises
     ------
     LabelError : SCF_NOT_CONVERGED: in so many steps, or pw.x was killed, stopped, or gave up.
     """
     source, formula = where / f"{PREFIX}.scf.in", atoms.get_chemical_formula()
-    source.write_text(scf_input(atoms, settings, files))
+    source.write_text(scf_input(atoms, settings, files, real))
     out, wrong = run("pw.x", source, settings)
     found = espresso.read_output(out)
     if not found.converged and found.terminated:

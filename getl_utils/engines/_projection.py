@@ -24,7 +24,7 @@ from ase.units import Bohr, Hartree
 from getl_utils.cohp import ProjectedBands
 from getl_utils.engines import _hartree_fock
 from getl_utils.engines._hartree_fock import REACH
-from getl_utils.engines._two_centre import Overlaps, Radial
+from getl_utils.engines._two_centre import Overlaps, Radial, owners_and_names
 
 Shells = Mapping[str, Sequence[str]]
 
@@ -61,7 +61,7 @@ def project(dft: Any, atoms: Atoms, orbitals: Shells) -> tuple[ProjectedBands, n
     sharp = overlaps.matrix(free, {e: _differences(s) for e, s in setups.items()})
     valence = np.array([a @ w.C_nM.data.T + b @ _projectors(w).T for a, b, w in zip(smooth, sharp, waves, strict=True)])
     own = overlaps.matrix(free, free)
-    owners, shells = _names(atoms, free)
+    owners, shells = owners_and_names(atoms, free)
     fermi = float(dft.ibzwfs.fermi_level) * Hartree
     energies = np.array([w.eig_n * Hartree - fermi for w in waves])
     weights = np.array([w.weight for w in waves])
@@ -78,12 +78,6 @@ def project(dft: Any, atoms: Atoms, orbitals: Shells) -> tuple[ProjectedBands, n
         time_reversal=True,
     )
     return bands, shells
-
-
-def _names(atoms: Atoms, functions: Mapping[str, Sequence[Radial]]) -> tuple[np.ndarray, np.ndarray]:
-    each = [(a, f.name) for a, s in enumerate(atoms.get_chemical_symbols()) for f in functions[s] for _ in range(2 * f.l + 1)]
-    owners, names = zip(*each, strict=True)
-    return np.array(owners), np.array(names)
 
 
 def _projectors(wave: Any) -> np.ndarray:

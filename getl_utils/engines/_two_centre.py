@@ -36,6 +36,11 @@ class Radial:
     weights: np.ndarray
     name: str = ""
 
+    @property
+    def momenta(self) -> np.ndarray:
+        """The q (1/bohr) of `transform`."""
+        return _momenta()
+
     @cached_property
     def transform(self) -> np.ndarray:
         """F(q) = √(2/π) ∫ r² j_l(qr) f(r) dr."""
@@ -119,6 +124,13 @@ class Overlaps:
     @cached_property
     def _bessel(self) -> list[np.ndarray]:
         return [spherical_jn(order, np.outer(self._distances, _momenta())) for order in range(7)]
+
+
+def owners_and_names(atoms: Atoms, functions: Functions) -> tuple[np.ndarray, np.ndarray]:
+    """Atom and name of every function of every atom, m by m, in the order of `Overlaps.matrix`: (o,), (o,)."""
+    each = [(a, f.name) for a, s in enumerate(atoms.get_chemical_symbols()) for f in functions[s] for _ in range(2 * f.l + 1)]
+    owners, names = zip(*each, strict=True)
+    return np.array(owners), np.array(names)
 
 
 def _size(functions: Sequence[Radial]) -> int:

@@ -1,9 +1,8 @@
-"""Quantum ESPRESSO's files: input and output of pw.x, projections of projwfc.x, atomic functions of a UPF file."""
+"""Quantum ESPRESSO's files: input and output of pw.x, projections of projwfc.x."""
 
 from __future__ import annotations
 
 import math
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,7 +70,7 @@ def scf_input(
     n_bands: int,
     species: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Mapping[str, Any]],
-    k_points: Sequence[int],
+    k_points: Sequence[int] | None,
     directory: str,
     pseudo_dir: str,
 ) -> str:
@@ -81,7 +80,7 @@ def scf_input(
     ----------
     species : element → {mass (u), pseudopotential (file name)}.
     settings : namelist entries for control, system and electrons beyond those that follow from the structure (Ry).
-    k_points : n1 n2 n3 and shifts. directory : outdir and wfcdir.
+    k_points : n1 n2 n3 and shifts; None: Γ alone, with real wave functions, half the work. directory : outdir and wfcdir.
 
     Raises
     ------
@@ -102,7 +101,7 @@ def scf_input(
         *("CELL_PARAMETERS {angstrom}", *rows),
         *("ATOMIC_SPECIES", *masses),
         *("ATOMIC_POSITIONS {crystal}", *places),
-        *("K_POINTS automatic", "  {} {} {}   {} {} {}".format(*k_points)),
+        *(["K_POINTS gamma"] if k_points is None else ["K_POINTS automatic", "  {} {} {}   {} {} {}".format(*k_points)]),
     ]
     namelists = [("CONTROL", control), ("SYSTEM", system), ("ELECTRONS", settings.get("electrons", {}))]
     return "".join(_namelist(*entry) for entry in namelists) + "\n".join(blocks) + "\n"
@@ -183,17 +182,3 @@ def _projections(folder: str | Path, tree: ET.Element, schema: ET.Element) -> Pr
         # written by columns: what is read by rows is the transpose, which of a Hermitian matrix is the conjugate
         overlaps=np.array([s.reshape(size, size) for s in overlaps]).conj(),
     )
-
-
-def read_atomic_functions(path: str | Path) -> list[tuple[str, int]]:
-    """Shell name and angular momentum of the atomic functions of a UPF file that projwfc.x uses, in its order.
-
-    Raises
-    ------
-    ValueError : not a UPF file of version 2 with atomic functions.
-    """
-    tags = re.findall(r"<PP_CHI\.\d+\s[^>]*>", Path(path).read_text(errors="replace"))
-    found = [dict(re.findall(r'(\w+)\s*=\s*"\s*([^"]*?)\s*"', tag)) for tag in tags]
-    if not found:
-        raise ValueError(f"{path}: no atomic functions (PP_CHI) in it; take a UPF file of version 2 that has them")
-    return [(chi["label"].lower(), int(chi["l"])) for chi in found if float(chi["occupation"]) >= 0]
