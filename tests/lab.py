@@ -128,6 +128,12 @@ def failures(cells: list[dict]) -> list[str]:
     return [f"{o['error'] or o['text']}\n  in: {c['source'][:200]}" for c, o in wrong]
 
 
+def errors(page) -> list[str]:
+    """What went wrong in the browser until now: Playwright hands events on only while it is asked something."""
+    page.evaluate("() => 0")
+    return page.wrong
+
+
 def until(true, seconds: float = 30) -> bool:
     """Whether `true()` becomes true in time."""
     end = time.monotonic() + seconds

@@ -9,7 +9,7 @@ import shutil
 import nbformat
 import pytest
 from conftest import REPOSITORY
-from lab import Server, copy_repository, failures, open_notebook, picture, run_all, set_parameters, shoot, until
+from lab import Server, copy_repository, errors, failures, open_notebook, picture, run_all, set_parameters, shoot, until
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -170,7 +170,7 @@ def test_the_status_is_looked_up_again_at_a_button(notebook):
 def test_the_console_has_no_error(notebook):
     """Last, so that it is of all that was done with the page."""
     _, page, _ = notebook
-    assert [text for text in page.wrong if not any(re.search(known, text) for known in HARMLESS)] == []
+    assert [text for text in errors(page) if not any(re.search(known, text) for known in HARMLESS)] == []
 
 
 def test_what_goes_wrong_is_noticed(server, chromium):
@@ -184,7 +184,7 @@ def test_what_goes_wrong_is_noticed(server, chromium):
     assert "a warning" in found
     assert "as it must" in found
     page.evaluate("() => { console.error('one'); setTimeout(() => { throw new Error('two') }) }")
-    assert until(lambda: len(page.wrong) >= 2)
+    assert until(lambda: len(errors(page)) >= 2)
     page.context.close()
 
 
