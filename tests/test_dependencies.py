@@ -20,6 +20,10 @@ def test_environment_repeats_the_list():
     assert environment["dependencies"][-1]["pip"] == LISTED
 
 
+def test_binder_has_no_list_of_its_own():
+    assert (REPOSITORY / "binder/environment.yml").resolve() == (REPOSITORY / "environment.yml").resolve()
+
+
 def test_lock_file_pins_every_one_with_hashes():
     blocks = re.split(r"\n(?=[a-z0-9])", (REPOSITORY / "requirements.lock").read_text())
     pinned = {name(b): b for b in blocks if "==" in b}

@@ -104,7 +104,7 @@ def test_status_shows_the_newest_line_of_a_running_stage(tmp_path, monkeypatch):
     write_json(tmp_path / "notebooks/05_train.ipynb", {"cells": [], "metadata": notes})
     progress.log(work, "05_train").write_text("tuning: 50 %\nvalidation: 10 %, 3/30 fits\n")
     monkeypatch.setattr(overview, "owner", lambda folder: "someone" if folder == work.path else "")
-    assert "05_train      running since 2026-01-01  validation: 10 %, 3/30 fits" in overview.text(work)
+    assert "05_train      running since 2026-01-01  validation: 10 %, 3/30 fits" in overview.status(work)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
