@@ -9,7 +9,7 @@ LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
 WORK ?= runs/quick
 
-.PHONY: help demo reference test test-slow status ui bench lab check engines lint lock notebooks filter clean
+.PHONY: help demo reference test test-slow browser site status ui bench lab check engines lint lock notebooks filter clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -28,11 +28,18 @@ reference: $(INSTALLED)  ## notebooks 02–06 on the published data (reference.y
 	@$(SNAKEMAKE) --configfile parameters/reference.yaml
 	@$(BIN)/getl summary runs/reference
 
-test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, notebooks (nbval)
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, notebooks (nbval); BROWSER=1 for those in Chromium too
+	$(BIN)/python -m pytest $(if $(BROWSER),-m 'not slow')
 
 test-slow: $(INSTALLED)  ## the tests that take minutes: kill −9 and SIGTERM at 20 moments, a real Slurm (last results: docs/slow_tests.md)
 	GETL_SLURM=1 $(BIN)/python -m pytest -m slow tests
+
+browser: $(INSTALLED)  ## notebooks, widgets and site in Chromium (yours: apt-get install chromium); screenshots in runs/browser/
+	$(BIN)/python -m pytest -m browser tests
+
+site: $(INSTALLED)  ## a site of README, documents and notebooks as committed, in build/site/
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs . build/site
+	@echo "open build/site/index.html"
 
 status: $(INSTALLED)  ## what is done, running, failed and why (WORK=runs/quick)
 	@$(BIN)/getl status $(WORK)

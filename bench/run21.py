@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from bench import PARAMETERS, PLACE, published_database
 from getl_utils import ablation, parameters, scaling, validation
@@ -31,15 +30,15 @@ def write(name: str, table: pd.DataFrame) -> None:
 def measure(part: str, data: Database, p: Train, work: WorkDir) -> None:
     """One part's tables."""
     if part == "validation":
-        write("validation", validation.summary(validation.validate(data, p, tqdm).table))
+        write("validation", validation.summary(validation.validate(data, p, progress=True).table))
     elif part == "curves":
-        curves = scaling.learning_curve(data, p, tqdm)
+        curves = scaling.learning_curve(data, p, progress=True)
         write("learning_curves", curves)
         write("laws", scaling.laws(curves))
     elif part == "ablation":
-        write("ablation", ablation.ablate(ablation.variants(data, work, p), ["random", "by atom"], tqdm))
+        write("ablation", ablation.ablate(ablation.variants(data, work, p), ["random", "by atom"], progress=True))
     elif part == "augmentation":
-        write("augmentation", ablation.augmentation(data, p, tqdm))
+        write("augmentation", ablation.augmentation(data, p, progress=True))
     else:
         raise SystemExit(f"{part}: the parts are validation, curves, ablation, augmentation")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from getl_utils.database import Database
 from getl_utils.deform import family
 from getl_utils.layout import WorkDir
 from getl_utils.parameters import Train
+from getl_utils.progress import each
 from getl_utils.settings import Hyperparameters
 from getl_utils.soap import Soap
 from getl_utils.validation import Split
@@ -22,7 +23,6 @@ from getl_utils.validation import Split
 QUENCHED = "as quenched"
 ZETA = 2.0
 SIZES = (10, 30, 100, 300)  # numbers kept of each SOAP vector
-Progress = Callable[[Iterable], Iterable]
 
 
 def described(database: Database, work: WorkDir, soap: Soap) -> Database:
@@ -52,7 +52,7 @@ def variants(database: Database, work: WorkDir, p: Train) -> dict[str, tuple[Dat
     return found
 
 
-def ablate(variants: Mapping[str, tuple[Database, Train]], only: Sequence[str], progress: Progress = iter) -> pd.DataFrame:
+def ablate(variants: Mapping[str, tuple[Database, Train]], only: Sequence[str], progress: bool = False) -> pd.DataFrame:
     """Give each variant its own θ, floor and γ by marginal likelihood (ζ = ZETA), and score it on the splits named in `only`.
 
     Returns
@@ -60,7 +60,7 @@ def ablate(variants: Mapping[str, tuple[Database, Train]], only: Sequence[str], 
     DataFrame : changed, type, split, n_train, rmse, baseline_rmse (eV), ratio.
     """
     parts = []
-    for name, (database, p) in progress(list(variants.items())):
+    for name, (database, p) in each(variants.items(), "ablation", "variants", progress):
         small, _ = database.compressed(p.compress)
         own = p.model_copy(update={"hyperparameters": _likeliest(small, p), "tuned": "", "published": {}, "compress": 0})
         parts.append(validation.summary(validation.validate(small, own, only=only).table).assign(changed=name))
@@ -79,7 +79,7 @@ def _likeliest(database: Database, p: Train) -> dict[str, Hyperparameters]:
     return found
 
 
-def augmentation(database: Database, p: Train, progress: Progress = iter) -> pd.DataFrame:
+def augmentation(database: Database, p: Train, progress: bool = False) -> pd.DataFrame:
     """What the deformed copies add: errors on the quenched cells' bonds between unseen atoms, by what was learned from.
 
     Returns
@@ -91,7 +91,7 @@ def augmentation(database: Database, p: Train, progress: Progress = iter) -> pd.
     rows, families = [], [f for f in dict.fromkeys(names.values()) if f != QUENCHED]
     sets = {QUENCHED: {QUENCHED}, **{f"and {f}": {QUENCHED, f} for f in families}, "all": {QUENCHED, *families}}
     database, _ = database.compressed(p.compress)
-    for bond_type, (name, kept) in progress([(t, s) for t in p.bond_types for s in sets.items()]):
+    for bond_type, (name, kept) in each([(t, s) for t in p.bond_types for s in sets.items()], "augmentation", "fits", progress):
         bonds = database.of_type(bond_type)
         kinds = bonds.sub_run.map(names).to_numpy()
         splits = validation.atom_splits(bonds, len(bonds), p.seed) if len(bonds) else ()
@@ -101,7 +101,7 @@ def augmentation(database: Database, p: Train, progress: Progress = iter) -> pd.
     return pd.DataFrame(rows)
 
 
-def transfer(database: Database, p: Train, progress: Progress = iter) -> pd.DataFrame:
+def transfer(database: Database, p: Train, progress: bool = False) -> pd.DataFrame:
     """Each composition predicted by models that learned from it alone, from the others alone, and from all, with as many bonds.
 
     Judged on bonds between atoms that no model has seen (`validation.atom_splits`).
@@ -112,7 +112,8 @@ def transfer(database: Database, p: Train, progress: Progress = iter) -> pd.Data
     """
     rows, names = [], sorted(database.bonds.composition.unique())
     database, _ = database.compressed(p.compress)
-    for bond_type, composition in progress([(t, c) for t in p.bond_types for c in names if len(names) > 1]):
+    pairs = [(t, c) for t in p.bond_types for c in names if len(names) > 1]
+    for bond_type, composition in each(pairs, "transfer", "fits", progress):
         bonds = database.of_type(bond_type)
         own = (bonds.composition == composition).to_numpy()
         folds = list(validation.atom_splits(bonds, len(bonds), p.seed)) if len(bonds) else []

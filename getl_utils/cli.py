@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import signal
 import sys
 import threading
@@ -16,38 +15,13 @@ from getl_utils import commands as records
 from getl_utils import parameters
 from getl_utils.layout import WorkDir, write_json
 
-PACKAGES = [
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "ase",
-    "matscipy",
-    "quippy-ase",
-    "papermill",
-    "jupyterlab",
-    "nbval",
-    "snakemake",
-    "mlflow",
-]
-
 
 def check(_: argparse.Namespace) -> int:
     """Print what is installed, which engines are found, what is missing and how to get it; 1 if quick.yaml cannot run."""
-    from getl_utils import engines, md, soap
+    from getl_utils import installed
 
-    lacking = []
-    for name in PACKAGES:
-        try:
-            print(f"  ok       {name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            lacking.append(name)
-            print(f"  MISSING  {name}: pip install {name}")
-    parts = {"LAMMPS": md.missing(), "SOAP (quippy)": soap.missing()}
-    parts |= {f"engine {name}": reason for name, reason in engines.available().items()}
-    for name, reason in parts.items():
-        print(f"  ok       {name}" if reason is None else f"  MISSING  {name}: {reason}")
-    needed = lacking + [name for name in ("LAMMPS", "SOAP (quippy)", "engine xtb") if parts[name]]
+    report, needed = installed.lines()
+    print("\n".join(report))
     print(f"\nquick.yaml cannot run: {', '.join(needed)} missing" if needed else "\nquick.yaml can run: make demo")
     return int(bool(needed))
 
@@ -66,11 +40,11 @@ def step(arguments: argparse.Namespace) -> int:
     p = parameters.for_stage("01_generate", parameters.read(arguments.file), arguments.file)
     work, run = WorkDir(p.work_dir), arguments.run
     if arguments.what == "quench":
-        generate.make_cells(work, p, arguments.composition, run, progress=False)
+        generate.make_cells(work, p, arguments.composition, run, progress="lines")
     elif arguments.what == "large":
-        generate.quench(work, p, arguments.composition, run, large=True, progress=False)
+        generate.quench(work, p, arguments.composition, run, large=True, progress="lines")
     elif arguments.what == "load":
-        generate.load_glass(work, p, arguments.composition, run, progress=False)
+        generate.load_glass(work, p, arguments.composition, run, progress="lines")
     elif arguments.what in ("espresso", "lobster"):
         from getl_utils import batch
 
@@ -105,10 +79,8 @@ def predict(arguments: argparse.Namespace) -> int:
 
 
 def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dict]:
-    """All files with one evaluator and one progress bar."""
-    from tqdm import tqdm
-
-    from getl_utils import model, predictor, release, structures
+    """All files with one evaluator and one line of progress."""
+    from getl_utils import model, predictor, progress, release, structures
 
     trained, rows = model.load(Path(arguments.model)), []
     for name, why in release.require(Path(arguments.model), arguments.allow).items():
@@ -118,10 +90,10 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
     limits = predictor.windows(trained, parameters.read_windows(arguments.windows) if arguments.windows else {})
     with (
         predictor.Evaluator(trained, limits, arguments.sigma, arguments.processes) as evaluator,
-        tqdm(unit=" atoms", unit_scale=True, disable=None, leave=False) as bar,
+        progress.line("prediction", structures.count_atoms(paths, arguments.frames), "atoms") as bar,
     ):
         for path in paths:
-            bar.set_description(path.name)
+            bar.set_postfix_str(path.name, refresh=False)
             folder, options = Path(arguments.out) / structures.structure_name(path), {"tick": bar.update, "evaluator": evaluator}
             rows += predictor.predict_file(trained, path, folder, limits, arguments.frames, arguments.lobster, **options)
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from getl_utils.bonds import BOND, COLUMNS, IDS, KEY, neighbours, place
 from getl_utils.cells import CellKey
 from getl_utils.formats import lobster, reference
 from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, now, read_json, write_json
+from getl_utils.progress import each
 from getl_utils.status import RECORD, Status, judge
 
 CLUSTER_COLUMNS = [*KEY, "centre", "element", "n_bonds", "sum_icohp", "kept", "missing", *IDS]
@@ -122,20 +123,18 @@ def import_cells(work: WorkDir, places: dict[CellKey, Path], roots: Sequence[Pat
                     temporary.write_bytes(ours.read_bytes())
 
 
-def extract(
-    work: WorkDir, cell_keys: Sequence[CellKey], roots: Sequence[Path], cutoff: float, progress: Callable = iter
-) -> SubRun:
+def extract(work: WorkDir, cell_keys: Sequence[CellKey], roots: Sequence[Path], cutoff: float, progress: bool = False) -> SubRun:
     """Extract every sub-run; the three tables have the rows of all. Published cells are copied into `work` first.
 
     Parameters
     ----------
-    cutoff : Å, see `sub_run`. progress : wraps the iteration, e.g. tqdm.
+    cutoff : Å, see `sub_run`. progress : show a line of it.
     """
     places = folders(work, cell_keys, roots)
     if roots:
         import_cells(work, places, roots)
     parts = []
-    for key in progress(cell_keys):
+    for key in each(cell_keys, "extraction", "cells", progress):
         path = work.cell(*key)
         parts.append(sub_run(key, cells.read(path) if path.exists() else None, places[key], cutoff))
     status = pd.DataFrame([part.status for part in parts])

@@ -26,7 +26,7 @@ def seed_of(seed: int, composition: str, run: int) -> int:
     return int(content_hash(seed, composition, run), 16) % 900_000_000
 
 
-def quench(work: WorkDir, p: Generate, composition: str, run: int, large: bool = False, progress: bool = True) -> Atoms:
+def quench(work: WorkDir, p: Generate, composition: str, run: int, large: bool = False, progress: bool | str = True) -> Atoms:
     """Melt and quench one run, unless that is done."""
     return melt_quench(
         parse_composition(composition),
@@ -37,7 +37,7 @@ def quench(work: WorkDir, p: Generate, composition: str, run: int, large: bool =
     )
 
 
-def load_glass(work: WorkDir, p: Generate, composition: str, run: int, progress: bool = True) -> pd.DataFrame:
+def load_glass(work: WorkDir, p: Generate, composition: str, run: int, progress: bool | str = True) -> pd.DataFrame:
     """Load a large glass as `p.loading` says, unless that is done; its stress–strain curve (see `loading.stress_strain`).
 
     Raises
@@ -58,7 +58,7 @@ def load_glass(work: WorkDir, p: Generate, composition: str, run: int, progress:
     )
 
 
-def make_cells(work: WorkDir, p: Generate, composition: str, run: int, progress: bool = True) -> None:
+def make_cells(work: WorkDir, p: Generate, composition: str, run: int, progress: bool | str = True) -> None:
     """Quench one run and write its deformed copies, what is not there yet."""
     quenched = quench(work, p, composition, run, progress=progress)
     cells.write_sub_runs(work, quenched, composition, run, sorted({0, *p.sub_runs}), p.deformations.model_dump())

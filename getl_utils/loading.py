@@ -78,7 +78,7 @@ def load(
     seed: int,
     name: str = "loading",
     command: str = "lmp",
-    progress: bool = True,
+    progress: bool | str = True,
 ) -> pd.DataFrame:
     """Load a glass in `directory`, unless that was done; return its stress–strain curve.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from getl_utils import cells, parameters
+from getl_utils import cells, parameters, progress
 from getl_utils.layout import WorkDir, read_json, relative
 from getl_utils.parameters import STAGES, Generate
 from getl_utils.safety import owner
@@ -60,7 +60,8 @@ def _stage(work: WorkDir, stage: str, busy: bool) -> str:
     if notes.get("exception"):
         return f"FAILED  {_why(content)}"
     if notes.get("end_time") is None:
-        return f"running since {notes.get('start_time')}" if busy else "interrupted; run again"
+        since = f"running since {notes.get('start_time')}  {progress.last(work, stage)}".rstrip()
+        return since if busy else "interrupted; run again"
     return done
 
 

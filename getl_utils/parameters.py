@@ -290,8 +290,13 @@ def read_windows(path: str | Path) -> dict[str, Window]:
         raise ValueError(f"{path}: expected lines like `Zr-Cu: [2.3, 3.9]`, in Å") from None
 
 
-def from_notebook(stage: str, namespace: Mapping[str, Any]) -> Any:
-    """The checked parameters among a notebook's variables (its `globals()`), taken right after the parameters cell."""
-    ours = {name: value for name, value in namespace.items() if not name.startswith("_") and name not in ("In", "Out")}
+def from_notebook(stage: str, namespace: dict[str, Any]) -> Any:
+    """The checked parameters among a notebook's variables (its `globals()`), taken right after the parameters cell.
+
+    Run again in the same kernel, the variables that later cells have made since are not taken for misspelt parameters.
+    """
+    first = namespace.setdefault("_there_at_first", frozenset(namespace))
+    names = (first | set(namespace.get("__annotations__", ()))) - {"In", "Out"}
+    ours = {name: namespace[name] for name in names & set(namespace) if not name.startswith("_")}
     values = {name: value for name, value in ours.items() if not callable(value) and not isinstance(value, types.ModuleType)}
     return for_stage(stage, values, "this notebook")

@@ -158,7 +158,12 @@ def identified(protocol: Protocol) -> tuple[Protocol, dict[str, Any]]:
 
 
 def melt_quench(
-    counts: Mapping[str, int], protocol: Protocol, directory: str | Path, seed: int, command: str = "lmp", progress: bool = True
+    counts: Mapping[str, int],
+    protocol: Protocol,
+    directory: str | Path,
+    seed: int,
+    command: str = "lmp",
+    progress: bool | str = True,
 ) -> Atoms:
     """Melt and quench in `directory`, unless that was done; return the last frame of `final.dump`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,11 +14,12 @@ from getl_utils import gp, kernels
 from getl_utils.database import Database
 from getl_utils.kernels import Pairing
 from getl_utils.parameters import Train
+from getl_utils.progress import each
 
 NEAR = 1.1  # times the floor: a floor is near there
 
 
-def learning_curve(database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter) -> pd.DataFrame:
+def learning_curve(database: Database, p: Train, progress: bool = False) -> pd.DataFrame:
     """Error against training bonds, `curve_sizes` and 80 % of all; in each of `n_seeds` random splits large sets hold small ones.
 
     Returns
@@ -26,8 +27,8 @@ def learning_curve(database: Database, p: Train, progress: Callable[[Iterable], 
     DataFrame : type, n, seed, rmse, baseline_rmse (eV). Types with fewer bonds than 1.25 of the smallest size are left out.
     """
     database, _ = database.compressed(p.compress)
-    rows, setting = [], p.setting
-    for bond_type, seed in progress([(t, s) for t in p.bond_types for s in range(p.n_seeds)]):
+    rows, setting, curves = [], p.setting, [(t, s) for t in p.bond_types for s in range(p.n_seeds)]
+    for bond_type, seed in each(curves, "learning curves", "curves", progress):
         try:
             ladder = Ladder.of(database, database.learnable(bond_type), p.curve_sizes, p.n_test, p.seed + seed)
             h = setting.hyperparameters_of(bond_type)

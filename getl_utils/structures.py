@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import ase.io
@@ -46,6 +48,28 @@ def _read(path: Path, elements: Sequence[str]) -> Iterator[Atoms | ValueError]:
         yield ValueError(f"{path}: {error}" if str(path) not in str(error) else str(error))
     except Exception as error:  # ASE's readers tell a damaged file in many ways
         yield ValueError(f"{path}: not readable ({type(error).__name__}: {error})")
+
+
+def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:
+    """Atoms of the frames that `readings` will give, from the files' heads; None if a file's format has none that tells."""
+    total = 0
+    for path in paths:
+        numbers = _announced(path)
+        if not numbers:
+            return None
+        total += numbers[-1] if which == "last" else sum(numbers)
+    return total
+
+
+def _announced(path: Path) -> list[int]:
+    """Atoms of each frame, as a LAMMPS dump or data file says before it lists them."""
+    dump = bool(set(path.suffixes) & {".dump", ".lammpstrj"})
+    if not path.exists() or not (dump or set(path.suffixes) & {".data", ".lmp"}):
+        return []
+    with warnings.catch_warnings(action="ignore"):  # of a file that is cut off: said where it is read
+        lines = lammps.lines_of(path)
+        found = [next(lines, "") for line in lines if line.startswith("ITEM: NUMBER OF ATOMS")] if dump else islice(lines, 20)
+    return [int(m[1]) for line in found if (m := re.match(r"\s*(\d{1,18})\s*$" if dump else r"\s*(\d{1,18})\s+atoms\b", line))]
 
 
 def structure_name(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from getl_utils.gp import DEGREES, GaussianProcess
 from getl_utils.kernels import Kernel, Pairing
 from getl_utils.model import groups
 from getl_utils.parameters import Train
+from getl_utils.progress import each
 from getl_utils.settings import Hyperparameters, Setting
 
 ZETAS = (1.0, 2.0, 4.0)  # whole numbers keep the kernel positive definite
@@ -104,7 +105,7 @@ def refine(samples: Sequence[Sample], kernel: str, start: Hyperparameters) -> tu
     return shape(found.x, start.zeta), float(found.fun)
 
 
-def tune(database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter) -> Tuning:
+def tune(database: Database, p: Train, progress: bool = False) -> Tuning:
     """Tune every type, and one set for all types, by both criteria; take those of the criterion `tune`.
 
     Types that cannot be tuned, or have fewer than FEWEST bonds, take the shared values, which are also the `default`.
@@ -117,7 +118,7 @@ def tune(database: Database, p: Train, progress: Callable[[Iterable], Iterable] 
         except ValueError as error:
             refused[bond_type] = str(error)
     jobs = {t: [s] for t, s in samples.items()} | ({"shared": list(samples.values())} if samples else {})
-    for name, some in progress(jobs.items()):
+    for name, some in each(jobs.items(), "tuning", "types", progress):
         found = _candidates(some, p.kernel)
         rows += [{"type": name, **row} for row in found]
         best = min((r for r in found if r["criterion"] == p.tune), key=lambda r: r["target"], default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from getl_utils.database import Database
 from getl_utils.kernels import Features
 from getl_utils.layout import atomic_write
 from getl_utils.parameters import Train
+from getl_utils.progress import each
 from getl_utils.settings import Hyperparameters, Setting
 
 FEWEST = 10  # bonds of a type, to train and test on
@@ -131,14 +132,12 @@ class Validation(NamedTuple):
     z: pd.DataFrame
 
 
-def validate(
-    database: Database, p: Train, progress: Callable[[Iterable], Iterable] = iter, only: Sequence[str] = ()
-) -> Validation:
+def validate(database: Database, p: Train, progress: bool = False, only: Sequence[str] = ()) -> Validation:
     """Score every type on every split; a type that cannot be scored says why, and the others go on.
 
     Parameters
     ----------
-    progress : wraps the iteration over types and splits, e.g. tqdm. only : names of the splits wanted; all if empty.
+    progress : show a line of it. only : names of the splits wanted; all if empty.
     """
     rows, refused, parity, jobs, z = [], {}, {}, [], []
     database, _ = database.compressed(p.compress)
@@ -148,7 +147,7 @@ def validate(
             jobs += [(bond_type, bonds, split) for split in splits(bonds, p) if not only or split.name in only]
         except ValueError as error:
             refused[bond_type] = str(error)
-    for bond_type, bonds, split in progress(jobs):
+    for bond_type, bonds, split in each(jobs, "validation", "fits", progress):
         try:
             result = _both(database, bonds, split, p, bond_type)
         except ValueError as error:

@@ -1,9 +1,12 @@
 """What several tests need: the published data, or a loud skip."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from getl_utils import installed
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("GETL_REFERENCE", REPOSITORY.parent / "shared" / "prm_reference")).resolve()
@@ -86,3 +89,39 @@ def small(small_original, tmp_path):
     work, values = small_original
     shutil.copytree(work.path, tmp_path / "work")
     return WorkDir(tmp_path / "work"), {**values, "work_dir": str(tmp_path / "work")}
+
+
+class Browser:
+    """Chromium with pages that note the errors of their console in `page.wrong`."""
+
+    def __init__(self, chromium):
+        self.chromium = chromium
+
+    def new_page(self):
+        page = self.chromium.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+        page.wrong = []
+        page.on("console", lambda m: page.wrong.append(f"{m.text} {m.location}") if m.type == "error" else None)
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        return page
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Chromium of the system, driven by Playwright; a failure, not a skip, if it is not there."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, installed.BROWSERS)), None)
+    assert program, "no Chromium: install it (Debian: apt-get install chromium), or deselect these tests by -m 'not browser'"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield Browser(browser)
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A page of its own; the test fails if the browser's console had an error."""
+    page = chromium.new_page()
+    yield page
+    page.context.close()
+    assert not page.wrong, "errors in the browser's console:\n" + "\n".join(page.wrong)

@@ -20,13 +20,17 @@ def test_environment_repeats_the_list():
     assert environment["dependencies"][-1]["pip"] == LISTED
 
 
+def test_binder_has_no_list_of_its_own():
+    assert (REPOSITORY / "binder/environment.yml").resolve() == (REPOSITORY / "environment.yml").resolve()
+
+
 def test_lock_file_pins_every_one_with_hashes():
     blocks = re.split(r"\n(?=[a-z0-9])", (REPOSITORY / "requirements.lock").read_text())
     pinned = {name(b): b for b in blocks if "==" in b}
     assert {name(r) for r in LISTED} <= set(pinned)
     assert all("--hash=sha256:" in block for block in pinned.values())
     for requirement in LISTED:
-        least = tuple(map(int, requirement.split(">=")[1].split(".")))
+        least = tuple(map(int, re.search(r">=([\d.]+)", requirement)[1].split(".")))
         version = re.search(r"==([\d.]+)", pinned[name(requirement)])[1].strip(".")
         assert tuple(map(int, version.split(".")))[: len(least)] >= least, requirement
 

@@ -90,3 +90,16 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path):
     (tmp_path / "p.yaml").write_text("a: [1")
     with pytest.raises(ValueError, match="not readable as YAML"):
         parameters.read(tmp_path / "p.yaml")
+
+
+def test_a_notebook_run_again_in_the_same_kernel_has_no_new_parameters():
+    """Run All twice: what a later cell called `engines` is no misspelt `engine`; what is misspelt in the cell still is."""
+    kernel = dict(VALID)
+    assert parameters.from_notebook("01_generate", kernel).seed == 1
+    kernel |= {"engines": 1, "seed": 2}
+    assert parameters.from_notebook("01_generate", kernel).seed == 2
+    kernel |= {"sede": 3, "__annotations__": {"sede": int}}
+    with pytest.raises(ValueError, match="sede"):
+        parameters.from_notebook("01_generate", kernel)
+    with pytest.raises(ValueError, match="engines"):
+        parameters.from_notebook("01_generate", VALID | {"engines": 1})
