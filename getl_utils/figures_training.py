@@ -94,8 +94,13 @@ def learning_curves(curves: pd.DataFrame, types: Sequence[str]) -> Figure:
 
 
 def _sizes(panel: Axes, sizes: Sequence[int]) -> None:
-    """Ticks of a logarithmic axis at the sizes themselves: labels of decades run into each other."""
-    panel.set_xticks(sizes[:: max(1, len(sizes) // 3)])
+    """Ticks of a logarithmic axis at the sizes themselves, from the largest down, a fifth of the axis apart or more."""
+    kept = [max(sizes)]
+    apart = (max(sizes) / min(sizes)) ** 0.2
+    for size in sorted(sizes, reverse=True):
+        if size < kept[-1] and apart * size <= kept[-1]:
+            kept.append(size)
+    panel.set_xticks(kept)
     panel.xaxis.set_major_formatter("{x:.0f}")
     panel.xaxis.set_minor_locator(NullLocator())
 

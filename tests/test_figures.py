@@ -1,5 +1,7 @@
 """The figures' common style: labels and units on every axis, titles that fit, PNG, SVG and CSV beside each other."""
 
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -133,3 +135,13 @@ def test_bonds_of_a_region_reach_from_atom_to_image():
     strong = figures.region(atoms, TABLES[0], ELEMENTS, inside, least=0.4)[1]
     assert 0 < len(strong) < len(fewer)
     assert strong.strength.min() >= 0.4
+
+
+def test_sizes_of_a_learning_curve_do_not_run_into_each_other():
+    curve = pd.DataFrame({"type": TYPES[0], "n": [25, 50, 100, 200, 247], "seed": 0, "rmse": 0.1, "baseline_rmse": 0.3})
+    figure = figures_training.learning_curves(curve, TYPES)
+    figure.canvas.draw()
+    labels = [t for t in drawn(figure)[0].get_xticklabels() if t.get_text()]
+    assert [t.get_text() for t in labels] == ["247", "100", "50", "25"]
+    boxes = sorted((t.get_window_extent() for t in labels), key=lambda box: box.x0)
+    assert all(one.x1 < two.x0 for one, two in itertools.pairwise(boxes))

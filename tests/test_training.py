@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from test_learning import database, train_parameters, unit  # noqa: F401
 
-from getl_utils import ablation, gp, hyperparameters, kernels, model, scaling, tuning, validation
+from getl_utils import ablation, gp, kernels, model, scaling, settings, tuning, validation
 from getl_utils.database import Database
 from getl_utils.kernels import Features, Pairing
 from getl_utils.soap import compression
@@ -117,7 +117,7 @@ def test_tuning_finds_what_made_the_labels_and_the_file_can_be_read(database, tm
     assert "none of this type" in found.refused["Ti-Ti"]
     assert table.ln_p["Ni-Ni", "likelihood"].max() >= table.ln_p["Ni-Ni", "groups"]
     assert table.left_out["Ni-Ni", "groups"] <= table.left_out["Ni-Ni", "likelihood"].min() + 1e-9
-    hyperparameters.write_setting(tmp_path / "tuned.yaml", found.setting)
+    settings.write_setting(tmp_path / "tuned.yaml", found.setting)
     later = train_parameters(tuned=str(tmp_path / "tuned.yaml"))
     assert later.setting == found.setting
     before, after = (validation.summary(validation.validate(database, q).table).rmse[0] for q in (train_parameters(), later))
@@ -126,10 +126,10 @@ def test_tuning_finds_what_made_the_labels_and_the_file_can_be_read(database, tm
 
 def test_a_tuning_that_is_not_there_or_is_none_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="with `tune` first"):
-        hyperparameters.read_setting(tmp_path / "a.yaml")
+        settings.read_setting(tmp_path / "a.yaml")
     (tmp_path / "a.yaml").write_text("kernel: rbf")
     with pytest.raises(ValueError, match="not a setting"):
-        hyperparameters.read_setting(tmp_path / "a.yaml")
+        settings.read_setting(tmp_path / "a.yaml")
 
 
 @pytest.mark.parametrize(
