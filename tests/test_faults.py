@@ -294,4 +294,4 @@ def test_the_workflow_interrupted_at_20_random_moments_ends_as_one_that_was_not(
     code, text = broken()
     assert code == 0, text[-3000:]
     assert_same_tables(whole, broken.folder / "work")
-    print(f"20 interruptions, {ended.count('done') + 1} runs to the end; {seconds:.0f} s in one go")
+    print(f"{ended.count('interrupted')} interruptions, {ended.count('done') + 1} runs to the end; {seconds:.0f} s in one go")
