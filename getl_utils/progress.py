@@ -62,6 +62,14 @@ class _Cell:
         pass
 
 
+class _Bar(tqdm):
+    """Of which nothing is left where nothing was done."""
+
+    def close(self) -> None:
+        self.leave = self.leave and self.n > 0
+        super().close()
+
+
 def log(work: WorkDir, stage: str) -> Path:
     """Where the workflow has the lines of a stage's notebook written."""
     return work.path.absolute() / "notebooks" / f"{stage}.log"
@@ -115,7 +123,7 @@ def line(what: str, total: int | None = None, unit: str = "", show: bool | str =
     kind, file = _place(show == "lines")
     style = {} if kind == "bar" else {"bar_format": LINE if total else OPEN_END, "delay": 1e-9 if kind == "lines" else 0}
     unit = f" {unit}" if unit else " steps"
-    return tqdm(desc=what, total=total, unit=unit, unit_scale=total is None, file=file, mininterval=EVERY[kind], **style)
+    return _Bar(desc=what, total=total, unit=unit, unit_scale=total is None, file=file, mininterval=EVERY[kind], **style)
 
 
 def each(over: Iterable, what: str, unit: str = "", show: bool | str = True, total: int | None = None) -> Iterator:
