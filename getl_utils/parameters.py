@@ -15,17 +15,7 @@ import yaml
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError, model_validator
 
 from getl_utils.bonds import bond_types, parse_composition
-from getl_utils.settings import (
-    Deformations,
-    Hyperparameters,
-    Loading,
-    Quench,
-    Setting,
-    Settings,
-    Soap,
-    field,
-    read_setting,
-)
+from getl_utils.settings import Deformations, Hyperparameters, Loading, Quench, Setting, Settings, Soap, field, read_setting
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"  # of a folder: nothing that leads out of it (see `layout.safe_path`)
 Window = Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]

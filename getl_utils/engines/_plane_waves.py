@@ -45,15 +45,18 @@ def project(
     free = {e: [_hartree_fock.orbital(e, shell) for shell in orbitals[e]] for e in files}
     sets = {e: _radials(path) for e, path in files.items()}
     projectors, differences = ({e: s[n] for e, s in sets.items()} for n in (0, 1))
+    both = {e: [*free[e], *projectors[e]] for e in files}
+    owners, names = owners_and_names(atoms, both)
+    ours = names != ""  # projectors have no name
     smooth, inner, kpoints = [], [], []
     for n in range(len(found.energies)):
         wave = read_wave(save / f"wfc{n + 1}.dat")
         kpoints.append(np.linalg.solve(wave.reciprocal.T, wave.k))
-        smooth.append(amplitudes(wave, free, atoms))
-        inner.append(amplitudes(wave, projectors, atoms))
+        found_here = amplitudes(wave, both, atoms)
+        smooth.append(found_here[ours])
+        inner.append(found_here[~ours])
     overlaps = Overlaps(atoms, np.array(kpoints), _hartree_fock.REACH * Bohr)
     sharp = overlaps.matrix(free, differences)
-    owners, _ = owners_and_names(atoms, free)
     bands = ProjectedBands(
         energies=(found.energies - found.fermi)[None],
         occupations=2 * found.occupations[None],
@@ -61,7 +64,7 @@ def project(
         overlaps=overlaps.matrix(free, free),
         kpoints=np.array(kpoints),
         weights=found.weights,
-        orbital_atoms=owners,
+        orbital_atoms=owners[ours],
         time_reversal=settings["time_reversal"],
     )
     return bands, {"fermi_level": found.fermi, "orbitals_used": {e: list(orbitals[e]) for e in files}}
