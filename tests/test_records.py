@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -203,6 +204,17 @@ def test_a_failure_is_allowed_by_name_only(small):
     with pytest.raises(ValueError, match="has not been checked"):
         release.require(work.model, ["coverage"])
     assert release.require(work.model, ["unchecked"])
+
+
+def test_where_one_run_has_nearly_all_bonds_of_a_type_its_sub_runs_are_left_out(small):
+    work, _ = small
+    trained, stored = model.load(work.model), databases.read(work.database("all"))
+    assert release._hold_out(trained, stored, "Ti-Ni").groups == "runs"
+    bonds = stored.bonds.sort_values("sub_run", kind="stable", ignore_index=True)
+    bonds["run"] = np.where(bonds.index == 0, 2, 1)
+    found = release._hold_out(trained, replace(stored, bonds=bonds), "Ti-Ni")
+    assert found.groups == "sub-runs"
+    assert len(found.true) == (bonds.type == "Ti-Ni").sum()
 
 
 def test_a_users_own_check_counts(small, tmp_path):
