@@ -61,14 +61,11 @@ def step(arguments: argparse.Namespace) -> int:
 
 def predict(arguments: argparse.Namespace) -> int:
     """Predict the ICOHP of every bond of structures of any size; 1 if a frame could not be predicted."""
-    from getl_utils import predictor
-
     paths, start = [Path(name) for name in arguments.structures], time.perf_counter()
     absent = [str(path) for path in paths if not path.exists()]
     if absent:
         raise FileNotFoundError(f"{', '.join(absent)} is not there")
     rows = _predict_files(paths, arguments)
-    predictor.write_summary(Path(arguments.out), rows)
     good, seconds = [row for row in rows if not row["error"]], time.perf_counter() - start
     for row in rows:
         if row["error"]:
@@ -96,6 +93,7 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
             bar.set_postfix_str(path.name, refresh=False)
             folder, options = Path(arguments.out) / structures.structure_name(path), {"tick": bar.update, "evaluator": evaluator}
             rows += predictor.predict_file(trained, path, folder, limits, arguments.frames, arguments.lobster, **options)
+    predictor.write_summary(Path(arguments.out), rows, trained.facts["model_id"])
     return rows
 
 

@@ -15,7 +15,7 @@ from getl_utils import cells
 from getl_utils.bonds import BOND, COLUMNS, IDS, KEY, neighbours, place
 from getl_utils.cells import CellKey
 from getl_utils.formats import lobster, reference
-from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, now, read_json, write_json
+from getl_utils.layout import WorkDir, atomic_write, checksums, code_version, content_hash, now, read_json, write_csv, write_json
 from getl_utils.progress import each
 from getl_utils.status import RECORD, Status, judge
 
@@ -149,8 +149,7 @@ def write(work: WorkDir, result: SubRun) -> None:
     """Write ``status.csv``, ``ND.info``, ``DUB.info``, ``clusters.parquet``, ``bonds.parquet``, and last ``bonds.json``."""
     status, record = result.status, work.bonds.with_suffix(".json")
     record.unlink(missing_ok=True)
-    with atomic_write(work.statuses) as temporary:
-        status.to_csv(temporary, index=False)
+    write_csv(work.statuses, status)
     unusable = status[~status.status.isin([s for s in Status if s.usable])]
     reference.write_ledger(work.path / "ND.info", unusable[["run", "sub_run", "status"]].itertuples(index=False))
     dropped = {CellKey(*key) for key in result.clusters.loc[result.clusters.missing != "", KEY].itertuples(index=False)}

@@ -13,11 +13,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from getl_utils.safety import safe_path
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -63,6 +66,20 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_csv(path: str | Path, table: pd.DataFrame, **ids: str) -> None:
+    """Write a table, temporary file first; `ids` (database_id="…") become its last columns, so that it says where it is from.
+
+    Examples
+    --------
+    >>> import pandas as pd; file = Path(tempfile.mkdtemp(), "errors.csv")
+    >>> write_csv(file, pd.DataFrame({"type": ["Cu-Cu"], "rmse": [0.03]}), database_id="53b1")
+    >>> file.read_text().split()
+    ['type,rmse,database_id', 'Cu-Cu,0.03,53b1']
+    """
+    with atomic_write(path) as temporary:
+        table.assign(**ids).to_csv(temporary, index=False)
 
 
 def write_json(path: str | Path, value: Any) -> None:

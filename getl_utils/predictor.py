@@ -18,7 +18,18 @@ from getl_utils.bonds import bond_types, check_structure
 from getl_utils.environments import Pairs
 from getl_utils.evaluator import Evaluator, bond_chunks
 from getl_utils.formats import lobster
-from getl_utils.layout import atomic_write, checksums, code_version, content_hash, damaged, now, read_json, relative, write_json
+from getl_utils.layout import (
+    atomic_write,
+    checksums,
+    code_version,
+    content_hash,
+    damaged,
+    now,
+    read_json,
+    relative,
+    write_csv,
+    write_json,
+)
 from getl_utils.model import Model
 from getl_utils.safety import lock
 from getl_utils.structures import readings, structure_id, structure_name
@@ -173,10 +184,11 @@ def predict_file(
     return rows
 
 
-def write_summary(folder: Path, rows: Sequence[dict]) -> None:
-    """Write ``summary.csv``: the rows of `predict_file`."""
-    with atomic_write(folder / "summary.csv") as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+def write_summary(folder: Path, rows: Sequence[dict], model_id: str) -> pd.DataFrame:
+    """Write ``summary.csv``: the rows of `predict_file`, and by which model; the rows as a table."""
+    summary = pd.DataFrame(rows)
+    write_csv(folder / "summary.csv", summary, model_id=model_id)
+    return summary
 
 
 def _frame(

@@ -202,7 +202,7 @@ def predicted(trained: model.Model, atoms: Atoms) -> Any:
 
 @pytest.fixture(scope="session")
 def held_out(trained: model.Model, stored: database.Database) -> Callable[[str], HeldOut]:
-    """Function of a bond type: what models without a group predict for it; groups are runs, or sub-runs if one run has them all."""
+    """Function of a bond type: what models without a group predict; groups are runs, or sub-runs if one run has them all."""
     done: dict[str, HeldOut] = {}
 
     def of(bond_type: str) -> HeldOut:

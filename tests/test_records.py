@@ -40,6 +40,13 @@ def test_every_table_carries_the_ids_above_it(small_original):
     assert set(predicted.prediction_id) == {record["prediction_id"]}
 
 
+def test_a_table_for_readers_says_where_it_is_from(small, capsys):
+    work, _ = small
+    assert cli.main(["predict", str(work.path / "glass.xyz"), "--model", str(work.model), "--out", str(work.path / "out")]) == 0
+    facts = read_json(work.model / "model.json")
+    assert set(pd.read_csv(work.path / "out" / "summary.csv").model_id) == {facts["model_id"]}
+
+
 def test_a_prediction_is_a_record_not_a_bare_number(small_original):
     work, _ = small_original
     record = read_json(work.predictions("glass") / FIRST)
