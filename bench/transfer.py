@@ -1,17 +1,35 @@
 """Across compositions, on our own labels: python bench/transfer.py, after a run of parameters/example.yaml.
 
-Writes data_examples/validation/transfer.csv: the rows *by composition* of 05's validation.csv (a model of the other compositions
-judged on this one), RMSE over that of the distance alone (`ratio`), and the same of the published kernel and hyperparameters.
+Writes into data_examples/validation:
+
+transfer.csv: the rows *by composition* of 05's validation.csv (a model of the other compositions judged on this one), RMSE over
+that of the distance alone (`ratio`), and the same of the published kernel and hyperparameters.
+
+quenches.csv, quenches.png: the same error against the number of independent quenches learned from, SIZE bonds each time, so that
+it is their variety that grows and not their number; mean over the choices of quenches.
 """
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy
+
+from itertools import combinations
+
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from getl_utils import parameters
+from getl_utils import database, figures, model, parameters, settings, validation
+from getl_utils.database import Database
 from getl_utils.layout import WorkDir, atomic_write, resolve
+from getl_utils.settings import Setting
+from getl_utils.validation import Split
 
+EXAMPLE, OUT = "parameters/example.yaml", resolve("data_examples/validation")
 FEWEST = 100  # test bonds
+SIZE = 500  # bonds learned from, however many quenches they are of
 COLUMNS = [
     "type",
     "fold",
@@ -28,16 +46,71 @@ COLUMNS = [
 ]
 
 
-def table(validation: pd.DataFrame) -> pd.DataFrame:
+def table(found: pd.DataFrame) -> pd.DataFrame:
     """Types and compositions with at least FEWEST test bonds."""
-    rows = validation[(validation.split == "by composition") & (validation.n_test >= FEWEST)]
+    rows = found[(found.split == "by composition") & (found.n_test >= FEWEST)]
     rows = rows.assign(ratio=rows.rmse / rows.baseline_rmse, published_ratio=rows.published_rmse / rows.baseline_rmse)
     return rows[COLUMNS]
 
 
-if __name__ == "__main__":
-    work = WorkDir(parameters.read("parameters/example.yaml")["work_dir"])
-    found = table(pd.read_csv(work.require(work.model / "validation.csv", "05_train of parameters/example.yaml")))
-    with atomic_write(resolve("data_examples/validation/transfer.csv")) as temporary:
-        found.to_csv(temporary, index=False, float_format="%.4g")
+def splits(bonds: pd.DataFrame) -> list[tuple[int, Split]]:
+    """Every composition left out, every choice of quenches of the others: how many they are, and the split."""
+    random, run = np.random.default_rng(1), (bonds.composition + "/" + bonds.run.astype(str)).to_numpy()
+    found = []
+    for composition in sorted(set(bonds.composition)):
+        own = (bonds.composition == composition).to_numpy()
+        others = sorted(set(run[~own]))
+        for number in range(1, len(others) + 1):
+            for chosen in combinations(others, number):
+                train = random.permutation(np.flatnonzero(np.isin(run, chosen)))[:SIZE]
+                found.append((number, Split("by composition", composition, train, np.flatnonzero(own))))
+    return found
+
+
+def quenches(stored: Database, types: list[str], setting: Setting) -> pd.DataFrame:
+    """A row per type, composition left out and number of quenches: RMSE and the distance curve's (eV), mean over the choices."""
+    rows = []
+    for bond_type in types:
+        bonds = stored.of_type(bond_type)
+        features, strength, groups = stored.features(bonds), -bonds.icohp.to_numpy(float), model.groups(bonds)
+        for number, split in splits(bonds):
+            if len(split.train) == SIZE and len(split.test) >= FEWEST:
+                got = validation.score(features, strength, groups, split, setting, setting.hyperparameters_of(bond_type))
+                rows.append({"type": bond_type, "fold": split.fold, "quenches": number, **got})
+        print(f"{bond_type}: {len(rows)} models so far", flush=True)
+    grouped = pd.DataFrame(rows).groupby(["type", "fold", "quenches"], sort=False)
+    mean = grouped[["n_test", "rmse", "baseline_rmse", "in_90"]].mean()
+    mean.insert(0, "choices", grouped.size())
+    return mean.assign(ratio=mean.rmse / mean.baseline_rmse).reset_index()
+
+
+def picture(found: pd.DataFrame) -> Figure:
+    """The ratio to the distance alone, mean over the compositions left out, a line per type."""
+    figure, (axes,) = figures.axes(width=5)
+    colour = figures.colours(found.type.unique().tolist())
+    for bond_type, rows in found.groupby("type", sort=False):
+        each = rows.pivot_table(index="quenches", columns="fold", values="ratio")
+        mean = each.dropna().mean(axis=1)  # over all compositions, or not drawn
+        axes.plot(mean.index, mean, "o-", color=colour[bond_type], label=bond_type)
+    axes.axhline(0.8, color="0.6", lw=0.8, ls="--")
+    axes.set(xlabel=f"independent quenches learned from ({SIZE} bonds)", ylabel="RMSE / distance alone, unseen composition")
+    axes.set_xticks(range(1, int(found.quenches.max()) + 1))
+    figures.legend(axes, ncols=2)
+    return figure
+
+
+def main() -> None:
+    values = parameters.read(EXAMPLE)
+    p, work = parameters.for_stage("05_train", values), WorkDir(values["work_dir"])
+    rows = table(pd.read_csv(work.require(work.model / "validation.csv", f"05_train of {EXAMPLE}")))
+    with atomic_write(OUT / "transfer.csv") as temporary:
+        rows.to_csv(temporary, index=False, float_format="%.4g")
+    print(rows.round(3).to_string(index=False), flush=True)
+    stored, _ = database.read(work.database(p.database)).compressed(p.compress)
+    found = quenches(stored, p.bond_types, settings.read_setting(work.model / "tuned.yaml"))
     print(found.round(3).to_string(index=False))
+    figures.save(picture(found), found.round(4), OUT / "quenches")
+
+
+if __name__ == "__main__":
+    main()

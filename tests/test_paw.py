@@ -108,3 +108,10 @@ def test_lattice_constants_follow_from_the_stored_energies():
         rows = pd.DataFrame(check_paw.lattice(name), columns=table.columns)
         np.testing.assert_allclose(rows.value, table[table.crystal == name].value, atol=1e-4)
     assert table.difference_percent.abs().max() < 1
+
+
+def test_both_engines_agree_on_every_bond_of_a_disordered_cell():
+    both = pd.read_csv(PAW / "disordered.csv")
+    for bond, group in both.groupby("bond"):
+        assert np.polyfit(group.icohp_gpaw, group.icohp_qe, 1)[0] == pytest.approx(1, abs=0.02), bond
+        assert np.sqrt(np.mean((group.icohp_qe - group.icohp_gpaw) ** 2)) < 0.06, bond

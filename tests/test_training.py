@@ -124,6 +124,15 @@ def test_tuning_finds_what_made_the_labels_and_the_file_can_be_read(database, tm
     assert after < before
 
 
+def test_the_search_by_groups_left_out_looks_further_than_its_start(database):  # noqa: F811
+    some = [tuning.sample(database, "Ni-Ni", 100, "none", 1)]
+    poor = settings.Hyperparameters(zeta=1, theta=0.1, floor=1e-4, gamma=10)
+    found, error = tuning.refine(some, "product_se", [poor])
+    middle = settings.Hyperparameters(zeta=1, theta=0.6, floor=30, gamma=0.1)
+    assert error <= tuning.left_out(some, "product_se", middle) < tuning.left_out(some, "product_se", poor)
+    assert error == pytest.approx(tuning.left_out(some, "product_se", found))
+
+
 def test_a_tuning_that_is_not_there_or_is_none_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="with `tune` first"):
         settings.read_setting(tmp_path / "a.yaml")
