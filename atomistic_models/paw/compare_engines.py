@@ -51,7 +51,8 @@ def disordered() -> pd.DataFrame:
     atoms, labels = thrown_about(), {}
     for engine, settings in {"qe": {"ecutwfc": 60, "ecutrho": 480}, "gpaw": {}}.items():
         labels[engine] = engines.get(engine).label(atoms, orbitals=ORBITALS, minimum_distance=1.8, cutoff=4.2, **settings).bonds
-    both = labels["qe"].merge(labels["gpaw"], on=["i", "j", "tx", "ty", "tz", "distance"], suffixes=("_qe", "_gpaw"), validate="1:1")
+    same = ["i", "j", "tx", "ty", "tz", "distance"]
+    both = labels["qe"].merge(labels["gpaw"], on=same, suffixes=("_qe", "_gpaw"), validate="1:1")
     symbols = np.array(atoms.get_chemical_symbols())
     both.insert(0, "bond", ["-".join(sorted(pair)) for pair in zip(symbols[both.i], symbols[both.j], strict=True)])
     return both.sort_values(["bond", "distance"], ignore_index=True)
