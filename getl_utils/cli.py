@@ -93,7 +93,7 @@ def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dic
             bar.set_postfix_str(path.name, refresh=False)
             folder, options = Path(arguments.out) / structures.structure_name(path), {"tick": bar.update, "evaluator": evaluator}
             rows += predictor.predict_file(trained, path, folder, limits, arguments.frames, arguments.lobster, **options)
-    predictor.write_summary(Path(arguments.out), rows, trained.facts["model_id"])
+    predictor.write_summary(Path(arguments.out), rows)
     return rows
 
 

@@ -184,10 +184,10 @@ def predict_file(
     return rows
 
 
-def write_summary(folder: Path, rows: Sequence[dict], model_id: str) -> pd.DataFrame:
-    """Write ``summary.csv``: the rows of `predict_file`, and by which model; the rows as a table."""
+def write_summary(folder: Path, rows: Sequence[dict]) -> pd.DataFrame:
+    """Write ``summary.csv``: the rows of `predict_file`, which it returns as a table."""
     summary = pd.DataFrame(rows)
-    write_csv(folder / "summary.csv", summary, model_id=model_id)
+    write_csv(folder / "summary.csv", summary)
     return summary
 
 

@@ -99,23 +99,25 @@ def left_out(samples: Sequence[Sample], kernel: str, h: Hyperparameters) -> floa
 
 
 def refine(samples: Sequence[Sample], kernel: str, starts: Sequence[Hyperparameters]) -> tuple[Hyperparameters, float]:
-    """From the best of `starts` and GRID, the θ, floor and γ of the least error of bonds whose group is left out; that error, eV.
+    """From the best of `starts` and the best of GRID, the θ, floor and γ of the least error of bonds left out; that error, eV.
 
-    The likelihood alone is a poor start: it takes deformed copies of the same few atoms for many bonds, and finds no noise.
+    The likelihood alone starts poorly: it takes deformed copies of the same few atoms for many bonds, and finds no noise.
     """
     names, shape = _free(kernel)
-    grid = [
-        shape(np.log(values), zeta)
-        for zeta in dict.fromkeys(h.zeta for h in starts)
-        for values in product(*(GRID[name] for name in names))
-    ]
-    start = min([*starts, *grid], key=lambda h: left_out(samples, kernel, h))
+    zetas, values = dict.fromkeys(h.zeta for h in starts), list(product(*(GRID[name] for name in names)))
+    grid = [shape(np.log(some), zeta) for zeta in zetas for some in values]
+    first = [min(some, key=lambda h: left_out(samples, kernel, h)) for some in (starts, grid)]
+    return min((_descend(samples, kernel, h) for h in first), key=lambda found: found[1])
+
+
+def _descend(samples: Sequence[Sample], kernel: str, start: Hyperparameters) -> tuple[Hyperparameters, float]:
+    names, shape = _free(kernel)
+    limits = [tuple(np.log(BOUNDS[n])) for n in names]
+    first = np.clip(np.log([max(getattr(start, n), 1e-9) for n in names]), *np.transpose(limits))
 
     def target(x: np.ndarray) -> float:
         return left_out(samples, kernel, shape(x, start.zeta))
 
-    limits = [tuple(np.log(BOUNDS[n])) for n in names]
-    first = np.clip(np.log([max(getattr(start, n), 1e-9) for n in names]), *np.transpose(limits))
     found = minimize(target, first, method="Nelder-Mead", bounds=limits, options={"maxfev": STEPS, "xatol": 0.05, "fatol": 1e-5})
     return shape(found.x, start.zeta), float(found.fun)
 
