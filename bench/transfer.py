@@ -3,7 +3,8 @@
 Writes into data_examples/validation:
 
 transfer.csv: the rows *by composition* of 05's validation.csv (a model of the other compositions judged on this one), RMSE over
-that of the distance alone (`ratio`), and the same of the published kernel and hyperparameters.
+that of the distance alone (`ratio`), and the same of the published kernel and hyperparameters; `…_large` of a model of up to
+LARGE bonds.
 
 quenches.csv, quenches.png: the same error against the number of independent quenches learned from, SIZE bonds each time, so that
 it is their variety that grows and not their number; mean over the choices of quenches.
@@ -24,11 +25,13 @@ from matplotlib.figure import Figure
 from getl_utils import database, figures, model, parameters, settings, validation
 from getl_utils.database import Database
 from getl_utils.layout import WorkDir, atomic_write, resolve
+from getl_utils.parameters import Train
 from getl_utils.settings import Setting
 from getl_utils.validation import Split
 
 EXAMPLE, OUT = "parameters/example.yaml", resolve("data_examples/validation")
 FEWEST = 100  # test bonds
+LARGE = 4500  # bonds learned from at most
 SIZE = 500  # bonds learned from, however many quenches they are of
 COLUMNS = [
     "type",
@@ -51,6 +54,14 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
     rows = found[(found.split == "by composition") & (found.n_test >= FEWEST)]
     rows = rows.assign(ratio=rows.rmse / rows.baseline_rmse, published_ratio=rows.published_rmse / rows.baseline_rmse)
     return rows[COLUMNS]
+
+
+def large(stored: Database, p: Train, setting: Setting) -> pd.DataFrame:
+    """The same of models of up to LARGE bonds: type, fold, n_train_large, ratio_large, in_90_large."""
+    p = p.model_copy(update={**dict(setting), "tuned": "", "compress": 0, "n_train": LARGE, "published": {}})
+    found = validation.validate(stored, p, only=["by composition"]).table
+    found = found.assign(ratio=found.rmse / found.baseline_rmse)[["type", "fold", "n_train", "ratio", "in_90"]]
+    return found.rename(columns={name: f"{name}_large" for name in ("n_train", "ratio", "in_90")})
 
 
 def splits(bonds: pd.DataFrame) -> list[tuple[int, Split]]:
@@ -102,12 +113,14 @@ def picture(found: pd.DataFrame) -> Figure:
 def main() -> None:
     values = parameters.read(EXAMPLE)
     p, work = parameters.for_stage("05_train", values), WorkDir(values["work_dir"])
+    stored, _ = database.read(work.database(p.database)).compressed(p.compress)
+    setting = settings.read_setting(work.model / "tuned.yaml")
     rows = table(pd.read_csv(work.require(work.model / "validation.csv", f"05_train of {EXAMPLE}")))
+    rows = rows.merge(large(stored, p, setting), on=["type", "fold"])
     with atomic_write(OUT / "transfer.csv") as temporary:
         rows.to_csv(temporary, index=False, float_format="%.4g")
     print(rows.round(3).to_string(index=False), flush=True)
-    stored, _ = database.read(work.database(p.database)).compressed(p.compress)
-    found = quenches(stored, p.bond_types, settings.read_setting(work.model / "tuned.yaml"))
+    found = quenches(stored, p.bond_types, setting)
     print(found.round(3).to_string(index=False))
     figures.save(picture(found), found.round(4), OUT / "quenches")
 
