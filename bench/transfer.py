@@ -98,15 +98,14 @@ def quenches(stored: Database, types: list[str], setting: Setting) -> pd.DataFra
 def picture(found: pd.DataFrame) -> Figure:
     """The ratio to the distance alone, mean over the compositions left out, a line per type."""
     figure, (axes,) = figures.axes(width=5)
-    colour = figures.colours(found.type.unique().tolist())
+    colour, shown = figures.colours(found.type.unique().tolist()), 1
     for bond_type, rows in found.groupby("type", sort=False):
-        each = rows.pivot_table(index="quenches", columns="fold", values="ratio")
-        mean = each.dropna().mean(axis=1)  # over all compositions, or not drawn
-        axes.plot(mean.index, mean, "o-", color=colour[bond_type], label=bond_type)
-    axes.axhline(0.8, color="0.6", lw=0.8, ls="--")
-    axes.set(xlabel=f"independent quenches learned from ({SIZE} bonds)", ylabel="RMSE / distance alone, unseen composition")
-    axes.set_xticks(range(1, int(found.quenches.max()) + 1))
-    figures.legend(axes, ncols=2)
+        each = rows.pivot_table(index="quenches", columns="fold", values="ratio").dropna()  # all compositions, or not drawn
+        axes.plot(each.index, each.mean(axis=1), "o-", color=colour[bond_type], label=bond_type)
+        shown = max(shown, *each.index)
+    axes.set(xlabel=f"independent quenches learned from ({SIZE} bonds)", ylabel="RMSE / distance alone", ylim=(0.5, 1))
+    axes.set_xticks(range(1, shown + 1))
+    figures.legend(axes, ncols=5, loc="lower center")
     return figure
 
 
