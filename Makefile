@@ -20,7 +20,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@
 
-demo: $(INSTALLED)  ## the six notebooks from liquid metal to predicted bonds (quick.yaml, ~10 min on 2 cores)
+demo: $(INSTALLED)  ## the six notebooks from liquid metal to predicted bonds (quick.yaml, ~12 min on 2 cores)
 	@$(SNAKEMAKE) --configfile parameters/quick.yaml
 	@$(BIN)/getl summary runs/quick
 
