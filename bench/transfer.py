@@ -23,6 +23,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from getl_utils import database, figures, model, parameters, settings, validation
+from getl_utils.bonds import quench_of
 from getl_utils.database import Database
 from getl_utils.layout import WorkDir, atomic_write, resolve
 from getl_utils.parameters import Train
@@ -66,7 +67,7 @@ def large(stored: Database, p: Train, setting: Setting) -> pd.DataFrame:
 
 def splits(bonds: pd.DataFrame) -> list[tuple[int, Split]]:
     """Every composition left out, every choice of quenches of the others: how many they are, and the split."""
-    random, run = np.random.default_rng(1), (bonds.composition + "/" + bonds.run.astype(str)).to_numpy()
+    random, run = np.random.default_rng(1), quench_of(bonds).to_numpy()
     found = []
     for composition in sorted(set(bonds.composition)):
         own = (bonds.composition == composition).to_numpy()

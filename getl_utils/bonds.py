@@ -55,6 +55,17 @@ def bond_types(elements: Sequence[str]) -> list[str]:
     return [f"{a}-{a}" for a in elements] + unlike
 
 
+def quench_of(table: pd.DataFrame) -> pd.Series:
+    """The quench of each row, by name: ``<composition>/<run>``, of a table with these columns.
+
+    Examples
+    --------
+    >>> quench_of(pd.DataFrame({"composition": ["Ni5Ti5"], "run": [2]})).tolist()
+    ['Ni5Ti5/2']
+    """
+    return table.composition + "/" + table.run.astype(str)
+
+
 def type_of(element_i: Sequence[str], element_j: Sequence[str], elements: Sequence[str]) -> np.ndarray:
     """Bond type of each pair, named in the order of `elements`; ValueError for an element outside it.
 

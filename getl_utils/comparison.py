@@ -15,6 +15,7 @@ from getl_utils import figures
 from getl_utils.bonds import BOND, bond_types, place, type_of
 from getl_utils.database import Database
 from getl_utils.formats import lobster
+from getl_utils.layout import write_csv
 from getl_utils.model import Model, train
 from getl_utils.parameters import Train
 
@@ -133,7 +134,7 @@ def validate(ours: str | Path, theirs: str | Path, out: Path | None = None, atom
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         figures.save(figure(matched), matched, out / "bonds")
-        result.to_csv(out / "validation.csv", index=False)
+        write_csv(out / "validation.csv", result)
     return result
 
 

@@ -10,7 +10,7 @@ from ase import Atoms
 from matplotlib.figure import Figure
 
 from getl_utils import predictor
-from getl_utils.bonds import KEY, bond_types
+from getl_utils.bonds import KEY, bond_types, quench_of
 from getl_utils.database import Database
 from getl_utils.figures import axes, colours, legend
 from getl_utils.kernels import Features
@@ -28,7 +28,7 @@ def environments(stored: Database) -> pd.DataFrame:
         stored.bonds[[f"row_{side}", f"element_{side}", *KEY[:2]]].set_axis(["row", "element", *KEY[:2]], axis=1) for side in "ij"
     ]
     table = pd.concat(ends).drop_duplicates("row").sort_values("row", ignore_index=True)
-    return table.assign(run=table.composition + "/" + table.run.astype(str))[["row", "element", "run"]]
+    return table.assign(run=quench_of(table))[["row", "element", "run"]]
 
 
 def _nearest(vectors: np.ndarray, known: np.ndarray, other: np.ndarray | None = None) -> np.ndarray:

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from getl_utils.layout import atomic_write
+from getl_utils.layout import atomic_write, write_csv
 
 # Of kinds: M. Okabe, K. Ito, Color Universal Design (2008). Of amounts: viridis, reversed, dark where strong.
 # Both are told apart by colour-blind readers; viridis also in grey.
@@ -68,8 +68,7 @@ def save(figure: Figure, numbers: pd.DataFrame, stem: Path, note: str = "") -> F
     for kind, metadata in (("png", None), ("svg", {"Date": None})):
         with atomic_write(stem.with_name(f"{stem.name}.{kind}")) as temporary, plt.rc_context(STYLE):
             figure.savefig(temporary, format=kind, dpi=150, metadata=metadata)
-    with atomic_write(stem.with_name(f"{stem.name}.csv")) as temporary:
-        numbers.to_csv(temporary, index=False)
+    write_csv(stem.with_name(f"{stem.name}.csv"), numbers)
     return figure
 
 

@@ -18,7 +18,7 @@ import pytest
 from ase import Atoms
 
 from getl_utils import cells, database, gp, model, predictor, validation
-from getl_utils.bonds import KEY
+from getl_utils.bonds import KEY, quench_of
 from getl_utils.layout import WorkDir, checksums, code_version, damaged, now, read_json, sha256, write_json
 from getl_utils.settings import Hyperparameters, Setting
 
@@ -215,7 +215,7 @@ def held_out(trained: model.Model, stored: database.Database) -> Callable[[str],
 
 def _hold_out(trained: model.Model, stored: database.Database, bond_type: str) -> HeldOut:
     bonds, facts, stored = stored.of_type(bond_type), trained.facts["types"][bond_type], stored.projected(trained.basis)
-    runs = bonds.composition + "/" + bonds.run.astype(str)
+    runs = quench_of(bonds)
     enough = len(bonds) - runs.value_counts().max() >= FEWEST  # none if there is one run only
     groups, name = (runs, "runs") if enough else (bonds.sub_run, "sub-runs")
     features, y, parts = stored.features(bonds), -bonds.icohp.to_numpy(float), []

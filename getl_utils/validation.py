@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from getl_utils import gp, model
+from getl_utils.bonds import quench_of
 from getl_utils.database import Database
 from getl_utils.kernels import Features
 from getl_utils.layout import atomic_write
@@ -73,11 +74,10 @@ def atom_splits(bonds: pd.DataFrame, n_train: int, seed: int) -> Iterator[Split]
 
 def splits(bonds: pd.DataFrame, p: Train) -> Iterator[Split]:
     """All splits of one type's bonds that its groups allow: random, by sub-run, by atom, by run, by composition, crossed."""
-    run = bonds.composition + "/" + bonds.run.astype(str)
     yield from random_splits(len(bonds), p.n_train, p.n_test, p.n_seeds, p.seed)
     yield from grouped_splits(bonds.sub_run, "by sub-run", p.n_train, p.seed)
     yield from atom_splits(bonds, p.n_train, p.seed)
-    yield from grouped_splits(run, "by run", p.n_train, p.seed)
+    yield from grouped_splits(quench_of(bonds), "by run", p.n_train, p.seed)
     yield from grouped_splits(bonds.composition, "by composition", p.n_train, p.seed)
     for first, second in p.crossed:
         train, test = (np.flatnonzero(bonds.composition == c) for c in (first, second))

@@ -15,7 +15,7 @@ import pandas as pd
 from ase import Atoms
 from ase.build import bulk
 
-from getl_utils import engines
+from getl_utils import comparison, engines
 
 HERE = Path(__file__).resolve().parent
 ORBITALS = {"Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
@@ -62,9 +62,8 @@ def agreement(both: pd.DataFrame) -> pd.DataFrame:
     """Slope of qe against gpaw and root mean square of the difference (eV), by bond type."""
     rows = []
     for bond, group in both.groupby("bond"):
-        slope = np.polyfit(group.icohp_gpaw, group.icohp_qe, 1)[0]
-        difference = np.sqrt(np.mean((group.icohp_qe - group.icohp_gpaw) ** 2))
-        rows.append([bond, len(group), group.distance.min(), group.icohp_qe.min(), slope, difference])
+        found = comparison.agreement(group.icohp_gpaw, group.icohp_qe)
+        rows.append([bond, found["n"], group.distance.min(), group.icohp_qe.min(), found["slope"], found["rmse"]])
     return pd.DataFrame(rows, columns=["bond", "bonds", "shortest", "strongest", "slope", "rms_difference"])
 
 
