@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Tabulate the embedded-atom potential of Zhou, Johnson and Wadley, Phys. Rev. B 69, 144113 (2004), as an eam/alloy (setfl) file.
+"""Tabulate the embedded-atom potential of Zhou, Johnson and Wadley, Phys. Rev. B 69, 144113 (2004), as an
+eam/alloy (setfl) file.
 
     python make_zhou_eam.py --elements Zr Cu Al --output ZrCuAl_zhou2004.eam.alloy
 
-The parameters are in ``zhou_2004.csv``; unlike pairs follow from the pure metals by the paper's mixing rule, with
-nothing fitted to an alloy.
+The parameters are in ``zhou_2004.csv``; unlike pairs follow from the pure metals by the paper's mixing rule,
+with nothing fitted to an alloy.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ import numpy as np
 
 TABLE = Path(__file__).with_name("zhou_2004.csv")
 CITATION = "Zhou, Johnson and Wadley, Phys Rev B, 69, 144113 (2004)"
-R_MIN = 0.5  # angstrom; closer than this no atoms come, and the authors' tables hold the functions at their value here
-NEIGHBOUR_DISTANCE = {"fcc": 0.5**0.5, "bcc": 0.75**0.5, "hcp": 1.0}  # nearest neighbours, in units of the lattice constant
+# angstrom; closer than this no atoms come, and the authors' tables hold the functions at their value here
+R_MIN = 0.5
+NEIGHBOUR_DISTANCE = {
+    "fcc": 0.5**0.5,
+    "bcc": 0.75**0.5,
+    "hcp": 1.0,
+}  # nearest neighbours, in units of the lattice constant
 
 
 def read_parameters(path: str | Path = TABLE) -> dict[str, dict]:
-    """Parameters of each metal, by symbol; Z, mass (g/mol), lattice, and the paper's constants (Å, eV) as float."""
+    """Parameters of each metal, by symbol; Z, mass (g/mol), lattice, and the paper's constants (Å, eV) as
+    float."""
     with open(path, newline="") as lines:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     words = ("element", "lattice")
@@ -54,12 +61,17 @@ def embedding(rho: np.ndarray, p: dict) -> np.ndarray:
     high = np.maximum(mid, p["rho0"]) * p["rhoe"] / p["rhos"]  # kept from 0, whose logarithm is never used
     return np.select(
         [mid < p["rhon"], mid < p["rho0"]],
-        [sum(p[f"Fn{i}"] * (low - 1) ** i for i in range(4)), sum(p[f"F{i}"] * (mid - 1) ** i for i in range(4))],
+        [
+            sum(p[f"Fn{i}"] * (low - 1) ** i for i in range(4)),
+            sum(p[f"F{i}"] * (mid - 1) ** i for i in range(4)),
+        ],
         p["Fe"] * (1 - p["eta"] * np.log(high)) * high ** p["eta"],
     )
 
 
-def grid(metals: list[dict], nrho: int, nr: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, float, float]:
+def grid(
+    metals: list[dict], nrho: int, nr: int, cutoff: float
+) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Densities, distances (Å) and their steps; both ends are on the grid."""
     dr = cutoff / (nr - 1)
     r = np.maximum(np.arange(nr) * dr, R_MIN)
@@ -76,7 +88,8 @@ def setfl(metals: list[dict], nrho: int, nr: int, cutoff: float | None = None) -
     ----------
     metals : rows of the parameter table, in the order of the file's types.
     nrho, nr : points of F(rho), and of f(r) and r phi(r).
-    cutoff : range in Å; by default the authors' sqrt(5) re of the largest metal: the fifth neighbours of its fcc crystal.
+    cutoff : range in Å; by default the authors' sqrt(5) re of the largest metal: the fifth neighbours of its
+    fcc crystal.
     """
     cutoff = cutoff or 5**0.5 * max(p["re"] for p in metals)
     rho, r, drho, dr = grid(metals, nrho, nr, cutoff)
@@ -89,7 +102,9 @@ def setfl(metals: list[dict], nrho: int, nr: int, cutoff: float | None = None) -
         f"{nrho} {drho:.16e} {nr} {dr:.16e} {cutoff:.16e}",
     ]
     for p in metals:
-        lines.append(f"{p['Z']:.0f} {p['mass']} {p['re'] / NEIGHBOUR_DISTANCE[p['lattice']]:.6f} {p['lattice']}")
+        lines.append(
+            f"{p['Z']:.0f} {p['mass']} {p['re'] / NEIGHBOUR_DISTANCE[p['lattice']]:.6f} {p['lattice']}"
+        )
         lines += _rows(embedding(rho, p)) + _rows(density(r, p))
     for i, p in enumerate(metals):
         for q in metals[: i + 1]:
@@ -108,17 +123,28 @@ def _rows(values: np.ndarray) -> list[str]:
 def main(arguments: list[str] | None = None) -> Path:
     """Command line; returns the path of the file written."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--elements", nargs="+", default=["Zr", "Cu", "Al"], help="in the order of the types (default: Zr Cu Al)")
-    parser.add_argument("--nrho", type=int, default=2000, help="points of the embedding energy (default: %(default)s)")
+    parser.add_argument(
+        "--elements",
+        nargs="+",
+        default=["Zr", "Cu", "Al"],
+        help="in the order of the types (default: Zr Cu Al)",
+    )
+    parser.add_argument(
+        "--nrho", type=int, default=2000, help="points of the embedding energy (default: %(default)s)"
+    )
     parser.add_argument("--nr", type=int, default=2000, help="points of distance (default: %(default)s)")
     parser.add_argument("--cutoff", type=float, help="angstrom (default: sqrt(5) re of the largest metal)")
-    parser.add_argument("--parameters", type=Path, default=TABLE, help="table of the metals (default: zhou_2004.csv)")
+    parser.add_argument(
+        "--parameters", type=Path, default=TABLE, help="table of the metals (default: zhou_2004.csv)"
+    )
     parser.add_argument("--output", type=Path, help="(default: <elements>_zhou2004.eam.alloy here)")
     options = parser.parse_args(arguments)
     table = read_parameters(options.parameters)
     unknown = [e for e in options.elements if e not in table]
     if unknown or len(set(options.elements)) < len(options.elements):
-        parser.error(f"elements must be different ones of {' '.join(table)}; got {' '.join(options.elements)}")
+        parser.error(
+            f"elements must be different ones of {' '.join(table)}; got {' '.join(options.elements)}"
+        )
     if min(options.nrho, options.nr) < 100:
         parser.error("nrho and nr must be at least 100, for LAMMPS splines between the points")
     output = options.output or Path(f"{''.join(options.elements)}_zhou2004.eam.alloy")

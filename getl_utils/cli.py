@@ -1,4 +1,5 @@
-"""The command ``getl``: what is installed, and the workflow's single steps for Snakemake and batch systems."""
+"""The command ``getl``: what is installed, and the workflow's single steps for Snakemake and batch
+systems."""
 
 from __future__ import annotations
 
@@ -12,17 +13,23 @@ from pathlib import Path
 import yaml
 
 from getl_utils import commands as records
-from getl_utils import parameters
-from getl_utils.layout import WorkDir, write_json
+from getl_utils.core import parameters
+from getl_utils.core.record import write_json
+from getl_utils.core.workdir import WorkDir
 
 
 def check(_: argparse.Namespace) -> int:
-    """Print what is installed, which engines are found, what is missing and how to get it; 1 if quick.yaml cannot run."""
-    from getl_utils import installed
+    """Print what is installed, which engines are found, what is missing and how to get it; 1 if quick.yaml
+    cannot run."""
+    from getl_utils.ops import doctor
 
-    report, needed = installed.lines()
+    report, needed = doctor.lines()
     print("\n".join(report))
-    print(f"\nquick.yaml cannot run: {', '.join(needed)} missing" if needed else "\nquick.yaml can run: make demo")
+    print(
+        f"\nquick.yaml cannot run: {', '.join(needed)} missing"
+        if needed
+        else "\nquick.yaml can run: make demo"
+    )
     return int(bool(needed))
 
 
@@ -34,8 +41,10 @@ def stage_parameters(arguments: argparse.Namespace) -> int:
 
 
 def step(arguments: argparse.Namespace) -> int:
-    """Do one unit of 01_generate: `quench`, `large` (no deformed cells), its `load`; `label`, or `espresso` and `lobster`."""
-    from getl_utils import generate, label
+    """Do one unit of 01_generate: `quench`, `large` (no deformed cells), its `load`; `label`, or `espresso`
+    and `lobster`."""
+    from getl_utils.generate import steps as generate
+    from getl_utils.labels import label
 
     p = parameters.for_stage("01_generate", parameters.read(arguments.file), arguments.file)
     work, run = WorkDir(p.work_dir), arguments.run
@@ -46,7 +55,7 @@ def step(arguments: argparse.Namespace) -> int:
     elif arguments.what == "load":
         generate.load_glass(work, p, arguments.composition, run, progress="lines")
     elif arguments.what in ("espresso", "lobster"):
-        from getl_utils import batch
+        from getl_utils.labels import batch
 
         key = generate.cells.CellKey(arguments.composition, run, arguments.sub_run)
         program = parameters.workflow(parameters.read(arguments.file))
@@ -71,42 +80,57 @@ def predict(arguments: argparse.Namespace) -> int:
         if row["error"]:
             print(f"getl: {row['structure']}, frame {row['frame']}: {row['error']}", file=sys.stderr)
     atoms, bonds = (sum(row[name] for row in good) for name in ("atoms", "bonds"))
-    print(f"{len(good)} of {len(rows)} frames, {atoms} atoms, {bonds} bonds, {seconds:.1f} s, {atoms / seconds:.0f} atoms/s")
+    print(
+        f"{len(good)} of {len(rows)} frames, {atoms} atoms, {bonds} bonds, {seconds:.1f} s, {atoms / seconds:.0f} atoms/s"
+    )
     return int(len(good) < len(rows))
 
 
 def _predict_files(paths: list[Path], arguments: argparse.Namespace) -> list[dict]:
     """All files with one evaluator and one line of progress."""
-    from getl_utils import model, predictor, progress, release, structures
+    from getl_utils.core import progress
+    from getl_utils.files import frames as structures
+    from getl_utils.inference import predictor
+    from getl_utils.models import model
+    from getl_utils.ops import release
 
     trained, rows = model.load(Path(arguments.model)), []
     for name, why in release.require(Path(arguments.model), arguments.allow).items():
         print(f"allowed by name, {name}: {why}")
     given = {"model_folder": str(Path(arguments.model).resolve()), "model_id": trained.facts["model_id"]}
     write_json(Path(arguments.out) / "predicted_by.json", given)
-    limits = predictor.windows(trained, parameters.read_windows(arguments.windows) if arguments.windows else {})
+    limits = predictor.windows(
+        trained, parameters.read_windows(arguments.windows) if arguments.windows else {}
+    )
     with (
         predictor.Evaluator(trained, limits, arguments.sigma, arguments.processes) as evaluator,
         progress.line("prediction", structures.count_atoms(paths, arguments.frames), "atoms") as bar,
     ):
         for path in paths:
             bar.set_postfix_str(path.name, refresh=False)
-            folder, options = Path(arguments.out) / structures.structure_name(path), {"tick": bar.update, "evaluator": evaluator}
-            rows += predictor.predict_file(trained, path, folder, limits, arguments.frames, arguments.lobster, **options)
+            folder, options = (
+                Path(arguments.out) / structures.structure_name(path),
+                {"tick": bar.update, "evaluator": evaluator},
+            )
+            rows += predictor.predict_file(
+                trained, path, folder, limits, arguments.frames, arguments.lobster, **options
+            )
     predictor.write_summary(Path(arguments.out), rows)
     return rows
 
 
 def label_structure(arguments: argparse.Namespace) -> int:
-    """Label one structure: ICOHPLIST.lobster, bonds.parquet and label.json (how, how long, warnings); 1 if it failed."""
-    from getl_utils import label
+    """Label one structure: ICOHPLIST.lobster, bonds.parquet and label.json (how, how long, warnings); 1 if it
+    failed."""
+    from getl_utils.labels import label
 
     given = parameters.read(arguments.parameters)
     asked = yaml.safe_load(Path(arguments.orbitals).read_text()) if arguments.orbitals else given["orbitals"]
     own = {} if arguments.engine != given.get("engine") else given.get("engine_settings", {})
     settings = {
         "engine": arguments.engine,
-        "engine_settings": own | {name: yaml.safe_load(value) for name, value in (s.split("=", 1) for s in arguments.set)},
+        "engine_settings": own
+        | {name: yaml.safe_load(value) for name, value in (s.split("=", 1) for s in arguments.set)},
         "label_window": given["label_window"],
         "orbitals": asked.get("orbitals", asked),
     }
@@ -120,11 +144,15 @@ def label_structure(arguments: argparse.Namespace) -> int:
 
 
 def validate(arguments: argparse.Namespace) -> int:
-    """Hold two ICOHPLISTs of one structure against each other: per type n, correlation, slope, intercept, RMSE."""
-    from getl_utils import cells, comparison
+    """Hold two ICOHPLISTs of one structure against each other: per type n, correlation, slope, intercept,
+    RMSE."""
+    from getl_utils.core import cells
+    from getl_utils.views import agreement
 
     atoms = cells.read_any(arguments.structure) if arguments.structure else None
-    table = comparison.validate(arguments.ours, arguments.theirs, Path(arguments.out) if arguments.out else None, atoms)
+    table = agreement.validate(
+        arguments.ours, arguments.theirs, Path(arguments.out) if arguments.out else None, atoms
+    )
     print(table.to_string(index=False, float_format="{:.3f}".format))
     return 0
 
@@ -134,14 +162,20 @@ def _add_label_commands(commands: argparse._SubParsersAction) -> None:
     one.add_argument("structure", help="any file ASE reads")
     one.add_argument("--engine", default="gpaw")
     one.add_argument("--out", required=True, help="folder for the results")
-    one.add_argument("--parameters", default="parameters/quick.yaml", help="orbitals and label_window are taken from here")
+    one.add_argument(
+        "--parameters", default="parameters/quick.yaml", help="orbitals and label_window are taken from here"
+    )
     one.add_argument("--orbitals", help="YAML file: element → shells, instead of those of the parameters")
-    one.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the engine")
+    one.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the engine"
+    )
     one.set_defaults(run_command=label_structure)
     two = commands.add_parser("validate", help=validate.__doc__)
     two.add_argument("ours")
     two.add_argument("theirs")
-    two.add_argument("--structure", help="holds both to its distances, and understands either sign of translations")
+    two.add_argument(
+        "--structure", help="holds both to its distances, and understands either sign of translations"
+    )
     two.add_argument("--out", help="folder for table and figure")
     two.set_defaults(run_command=validate)
 
@@ -154,15 +188,26 @@ def _positive(word: str) -> int:
 
 def _add_predict(commands: argparse._SubParsersAction) -> None:
     infer = commands.add_parser("predict", help=predict.__doc__)
-    infer.add_argument("structures", nargs="+", metavar="STRUCTURE", help="LAMMPS dump or data file, or any file ASE reads")
+    infer.add_argument(
+        "structures", nargs="+", metavar="STRUCTURE", help="LAMMPS dump or data file, or any file ASE reads"
+    )
     infer.add_argument("--model", required=True, help="folder of the model")
-    infer.add_argument("--out", required=True, help="folder for <structure>/<n>_<step>.parquet and summary.csv")
-    infer.add_argument("--windows", help="YAML: bond type → [shortest, longest] in Å; default the range of the training bonds")
+    infer.add_argument(
+        "--out", required=True, help="folder for <structure>/<n>_<step>.parquet and summary.csv"
+    )
+    infer.add_argument(
+        "--windows",
+        help="YAML: bond type → [shortest, longest] in Å; default the range of the training bonds",
+    )
     infer.add_argument("--frames", choices=["last", "all"], default="all", help="of each file (all)")
     infer.add_argument("--processes", type=_positive, default=1, help="for the environments (1)")
     infer.add_argument("--lobster", action="store_true", help="also write LOBSTER's columns")
-    infer.add_argument("--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside")
-    infer.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that the model may have failed")
+    infer.add_argument(
+        "--sigma", action="store_true", help="also the predictive σ of each bond, and whether it is outside"
+    )
+    infer.add_argument(
+        "--allow", action="append", default=[], metavar="CHECK", help="a check that the model may have failed"
+    )
     infer.set_defaults(run_command=predict)
 
 
@@ -186,7 +231,9 @@ def main(words: list[str] | None = None) -> int:
     _add_label_commands(commands)
     records.add(commands)
     arguments = parser.parse_args(words)
-    if threading.current_thread() is threading.main_thread():  # a batch system's time limit: clean up as after Ctrl-C
+    if (
+        threading.current_thread() is threading.main_thread()
+    ):  # a batch system's time limit: clean up as after Ctrl-C
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return arguments.run_command(arguments)

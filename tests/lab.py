@@ -17,18 +17,25 @@ from conftest import REPOSITORY
 
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},  # asks the network
-    "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are in the page, not only those in view
+    "notebook-extension/tracker": {
+        "windowingMode": "none"
+    },  # all cells are in the page, not only those in view
 }
-CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.sharedModel).map(m => ({
+CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell =>
+cell.model.sharedModel).map(m => ({
     type: m.cell_type, source: m.source, count: m.execution_count ?? null, state: m.executionState ?? null,
-    outputs: (m.outputs ?? []).map(o => ({type: o.output_type, kinds: Object.keys(o.data ?? {}), error: o.evalue,
+    outputs: (m.outputs ?? []).map(o => ({type: o.output_type, kinds: Object.keys(o.data ?? {}), error:
+    o.evalue,
                                           stream: o.name, text: (o.text ?? '').toString()}))}))"""
 
 
 def copy_repository(target: Path) -> None:
     """The files that git tracks or would track, as they are now."""
     names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=REPOSITORY, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=True,
     )
     for name in filter(None, names.stdout.decode().split("\0")):
         if (REPOSITORY / name).is_file():
@@ -37,13 +44,16 @@ def copy_repository(target: Path) -> None:
 
 
 def set_parameters(notebook: Path, values: dict) -> set[str]:
-    """Write `values` into a notebook's cell of parameters, as a user would, and take its outputs away; the names it has."""
+    """Write `values` into a notebook's cell of parameters, as a user would, and take its outputs away; the
+    names it has."""
     content = nbformat.read(notebook, as_version=4)
     cell = next(c for c in content.cells if "parameters" in c.metadata.get("tags", []))
     known = {name for name in values if re.search(rf"^{name}: \w+ = ", cell.source, re.MULTILINE)}
     for name in known:
         value = repr(values[name])
-        cell.source = re.sub(rf"^({name}: \w+ = ).*$", lambda m, v=value: m[1] + v, cell.source, flags=re.MULTILINE)
+        cell.source = re.sub(
+            rf"^({name}: \w+ = ).*$", lambda m, v=value: m[1] + v, cell.source, flags=re.MULTILINE
+        )
     for c in (c for c in content.cells if c.cell_type == "code"):
         c.outputs, c.execution_count = [], None
     nbformat.write(content, notebook)
@@ -62,13 +72,26 @@ class Server:
             file = private / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values))
-        places = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
+        places = {
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "IPYTHONDIR": "ipython",
+        }
         places |= {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime"}
         environment = os.environ | {name: str(private / place) for name, place in places.items()}
         environment |= {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
         environment.pop("TQDM_DISABLE", None)
-        options = [f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}"]
-        options += ["--no-browser", "--allow-root", "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"]
+        options = [
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={self.token}",
+        ]
+        options += [
+            "--no-browser",
+            "--allow-root",
+            "--LabApp.expose_app_in_browser=True",
+            f"--ServerApp.root_dir={folder}",
+        ]
         self.log = private / "jupyterlab.log"
         with open(self.log, "w") as log:
             command = [sys.executable, "-m", "jupyterlab", *options]
@@ -79,7 +102,9 @@ class Server:
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=5):
+                with urllib.request.urlopen(
+                    f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=5
+                ):
                     return
             except OSError:
                 time.sleep(0.3)
@@ -88,7 +113,9 @@ class Server:
     def url(self, notebook: str, folder: str = "notebooks") -> str:
         """Where a notebook is opened, each in a workspace of its own."""
         space = f"{folder}-{Path(notebook).stem}"
-        return f"http://127.0.0.1:{self.port}/lab/workspaces/{space}/tree/{folder}/{notebook}?token={self.token}"
+        return (
+            f"http://127.0.0.1:{self.port}/lab/workspaces/{space}/tree/{folder}/{notebook}?token={self.token}"
+        )
 
     def stop(self) -> None:
         """End it and its kernels."""
@@ -99,14 +126,17 @@ class Server:
 def menu(page, *path: str) -> None:
     """Click through the menu bar."""
     page.locator(".lm-MenuBar-item", has_text=re.compile(rf"^{path[0]}$")).click()
-    page.locator(".lm-Menu-item", has=page.locator(".lm-Menu-itemLabel", has_text=re.compile(rf"^{path[1]}$"))).click()
+    page.locator(
+        ".lm-Menu-item", has=page.locator(".lm-Menu-itemLabel", has_text=re.compile(rf"^{path[1]}$"))
+    ).click()
 
 
 def open_notebook(page, server: Server, name: str) -> None:
     """Open a notebook and wait until its kernel is idle."""
     page.goto(server.url(name))
     page.wait_for_function(
-        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=90_000
+        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+        timeout=90_000,
     )
 
 
@@ -129,7 +159,8 @@ def failures(cells: list[dict]) -> list[str]:
 
 
 def errors(page) -> list[str]:
-    """What went wrong in the browser until now: Playwright hands events on only while it is asked something."""
+    """What went wrong in the browser until now: Playwright hands events on only while it is asked
+    something."""
     page.evaluate("() => 0")
     return page.wrong
 
@@ -148,7 +179,8 @@ def picture(view) -> str:
     """The bytes of the picture of a view, as base64."""
     script = """async img => {
         const blob = await (await fetch(img.src)).blob();
-        return await new Promise(done => { const r = new FileReader(); r.onload = () => done(r.result); r.readAsDataURL(blob); });
+        return await new Promise(done => { const r = new FileReader(); r.onload = () => done(r.result);
+        r.readAsDataURL(blob); });
     }"""
     return view.locator("img.widget-image, .widget-image img").last.evaluate(script)
 

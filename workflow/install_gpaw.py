@@ -1,8 +1,9 @@
 """Install GPAW and its data sets into the environment of the Python that runs this: ``make engines``.
 
-GPAW is built here from source with a C++ compiler alone. What is present is used: libxc (else GPAW's own PBE), an
-optimised BLAS (else NumPy's), a system MPI compiler when GETL_GPAW_MPI=1 is set (the engine runs one process per cell
-and does not need it). ``gpaw.lock`` pins source and data sets by their hashes. Nothing outside the environment is written.
+GPAW is built here from source with a C++ compiler alone. What is present is used: libxc (else GPAW's own
+PBE), an optimised BLAS (else NumPy's), a system MPI compiler when GETL_GPAW_MPI=1 is set (the engine runs one
+process per cell and does not need it). ``gpaw.lock`` pins source and data sets by their hashes. Nothing
+outside the environment is written.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-LOCK = Path(__file__).with_name("gpaw.lock")  # with the Hartree–Fock orbitals; what these need besides is in requirements.lock
+# with the Hartree–Fock orbitals; what these need besides is in requirements.lock
+LOCK = Path(__file__).with_name("gpaw.lock")
 BUILD = ["--no-deps", "--no-build-isolation", "--require-hashes", "-r", str(LOCK)]
 
 

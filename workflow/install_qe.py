@@ -1,7 +1,8 @@
-"""Install Quantum ESPRESSO's programs as the wheel qepy, into an environment of its own inside this one: ``make engines``.
+"""Install Quantum ESPRESSO's programs as the wheel qepy, into an environment of its own inside this one:
+``make engines``.
 
-qepy needs NumPy < 2, so it cannot live with the rest. Nothing is done where pw.x and projwfc.x are on PATH, and nothing
-outside the environment is written. ``qe.lock`` pins every file by its hash.
+qepy needs NumPy < 2, so it cannot live with the rest. Nothing is done where pw.x and projwfc.x are on PATH,
+and nothing outside the environment is written. ``qe.lock`` pins every file by its hash.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Do two work directories hold the same results? Every table, bond by bond; what may differ is when and how long.
+"""Do two work directories hold the same results? Every table, bond by bond; what may differ is when and how
+long.
 
 python workflow/same_tables.py runs/one runs/other
 """

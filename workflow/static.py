@@ -1,7 +1,8 @@
-"""Take the live widgets out of executed notebooks: python workflow/static.py NOTEBOOK… (``make notebooks`` calls it).
+"""Take the live widgets out of executed notebooks: python workflow/static.py NOTEBOOK… (``make notebooks``
+calls it).
 
-Without a kernel JupyterLab shows a widget as an error. What else an output has, a picture or a text of the view, then stands
-in its place; an output that has nothing else goes.
+Without a kernel JupyterLab shows a widget as an error. What else an output has, a picture or a text of the
+view, then stands in its place; an output that has nothing else goes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from getl_utils.layout import atomic_write
+from getl_utils.core.record import atomic_write
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

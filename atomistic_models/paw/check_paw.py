@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Check the PAW data sets on crystals with pw.x: lattice constants against published PBE, and convergence with the cutoff.
+"""Check the PAW data sets on crystals with pw.x: lattice constants against published PBE, and convergence
+with the cutoff.
 
-    python check_paw.py    # the runs that energies.csv does not have yet, then lattice.csv, cutoff.csv and checks.png
-    python check_paw.py --stored    # tables and figure of what is there
+    python check_paw.py    # the runs that energies.csv does not have yet, then lattice.csv, cutoff.csv and
+    checks.png python check_paw.py --stored    # tables and figure of what is there
 
-Every run is one line of energies.csv, so an interrupted check goes on where it was; after a change of a data set delete
-that file. Lattice constants: the minimum of a parabola in V^(−2/3) through three volumes (for hcp at c/a 1.60, then of one
-in c/a at that volume).
+Every run is one line of energies.csv, so an interrupted check goes on where it was; after a change of a data
+set delete that file. Lattice constants: the minimum of a parabola in V^(−2/3) through three volumes (for hcp
+at c/a
+1.60, then of one in c/a at that volume).
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from ase.build import bulk
 from ase.collections import dcdft
 from ase.units import Ry
 
-from getl_utils.engines import _espresso
-from getl_utils.formats import espresso
+from getl_utils.files import espresso
+from getl_utils.labels import pwscf
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -38,9 +40,9 @@ ECUT, DUAL = 60, 8  # Ry, and ecutrho over it
 SCALES = (0.98, 1.0, 1.02)
 RATIOS = (1.57, 1.60, 1.63)
 CUTOFFS = (30, 40, 50, 60, 80)
-# crystal: a (Å) of PBE, and c/a of hcp. Elements: all-electron WIEN2k, Lejaeghere et al., Science 351, aad3000 (2016), as ASE
-# holds its volumes and c/a (ase.collections.dcdft). CuZr: the middle of 3.26 to 3.28, what is usually found with PBE; no one
-# source could be looked up here, and the measured value is 3.26.
+# crystal: a (Å) of PBE, and c/a of hcp. Elements: all-electron WIEN2k, Lejaeghere et al., Science 351,
+# aad3000 (2016), as ASE holds its volumes and c/a (ase.collections.dcdft). CuZr: the middle of 3.26 to 3.28,
+# what is usually found with PBE; no one source could be looked up here, and the measured value is 3.26.
 VOLUME = {e: dcdft.data[e]["wien2k_volume"] for e in ("Al", "Cu", "Zr")}  # Å³/atom
 ZR_RATIO = float(np.divide(*dcdft["Zr"].cell.lengths()[[2, 0]]))
 PUBLISHED = {
@@ -66,13 +68,21 @@ def energy(atoms: Atoms, cutoff: float, mesh: tuple[int, ...]) -> float:
     """Total energy per atom (Ry) by pw.x, with all symmetry; RuntimeError if it fails."""
     species = {e: {"mass": 1.0, "pseudopotential": f"{e}.UPF"} for e in set(atoms.get_chemical_symbols())}
     bands = int(0.55 * sum(VALENCE[s] for s in atoms.symbols)) + 4 * len(atoms)
-    system = {"ecutwfc": cutoff, "ecutrho": DUAL * cutoff, "occupations": "smearing", "smearing": "mv", "degauss": 0.02}
+    system = {
+        "ecutwfc": cutoff,
+        "ecutrho": DUAL * cutoff,
+        "occupations": "smearing",
+        "smearing": "mv",
+        "degauss": 0.02,
+    }
     names = {"system": system, "electrons": {"conv_thr": 1e-7, "mixing_beta": 0.6}}
-    text = espresso.scf_input(atoms, "x", bands, species, names, (*mesh, 0, 0, 0), directory=".", pseudo_dir=str(HERE))
+    text = espresso.scf_input(
+        atoms, "x", bands, species, names, (*mesh, 0, 0, 0), directory=".", pseudo_dir=str(HERE)
+    )
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "x.in")
         source.write_text(text)
-        out, wrong = _espresso.run("pw.x", source, _espresso.DEFAULTS)
+        out, wrong = pwscf.run("pw.x", source, pwscf.DEFAULTS)
         found = re.findall(r"^!\s+total energy\s+=\s+(\S+)", out.read_text(), re.MULTILINE)
     if wrong or not found:
         raise RuntimeError(f"{atoms.get_chemical_formula()} at {cutoff} Ry: {wrong or 'no total energy'}")
@@ -105,9 +115,16 @@ def lattice(name: str, run: bool = False) -> list[list]:
     if ratio:
         volume = a**3 * 1.60
         edges = [(volume / r) ** (1 / 3) for r in RATIOS]
-        best = _minimum(np.array(RATIOS), [stored(name, e, r, ECUT, mesh, run) for e, r in zip(edges, RATIOS, strict=True)])
+        best = _minimum(
+            np.array(RATIOS),
+            [stored(name, e, r, ECUT, mesh, run) for e, r in zip(edges, RATIOS, strict=True)],
+        )
         edge = (volume / best) ** (1 / 3)
-        rows = [[name, "a (Å)", edge, published], [name, "c (Å)", edge * best, published * ratio], [name, "c/a", best, ratio]]
+        rows = [
+            [name, "a (Å)", edge, published],
+            [name, "c (Å)", edge * best, published * ratio],
+            [name, "c/a", best, ratio],
+        ]
     return [[*row, 100 * (row[2] / row[3] - 1)] for row in rows]
 
 
@@ -126,7 +143,9 @@ def convergence(name: str, run: bool = False) -> list[list]:
 def figure(sizes: pd.DataFrame, cutoffs: pd.DataFrame) -> plt.Figure:
     """Left: deviation of the lattice constants; right: convergence."""
     canvas, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    left.barh(sizes.crystal + ", " + sizes.quantity.str.split().str[0], sizes.difference_percent, color="#4477aa")
+    left.barh(
+        sizes.crystal + ", " + sizes.quantity.str.split().str[0], sizes.difference_percent, color="#4477aa"
+    )
     left.axvspan(-1, 1, color="#dddddd", zorder=0)
     left.set(xlabel="deviation from published PBE (%)", xlim=(-1.5, 1.5))
     left.invert_yaxis()
@@ -138,12 +157,15 @@ def figure(sizes: pd.DataFrame, cutoffs: pd.DataFrame) -> plt.Figure:
 
 
 def main(run: bool) -> None:
-    """Write tables and figure: of all crystals, running what is missing, or of those whose runs are all there."""
+    """Write tables and figure: of all crystals, running what is missing, or of those whose runs are all
+    there."""
     if not ENERGIES.exists():
         ENERGIES.write_text("crystal,a,c_over_a,ecutwfc_ry,kpoints,energy_ry_per_atom\n")
     columns = ["crystal", "quantity", "value", "published", "difference_percent"]
     sizes = pd.DataFrame(_rows(lattice, PUBLISHED, run), columns=columns)
-    cutoffs = pd.DataFrame(_rows(convergence, COARSE, run), columns=["crystal", "ecutwfc_ry", "energy_above_highest_ev"])
+    cutoffs = pd.DataFrame(
+        _rows(convergence, COARSE, run), columns=["crystal", "ecutwfc_ry", "energy_above_highest_ev"]
+    )
     sizes.to_csv(HERE / "lattice.csv", index=False, float_format="%.4f")
     cutoffs.to_csv(HERE / "cutoff.csv", index=False, float_format="%.5f")
     figure(sizes, cutoffs).savefig(HERE / "checks.png", dpi=120)

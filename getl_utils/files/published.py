@@ -1,0 +1,171 @@
+"""The published data's own formats: tree, .bnd, .info, cluster .xyz, ND and DUB ledgers, and .vec
+descriptors.
+
+Atoms count from 1 and −ICOHP is positive for a bond in these files; our tables count from 0 and hold ICOHP.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import ase.io
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from getl_utils.core.record import atomic_write
+
+
+def sub_run_folders(root: str | Path, composition: str) -> dict[tuple[int, int], Path]:
+    """Folders of all sub-runs of a composition below `root`, however the tree is split: (run, sub-run) →
+    folder.
+
+    The published layout is ``…/<NC>/c/md/lammps/<atoms>/<ID_RUN>/<…>/<SUB_RUN>/``.
+
+    Raises
+    ------
+    FileNotFoundError : `root` is no folder.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"{root.resolve()}: no such folder; give the root of a published tree in `reference_roots`"
+        )
+    folders = (p for p in root.glob(f"**/{composition}/c/md/lammps/*/*/*/*") if p.is_dir())
+    numbered = (p for p in folders if p.name.isdigit() and p.parents[1].name.isdigit())
+    return {(int(p.parents[1].name), int(p.name)): p for p in sorted(numbered)}
+
+
+def write_bnd(path: str | Path, bonds: pd.DataFrame, extra: str | None = None) -> None:
+    """Write bonds as ``run sub_run A B distance −ICOHP``, with the column `extra` first where one is
+    named."""
+    columns = [*([extra] if extra else []), "run", "sub_run"]
+    numbers = bonds[columns].to_numpy(int)
+    rows = zip(numbers, bonds.i + 1, bonds.j + 1, bonds.distance, -bonds.icohp, strict=True)
+    text = "".join(f"{' '.join(map(str, n))} {i} {j} {d:f} {e:f}\n" for n, i, j, d, e in rows)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text)
+
+
+def read_bnd(path: str | Path) -> pd.DataFrame:
+    """Read a ``.bnd`` with six columns, or seven (mixed database: `source` first, the composition's place in
+    the list).
+
+    Raises
+    ------
+    ValueError : a row has another number of columns, or a word that is no number.
+    """
+    names = ["run", "sub_run", "i", "j", "distance", "icohp"]
+    rows = [line.split() for line in Path(path).read_text().splitlines() if line.strip()]
+    widths = {len(row) for row in rows}
+    if not rows or len(widths) > 1 or not widths <= {6, 7}:
+        raise ValueError(f"{path}: expected rows of 6 or 7 columns, found {sorted(widths) or 'none'}")
+    names = ["source", *names] if widths == {7} else names
+    try:
+        table = pd.DataFrame(rows, columns=names).astype(
+            {c: float if c in ("distance", "icohp") else int for c in names}
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: a column is not a number ({error})") from None
+    table[["i", "j"]] -= 1
+    table["icohp"] *= -1
+    return table
+
+
+def write_database_info(path: str | Path, name: str, bond_type: str, counts: Mapping[str, int]) -> None:
+    """Write a mixed database's ``.info``: ``DB8 Zr-Cu``, then a line ``NC n`` for each composition."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(f"{name} {bond_type}\n" + "".join(f"{nc} {n}\n" for nc, n in counts.items()))
+
+
+def read_database_info(path: str | Path) -> tuple[str, str, dict[str, int]]:
+    """Read a mixed database's ``.info``: its name, its bond type, composition → number of bonds."""
+    head, *rows = (line.split() for line in Path(path).read_text().splitlines() if line.strip())
+    if len(head) != 2 or any(len(row) != 2 for row in rows):
+        raise ValueError(f"{path}: expected `<database> <A>-<B>` and then `<composition> <number>` lines")
+    return head[0], head[1], {nc: int(n) for nc, n in rows}
+
+
+def write_ledger(path: str | Path, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write ``ND.info`` (run, sub_run, status code) or ``DUB.info`` (run, sub_run, text), one row a line."""
+    with atomic_write(path) as temporary:
+        temporary.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
+
+
+def write_clusters(path: str | Path, clusters: Iterable[Atoms]) -> None:
+    """Write per-cluster frames: central atom first, ``ID_RUN SUB_STEP ID_CENTRAL_ATOM SUM_ICOHP`` in the
+    comment line."""
+    with atomic_write(path) as temporary, open(temporary, "w") as out:
+        for atoms in clusters:
+            flat = "  ".join(" ".join(f"{x:10.6f}" for x in vector) for vector in atoms.cell.array)
+            keys = " ".join(f"{k}={atoms.info[k]:d}" for k in ("ID_RUN", "SUB_STEP", "ID_CENTRAL_ATOM"))
+            tail = (
+                f'Properties=species:S:1:pos:R:3 pbc="T T T" {keys} SUM_ICOHP={atoms.info["SUM_ICOHP"]:.6f}'
+            )
+            out.write(f'{len(atoms)}\nLattice="{flat}" {tail}\n')
+            for symbol, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True):
+                out.write(f"{symbol:<2} {x:10.6f} {y:10.6f} {z:10.6f}\n")
+
+
+def read_clusters(path: str | Path) -> list[Atoms]:
+    """Read a per-cluster ``.xyz``."""
+    return list(ase.io.iread(path, index=":", format="extxyz"))
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Admits what a dict of NumPy arrays needs and nothing else: unpickling any other name would run a
+    stranger's code."""
+
+    ALLOWED: ClassVar = {
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(
+                f"{module}.{name} is not allowed in a .vec file; do not trust this file"
+            )
+        module = module.replace("numpy.core", "numpy._core")
+        return super().find_class(module, name)
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"encoding {encoding!r} is not allowed in a .vec file")
+    return text.encode("latin1")
+
+
+def read_vec(path: str | Path) -> dict[str, np.ndarray]:
+    """Read a ``.vec``: a Python-2 pickle of a dict of float64 vectors. Loads no code.
+
+    Raises
+    ------
+    pickle.UnpicklingError : the file names anything but NumPy arrays. ValueError : it holds anything else, or
+    is damaged.
+    """
+    try:
+        content = _ArraysOnly(io.BytesIO(Path(path).read_bytes()), encoding="latin1").load()
+    except pickle.UnpicklingError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: damaged .vec file ({type(error).__name__}: {error})") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a dict of vectors, found {type(content).__name__}")
+    for key, vector in content.items():
+        if not (
+            isinstance(key, str)
+            and isinstance(vector, np.ndarray)
+            and vector.dtype == np.float64
+            and vector.ndim == 1
+        ):
+            raise ValueError(f"{path}: entry {key!r} is not a vector of float64")
+    return content

@@ -1,0 +1,1 @@
+"""Models of −ICOHP and what is measured of them."""
