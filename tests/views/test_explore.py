@@ -12,7 +12,7 @@ from small import ELEMENTS, LIMITS, crystal
 
 from getl_utils.core import cells, parameters
 from getl_utils.core.bonds import bond_types, type_of
-from getl_utils.core.settings import Hyperparameters
+from getl_utils.core.parameters import Hyperparameters
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database
 from getl_utils.inference import predictor
