@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from getl_utils import commands as records
-from getl_utils.core import parameters
+from getl_utils.core import cells, parameters
 from getl_utils.core.record import write_json
 from getl_utils.core.workdir import WorkDir
 
@@ -57,12 +57,12 @@ def step(arguments: argparse.Namespace) -> int:
     elif arguments.what in ("espresso", "lobster"):
         from getl_utils.labels import batch
 
-        key = generate.cells.CellKey(arguments.composition, run, arguments.sub_run)
+        key = cells.CellKey(arguments.composition, run, arguments.sub_run)
         program = parameters.workflow(parameters.read(arguments.file))
         record = batch.run(arguments.what, work, key, p, getattr(program, f"{arguments.what}_command"))
         print(f"{key}: {arguments.what} {record['state']}, {record['seconds']} s {record['reason']}")
     else:
-        key = generate.cells.CellKey(arguments.composition, run, arguments.sub_run)
+        key = cells.CellKey(arguments.composition, run, arguments.sub_run)
         record = label.label_one(work, key, p)
         print(f"{key}: {record['status']}, {record['seconds']} s {record['reason']}")
     return 0
