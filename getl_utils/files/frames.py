@@ -17,7 +17,9 @@ from ase import Atoms
 from getl_utils.files import lammps
 
 
-def readings(path: Path, elements: Sequence[str], which: str = "all") -> Iterator[Atoms | ValueError]:
+def readings(
+    path: Path, elements: Sequence[str], which: str = "all", isolated: bool = False, given: bool = False
+) -> Iterator[Atoms | ValueError]:
     """The frames of a LAMMPS dump (``.dump``, ``.lammpstrj``, also gzipped), data file (``.data``, ``.lmp``),
     or any file ASE reads; in place of a frame that cannot be read, the ValueError that says why.
 
