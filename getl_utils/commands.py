@@ -86,7 +86,7 @@ def compare(arguments: argparse.Namespace) -> int:
     from getl_utils.models import agreement
     from getl_utils.ops import provenance
     from getl_utils.views import agreement as agreement_figures
-    from getl_utils.views import figures
+    from getl_utils.views import style
 
     (one, first), (two, second) = (
         provenance.read_prediction(path) for path in (arguments.first, arguments.second)
@@ -102,7 +102,7 @@ def compare(arguments: argparse.Namespace) -> int:
     print(worst.drop(columns="where").to_string(index=False, float_format="{:.3f}".format))
     if arguments.out:
         types = list(dict.fromkeys(table.type))
-        figures.save(agreement_figures.differences(table, types), table, Path(arguments.out) / "differences")
+        style.save(*agreement_figures.differences(table, types), Path(arguments.out) / "differences")
     return 0
 
 
