@@ -188,7 +188,7 @@ def compare(first: Path, second: Path, most: int, out: Path | None) -> None:
     from getl_utils.models import agreement
     from getl_utils.ops import provenance
     from getl_utils.views import agreement as agreement_figures
-    from getl_utils.views import figures
+    from getl_utils.views import style
 
     (one, bonds), (two, others) = (provenance.read_prediction(path) for path in (first, second))
     table = agreement.reconcile(bonds, others)
@@ -201,4 +201,4 @@ def compare(first: Path, second: Path, most: int, out: Path | None) -> None:
     print(worst.drop(columns="where").to_string(index=False, float_format="{:.3f}".format))
     if out:
         types = list(dict.fromkeys(table.type))
-        figures.save(agreement_figures.differences(table, types), table, out / "differences")
+        style.save(*agreement_figures.differences(table, types), out / "differences")

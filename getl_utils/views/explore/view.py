@@ -10,22 +10,32 @@ from typing import Any
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from getl_utils.views import figures
+from getl_utils.views import style
 
 
 class View(widgets.VBox):
     """Controls, a picture and a text that follow them, and other widgets beside the picture.
 
-    Where there is no kernel (a page, an executed notebook) the picture, or without one the text, stands in
-    for the view.
+    Without a kernel (on a page, in an executed notebook) the picture stands in for the view, or the text if
+    there is no picture.
 
     Parameters
     ----------
-    name : CSS class. controls : name → widget. draw : their values → figure, or None, and HTML; a ValueError
-    is shown in their
-        place. beside : widgets beside the picture. show : called with the values once the picture is there,
-        for what is slower.
-    note : printed on the picture.
+    name : str
+        CSS class of the outermost element.
+    controls : dict of str to Widget
+        Name and widget of each control.
+    draw : callable
+        Takes the values of the controls; returns a figure, or None, and HTML. A ValueError is shown in
+        their place.
+    beside : sequence of widgets
+        Shown beside the picture.
+    show : callable, optional
+        Takes the same values, after the picture is shown; for what is slower.
+    note : str
+        Printed on the picture.
+    dpi : float
+        Pixels of the picture for each inch.
     """
 
     def __init__(
@@ -36,9 +46,10 @@ class View(widgets.VBox):
         beside: Sequence[Any] = (),
         show: Callable[..., None] | None = None,
         note: str = "",
+        dpi: float = 75,
     ):
         self.controls, self.picture, self.facts = controls, widgets.Image(format="png"), widgets.HTML()
-        self._draw, self._show, self._note, self._held = draw, show, note, False
+        self._draw, self._show, self._note, self._dpi, self._held = draw, show, note, dpi, False
         self.picture.layout.flex = "0 0 auto"
         row = {"flex_flow": "row wrap", "align_items": "flex-start"}
         rows = [widgets.HBox(list(some), layout=row) for some in (controls.values(), [*beside, self.picture])]
@@ -49,7 +60,7 @@ class View(widgets.VBox):
         self.refresh()
 
     def refresh(self, _: Any = None) -> None:
-        """Draw what the controls ask for; what cannot be drawn is said, and the old picture goes."""
+        """Draw what the controls ask for. If that fails, the reason replaces the picture."""
         if self._held:
             return
         values, failed = {name: control.value for name, control in self.controls.items()}, False
@@ -57,7 +68,7 @@ class View(widgets.VBox):
             figure, text = self._draw(**values)
         except ValueError as error:
             figure, text, failed = None, f"<b>{escape(str(error))}</b>", True
-        self.picture.value = figures.png(figure, self._note) if figure else b""
+        self.picture.value = style.png(figure, self._note, self._dpi) if figure else b""
         self.picture.layout.display = None if figure else "none"
         self.facts.value = text
         if self._show and not failed:
@@ -74,8 +85,7 @@ class View(widgets.VBox):
         self.refresh()
 
     def follow(self, space: widgets.Widget, values: Callable[[int], dict[str, Any]]) -> None:
-        """Where a structure is chosen in the 3-D widget itself, set the controls to the `values` of its
-        number."""
+        """Set the controls to the `values` of a structure when it is chosen in the 3-D widget `space`."""
 
         def chosen(change: Any) -> None:
             wanted = values(int(change.new["structure"]))
@@ -93,9 +103,7 @@ class View(widgets.VBox):
 
 
 def control(kind: type, label: str, **options: Any) -> widgets.Widget:
-    """A dropdown or slider with its whole label, that acts when it is let go."""
+    """Return a dropdown or slider that shows its whole label and acts when it is released."""
     wide = {"style": {"description_width": "initial"}, "layout": {"width": "360px"}}
-    return kind(
-        description=label,
-        **(wide | ({} if kind is widgets.Dropdown else {"continuous_update": False}) | options),
-    )
+    calm = {} if kind is widgets.Dropdown else {"continuous_update": False}
+    return kind(description=label, **(wide | calm | options))
