@@ -266,7 +266,7 @@ class Common(Settings):
         for parameter in ("compositions", "large_compositions"):
             for name in getattr(self, parameter, []):
                 _check_composition(parameter, name, self.elements)
-        for parameter in ("windows", "hyperparameters", "published"):
+        for parameter in ("windows", "published"):
             known = self.bond_types if parameter == "windows" else [*self.bond_types, "default"]
             check_names(parameter, getattr(self, parameter, {}), known, "bond type of `elements`")
         return self

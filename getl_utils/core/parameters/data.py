@@ -12,6 +12,14 @@ from getl_utils.core.parameters.generate import Cells
 Name = Annotated[str, Field(pattern=NAME, max_length=200)]
 
 
+class Expansion(Settings):
+    """The atoms around a bond, expanded in distance from its middle and angle to its axis."""
+
+    cutoff: float = field("Å, from the middle of the bond", 5.0, gt=1.2, le=15)
+    n_radial: int = field("radial functions", 6, ge=2, le=30)
+    l_max: int = field("largest degree of the Legendre polynomials", 5, ge=0, le=20)
+
+
 class Soap(Settings):
     """SOAP's size; the cutoff is the parameter `cutoff`."""
 
@@ -35,7 +43,8 @@ class Extract(Cells, Reference):
 class Transform(Cells):
     """03_transform."""
 
-    soap: Soap = Soap()
+    expansion: Expansion = Expansion()
+    soap: Soap | None = field("also SOAP, which the published model needs; empty: not", None)
 
 
 class Mix(Settings):
