@@ -113,7 +113,6 @@ def test_quench_is_whole(quenched):
     assert table.Temp[table.stage == 1].mean() > 1000
     last = read_data(directory / "final.data", TINY.elements)
     assert last.get_chemical_formula() == "Cu16Zr16"
-    assert last.get_velocities().any()
 
 
 @needs_lammps
@@ -174,7 +173,7 @@ INTERRUPTED = """
 import signal
 from getl_utils.generate.quench import melt_quench
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a script has SIGINT ignored
-from tests.test_quench import COUNTS, TINY
+from test_quench import COUNTS, TINY
 melt_quench(COUNTS, TINY.model_copy(update={{"melt_time": 1e5}}), {!r}, 1, progress=False)
 """
 
@@ -205,7 +204,7 @@ def test_interrupted_leaves_no_process_and_starts_again(tmp_path, quenched, sign
     child = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED.format(str(tmp_path))],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": f"{root}:{Path(__file__).parent}"},
         stderr=subprocess.DEVNULL,
     )
     log = tmp_path / "log.lammps"
@@ -266,7 +265,7 @@ def test_progress_is_one_line_that_ends_at_the_last_step(tmp_path, capsys):
 def test_random_start_keeps_the_least_distance(tmp_path):
     """Also between periodic images; so no potential meets overlapping atoms."""
     start = input_text(COUNTS, TINY, 4).split("pair_style")[0]
-    rest = "mass * 60\npair_style zero 3\npair_coeff * *\nrun 0\nwrite_data a.data\n"
+    rest = "mass 1 91.224\nmass 2 63.546\npair_style zero 3\npair_coeff * *\nrun 0\nwrite_data a.data\n"
     run(start + rest, tmp_path, progress=False)
     table = radial_distribution(read_data(tmp_path / "a.data", TINY.elements), r_max=4, n_bins=40)
     assert table.total[table.r < 2.0].max() == 0 < table.total[table.r > 2.0].max()
