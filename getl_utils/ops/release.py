@@ -67,9 +67,11 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
     (folder / RESULT).unlink(missing_ok=True)
     command = [
         sys.executable,
+        "-P",  # the working directory may be another clone
         "-m",
         "pytest",
         "-q",
+        "--import-mode=importlib",  # files of one name in several folders are several modules
         "-p",
         "getl_utils.ops.release",
         "-p",
@@ -186,10 +188,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Any:
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write ``checks.json``."""
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write ``checks.json``, unless pytest stopped before all checks were done."""
     config, folder = session.config, Path(session.config.getoption("--model"))
-    if not session.testscollected or session.shouldstop:
+    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return
     files = _files(sorted({Path(item.path) for item in session.items}, key=lambda p: (p != CHECKS, p)))
     facts = config.stash[_MODEL].facts
