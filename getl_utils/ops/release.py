@@ -266,9 +266,7 @@ def _recipe(trained: model.Model, stored: database.Database) -> tuple[training.R
             h[name] = Hyperparameters(**{n: one.numbers[n] for n in Hyperparameters.model_fields})
         p = Train(**given, published=h, n_train=max(one.n_bonds for one in facts.types.values()))
         return training.published_recipe(stored, p), p
-    terms = {len(one.weights) for one in trained.body.types.values()}
-    p = Train(**given, n_distance=max(terms), n_train=len(stored.bonds))
-    return training.recipe(stored, p), p
+    return training.recipe(stored), Train(**given, n_train=len(stored.bonds))
 
 
 def _hold_out(trained: model.Model, stored: database.Database, bond_type: str) -> HeldOut:
