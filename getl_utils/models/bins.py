@@ -80,7 +80,8 @@ def sort(atoms: Atoms, species: np.ndarray, reach: float) -> Bins:
     order = np.argsort(number, kind="stable")
     start = np.searchsorted(number[order], np.arange(shape.prod() + 1))
     positions = (atoms.positions - wraps @ cell)[order]
-    periodic, offsets = atoms.pbc.astype(np.int64), _offsets(heights / shape, reach)
+    periodic = atoms.pbc.astype(np.int64)
+    offsets = _offsets(heights / shape, reach, shape, periodic)
     return Bins(positions, wraps[order], order, species[order], start, shape, periodic, offsets, cell)
 
 
@@ -108,9 +109,10 @@ def _shape(heights: np.ndarray, reach: float, n_atoms: int) -> np.ndarray:
     return shape
 
 
-def _offsets(widths: np.ndarray, reach: float) -> np.ndarray:
-    """Steps to every bin that can hold a neighbour."""
+def _offsets(widths: np.ndarray, reach: float, shape: np.ndarray, periodic: np.ndarray) -> np.ndarray:
+    """Steps to every bin that can hold a neighbour; none leads out of a box that has an end."""
     span = np.ceil(reach / widths * (1 + 1e-12)).astype(np.int64)
+    span = np.where(periodic == 1, span, np.minimum(span, shape - 1))
     return np.indices(2 * span + 1).reshape(3, -1).T.astype(np.int64) - span
 
 
