@@ -52,12 +52,12 @@ class BondExpansion:
     Examples
     --------
     >>> BondExpansion(("Ni", "Ti"), cutoff=4.5).n_features
-    72
+    84
     """
 
     elements: tuple[str, ...]
-    cutoff: float = 5.0
-    n_radial: int = 6
+    cutoff: float = 6.0
+    n_radial: int = 7
     l_max: int = 5
     innermost: float = 1.2
     width: float = 0.8
@@ -143,7 +143,7 @@ def describe(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray) -> np.nd
     >>> from ase.build import bulk
     >>> F = describe(BondExpansion(("Cu",)), bulk("Cu"), np.array([[0, 0, 1, 0, 0], [0, 0, 0, 1, 0]]))
     >>> F.shape, bool(np.allclose(F[0], F[1]))
-    ((2, 36), True)
+    ((2, 42), True)
     """
     bonds = np.asarray(bonds, dtype=np.int64).reshape(-1, 5)
     species, e = expansion.species(atoms), expansion.shape

@@ -51,6 +51,7 @@ class Trained(Protocol):
     """What the loops need of the model of one bond type; see `linear_fit.TypeModel`."""
 
     window: tuple[float, float]
+    span: tuple[float, float]
     weights: np.ndarray
     factor: np.ndarray
     spread: np.ndarray
@@ -62,6 +63,7 @@ class Tables(NamedTuple):
 
     index: np.ndarray
     windows: np.ndarray
+    spans: np.ndarray
     weights: np.ndarray
     factors: np.ndarray
     spreads: np.ndarray
@@ -77,6 +79,7 @@ class Tables(NamedTuple):
         return cls(
             index,
             np.array([t.window for t in types]),
+            np.array([t.span for t in types]),
             np.array([t.weights for t in types]),
             np.array([t.factor for t in types]),
             np.array([t.spread for t in types]),
@@ -168,9 +171,8 @@ def _predict(
 def _mean(tables: Tables, t: int, distance: float, features: np.ndarray, terms: np.ndarray) -> float:
     """Mean of one bond; fills the polynomials of its length."""
     weights, total = tables.weights[t], 0.0
-    x = (2 * distance - tables.windows[t, 0] - tables.windows[t, 1]) / (
-        tables.windows[t, 1] - tables.windows[t, 0]
-    )
+    low, high = tables.spans[t]
+    x = (2 * distance - low - high) / (high - low)
     for k in range(len(terms)):
         terms[k] = 1.0 if k == 0 else x if k == 1 else 2 * x * terms[k - 1] - terms[k - 2]
         part = weights[k, 0]
@@ -197,7 +199,7 @@ def _leverage(factor: np.ndarray, terms: np.ndarray, features: np.ndarray) -> fl
 @njit(cache=True, nogil=True)
 def _sigma(tables: Tables, t: int, distance: float, lever: float) -> float:
     """σ of one bond, eV."""
-    low, high = tables.windows[t]
+    low, high = tables.spans[t]
     x = min(max((2 * distance - low - high) / (high - low), -1.0), 1.0)
     spread = tables.spreads[t]
     return exp(spread[0] + x * (spread[1] + x * spread[2])) * sqrt(1 + lever)
