@@ -24,10 +24,10 @@ from getl_utils.models import bond_loops as loops
 class BondExpansion:
     """The atoms around a bond, expanded in distance from its middle and angle to its axis.
 
-    F[s, n, l] = Σ_k g_n(ρ_k) f_c(ρ_k) P_l(cos θ_k), over the atoms k of element s, the two bonded atoms left out.
-    ρ is the distance from the middle, θ the angle to the axis, g_n a Gaussian, f_c = ½ (1 + cos πρ/R_c), P_l a
-    Legendre polynomial. This is a bond-centred cluster expansion (Drautz, Phys. Rev. B 99, 014104 (2019)).
-    The axis points from the element that comes first in `elements` to the other.
+    F[s, n, l] = Σ_k g_n(ρ_k) f_c(ρ_k) P_l(cos θ_k), over the atoms k of element s, the two bonded atoms left
+    out. ρ is the distance from the middle, θ the angle to the axis, g_n a Gaussian, f_c = ½ (1 + cos πρ/R_c),
+    P_l a Legendre polynomial. This is a bond-centred cluster expansion (Drautz, Phys. Rev. B 99, 014104
+    (2019)). The axis points from the element that comes first in `elements` to the other.
 
     Parameters
     ----------
@@ -136,7 +136,8 @@ def describe(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray) -> np.nd
     Raises
     ------
     ValueError
-        A position is not finite, an element is not known, or a bond has no length or names no atom of the cell.
+        A position is not finite, an element is not known, or a bond has no length or names no atom of the
+        cell.
 
     Examples
     --------
@@ -161,8 +162,9 @@ def describe(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray) -> np.nd
 
 
 def lengths(atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
-    """Length of each bond (i, j, T), Å; ValueError if a bond names no atom of the cell, or an atom and itself."""
-    if len(bonds) and not (0 <= bonds[:, :2].min() and bonds[:, :2].max() < len(atoms)):
+    """Length of each bond (i, j, T), Å; ValueError for a bond that names no atom, or an atom and
+    itself."""
+    if len(bonds) and not (bonds[:, :2].min() >= 0 and bonds[:, :2].max() < len(atoms)):
         raise ValueError(f"a bond names atom {bonds[:, :2].max()}; the cell has atoms 0 … {len(atoms) - 1}")
     vectors = atoms.positions[bonds[:, 1]] - atoms.positions[bonds[:, 0]] + bonds[:, 2:] @ atoms.cell.array
     distance = np.linalg.norm(vectors, axis=1)
@@ -180,8 +182,9 @@ def reach_of(expansion: BondExpansion, longest: float) -> float:
 
 
 def window_table(expansion: BondExpansion, windows: Mapping[str, tuple[float, float]]) -> np.ndarray:
-    """Shortest and longest bond by the two elements' numbers, (n, n, 2), Å; (inf, 0) for a type without window."""
-    table = np.zeros((len(expansion.elements), len(expansion.elements), 2)) + [np.inf, 0.0]
+    """Shortest and longest bond by the two elements' numbers, (n, n, 2), Å; (inf, 0) for a type without
+    window."""
+    table = [*np.zeros((len(expansion.elements), len(expansion.elements), 2)), np.inf, 0.0]
     number = {element: n for n, element in enumerate(expansion.elements)}
     for name, window in windows.items():
         a, b = (number.get(element, -1) for element in name.split("-"))

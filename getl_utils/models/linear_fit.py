@@ -209,7 +209,8 @@ def fit_type(
 
 
 class Trial(NamedTuple):
-    """A number of polynomials with the strength of the prior that suits it, its weights and left-out residuals."""
+    """A number of polynomials with the strength of the prior that suits it, its weights and left-out
+    residuals."""
 
     n_distance: int
     ridge: float
@@ -250,14 +251,16 @@ def _penalty(n_free: int, angular: np.ndarray, n_blocks: int, smoothness: float)
 
 
 def _scale(expansion: BondExpansion, features: np.ndarray) -> np.ndarray:
-    """Scale of each feature: the largest standard deviation over the neighbour's elements, so that rare ones stay small."""
+    """Scale of each feature: the largest standard deviation over the neighbour's elements, so that rare ones
+    stay small."""
     n = len(expansion.elements)
     scale = features.std(axis=0).reshape(n, -1).max(axis=0)
     return np.tile(np.maximum(scale, 1e-9), n)
 
 
 def _unscale(trial: Trial, used: np.ndarray, scale: np.ndarray, n_rows: int) -> np.ndarray:
-    """Weights of scaled and selected features → (n_rows, 1 + n_features); 0 for polynomials that are not used."""
+    """Weights of scaled and selected features → (n_rows, 1 + n_features); 0 for polynomials that are not
+    used."""
     n, out = trial.n_distance, np.zeros((n_rows, 1 + len(used)))
     out[:n, 0] = trial.weights[:n]
     out[:n, 1:][:, used] = trial.weights[n:].reshape(n, -1) / scale
@@ -273,7 +276,8 @@ def _unscale_factor(factor: np.ndarray, used: np.ndarray, scale: np.ndarray, n: 
 
 
 def _spread(lever: Rows, residual: np.ndarray, shape: np.ndarray, ridge: float) -> np.ndarray:
-    """log s as a parabola of the length, moved so that 90 % of the left-out residuals lie in their interval."""
+    """log s as a parabola of the length, moved so that 90 % of the left-out residuals lie in their
+    interval."""
     size = np.abs(residual) / np.sqrt(1 + lever.left_out_leverage(ridge))
     spread = np.linalg.lstsq(shape, np.log(np.maximum(size, 1e-6)), rcond=None)[0]
     spread[0] += np.log(np.quantile(size / np.exp(shape @ spread), 0.9) / Z90)

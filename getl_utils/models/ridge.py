@@ -13,7 +13,8 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 @dataclass(frozen=True)
 class Rows:
-    """Sums over the rows of a design, whole and by group: leaving out a group needs no second pass over the rows."""
+    """Sums over the rows of a design, whole and by group: leaving out a group needs no second pass over the
+    rows."""
 
     design: np.ndarray
     target: np.ndarray
