@@ -150,6 +150,7 @@ FAULTS = {
     "no type": (frame(7).replace("id type", "id mol"), "neither a column type nor element"),
     "no positions": (frame(7, columns="id type a b c"), "no positions"),
     "cut in the middle": (frame(7)[:-40] + "\n" + frame(8), "cannot be read"),
+    "no rows": (frame(7)[: frame(7).index("ITEM: ATOMS")].replace("\n6\n", "\n0\n"), "no column id"),
     "unknown element": (frame(7, "id element xs ys zs", types=["Qq"] * 6), "unknown element Qq"),
 }
 
