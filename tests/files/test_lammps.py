@@ -150,7 +150,6 @@ FAULTS = {
     "no type": (frame(7).replace("id type", "id mol"), "neither a column type nor element"),
     "no positions": (frame(7, columns="id type a b c"), "no positions"),
     "cut in the middle": (frame(7)[:-40] + "\n" + frame(8), "cannot be read"),
-    "no rows": (frame(7)[: frame(7).index("ITEM: ATOMS")].replace("\n6\n", "\n0\n"), "no column id"),
     "unknown element": (frame(7, "id element xs ys zs", types=["Qq"] * 6), "unknown element Qq"),
 }
 
@@ -160,6 +159,12 @@ def test_faults_name_file_timestep_and_remedy(tmp_path, fault):
     text, message = FAULTS[fault]
     with pytest.raises(ValueError, match=rf"a\.dump, timestep 7: .*{message}.*[;:] "):
         frames(write(tmp_path, frame(0) + text))
+
+
+def test_a_frame_that_announces_no_atoms_is_refused(tmp_path):
+    head = frame(7)[: frame(7).index("ITEM: ATOMS")].replace("\n6\n", "\n0\n")
+    assert "no column id" in str(one(write(tmp_path, head)))
+    assert "no atoms" in str(one(write(tmp_path, head + "ITEM: ATOMS id type xs ys zs\n")))
 
 
 def test_frames_before_a_fault_are_given(tmp_path):
