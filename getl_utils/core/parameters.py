@@ -86,7 +86,15 @@ class Cells(Common):
     cutoff: PositiveFloat = field("Å: an atom's neighbours, for clusters and SOAP", 3.75)
 
 
-class Generate(Cells):
+class Reference(BaseModel):
+    """Notebooks that may read the published data."""
+
+    reference_roots: list[str] = field(
+        "published trees or data sets to read, relative to the repository; empty: our own results", []
+    )
+
+
+class Generate(Cells, Reference):
     """01_generate."""
 
     processes: PositiveInt = field("labels computed at once", 1)
@@ -115,14 +123,6 @@ class Generate(Cells):
     def _dictionaries_are_what_they_stand_for(self) -> Generate:
         _ = self.large_protocol, self.loading_protocol
         return self
-
-
-class Reference(BaseModel):
-    """Notebooks that may read the published data."""
-
-    reference_roots: list[str] = field(
-        "published trees or data sets to read, relative to the repository; empty: our own results", []
-    )
 
 
 class Extract(Cells, Reference):

@@ -17,6 +17,9 @@ from getl_utils.views.style import AMOUNTS, Drawing, axes, colours, legend
 def thermo(logs: Mapping[str, pd.DataFrame]) -> Drawing:
     """Draw temperature and density of each run over time, thick: the running mean.
 
+    The minimisation before the run, whose steps have no time, is left out: all rows before the time starts
+    anew for the last time.
+
     Parameters
     ----------
     logs : mapping of str to DataFrame
@@ -28,6 +31,7 @@ def thermo(logs: Mapping[str, pd.DataFrame]) -> Drawing:
         The picture, and all logs with their `name`.
     """
     figure, (left, right) = axes(2)
+    logs = {name: _dynamics(log) for name, log in logs.items()}
     for name, log in logs.items():
         for panel, column in ((left, log.Temp), (right, log.Density)):
             (line,) = panel.plot(log.time, column, lw=0.5, alpha=0.25)
@@ -37,6 +41,11 @@ def thermo(logs: Mapping[str, pd.DataFrame]) -> Drawing:
     right.set(xlabel="time (ps)", ylabel="density (g/cm³)")
     legend(left)
     return figure, pd.concat([log.assign(name=name) for name, log in logs.items()], ignore_index=True)
+
+
+def _dynamics(log: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows after the time has last started anew."""
+    return log[np.append(0, np.cumsum(np.diff(log.time) < 0)) == np.sum(np.diff(log.time) < 0)]
 
 
 def radial(table: pd.DataFrame, title: str = "") -> Drawing:
