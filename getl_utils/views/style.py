@@ -95,7 +95,7 @@ def save(figure: Figure, numbers: pd.DataFrame, stem: Path, note: str = "") -> F
     return figure
 
 
-def png(figure: Figure, note: str = "", dpi: float = 75) -> bytes:
+def png(figure: Figure, note: str = "", dpi: float = 100) -> bytes:
     """Return the picture as PNG, with `note` on it, `dpi` pixels an inch."""
     _print(note, figure)
     with io.BytesIO() as file, plt.rc_context(STYLE):
