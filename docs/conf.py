@@ -52,7 +52,7 @@ def named(patterns: str | list[str]) -> list[str]:
 
 
 def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
-    """Add the list of pages for the side bar at the end of the README, where the code host does not see it."""
+    """Add the list of pages for the side bar at the end of the README; the code host does not show it."""
     if page != root_doc:
         return
     listed: set[str] = set()

@@ -102,7 +102,7 @@ def differences(compared: pd.DataFrame, types: Sequence[str]) -> style.Drawing:
     return figure, compared
 
 
-def by_cell(compared: pd.DataFrame, quantities: Mapping[str, str]) -> style.Drawing:
+def by_cell(compared: pd.DataFrame, quantities: Mapping[str, str], types: Sequence[str]) -> style.Drawing:
     """Draw quantities of the agreement of two label sources, a panel each, a point for each cell and type.
 
     Parameters
@@ -111,19 +111,21 @@ def by_cell(compared: pd.DataFrame, quantities: Mapping[str, str]) -> style.Draw
         A row for each cell and bond type: type, and the columns that are drawn.
     quantities : mapping of str to str
         Column and the label of its axis.
+    types : sequence of str
+        Bond types in the order of their colours.
 
     Returns
     -------
     Figure, DataFrame
         The picture, and type and the columns drawn.
     """
-    types = list(dict.fromkeys(compared.type))
+    names = [name for name in types if name in set(compared.type)]
     figure, grid = style.axes(len(quantities), width=4.2)
     for panel, (column, label) in zip(grid, quantities.items(), strict=True):
-        for n, name in enumerate(types):
+        for n, name in enumerate(names):
             values = compared.loc[compared.type == name, column]
             places = n + np.linspace(-0.2, 0.2, len(values))
             panel.plot(places, values, "o", ms=4, color=style.colours(types)[name])
         panel.set(xlabel="bond type", ylabel=label)
-        panel.set_xticks(range(len(types)), types)
+        panel.set_xticks(range(len(names)), names)
     return figure, compared[["type", *quantities]]
