@@ -143,11 +143,11 @@ def _vectors(atoms: Atoms, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def surroundings(
-    model: LinearModel, known: pd.DataFrame, lengths: Mapping[str, float], top: float = 0.08
+    model: LinearModel, known: pd.DataFrame, lengths: Mapping[str, float], top: float = 0.1
 ) -> Drawing:
     """Draw the change of −ICOHP by one neighbour, a row for each bond and a column for each element.
 
-    A place is blank if no training bond of the type and of about this length has a neighbour of the
+    A place is grey if no training bond of the type and of about this length has a neighbour of the
     element there.
 
     Parameters
@@ -168,7 +168,7 @@ def surroundings(
         neighbours within the grid cell, of bonds of this length ± 0.15 Å).
     """
     elements, rows = model.expansion.elements, []
-    figure, grid = axes(len(elements), len(lengths), width=3.6, height=2.1)
+    figure, grid = axes(len(elements), len(lengths), width=3.6, height=2.3)
     cells = [(t, d, e) for t, d in lengths.items() for e in elements]
     for panel, (bond_type, length, element) in zip(grid, cells, strict=True):
         table = _grid(model, known, bond_type, length, element)
@@ -204,6 +204,7 @@ def _draw(panel: Axes, table: pd.DataFrame, top: float) -> None:
     """Draw one map as coloured squares."""
     wide = table.pivot_table(index="aside", columns="along", values="change", dropna=False)
     look = {"cmap": SIGNED, "vmin": -top, "vmax": top, "rasterized": True}
+    panel.set_facecolor("0.92")
     panel.pcolormesh(wide.columns, wide.index, wide.to_numpy(), **look)
     panel.set(aspect="equal", xlabel="along the bond (Å)", ylabel="aside (Å)", ylim=(-0.6, None))
 
@@ -219,4 +220,4 @@ def _ends(panel: Axes, bond_type: str, length: float, elements: tuple[str, ...])
 def _bar(figure: Figure, grid: list[Axes], top: float) -> None:
     """Draw the colour bar of all maps."""
     maps = grid[0].collections[0]
-    figure.colorbar(maps, ax=grid, label="change of −ICOHP (eV)", shrink=0.9, extend="both")
+    figure.colorbar(maps, ax=grid, label="change of −ICOHP (eV)", shrink=0.9, aspect=50, extend="both")
