@@ -55,7 +55,7 @@ lab: $(INSTALLED)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 check: $(INSTALLED)  ## what is installed, which engines are found, what is missing
-	$(BIN)/getl check
+	$(BIN)/getl doctor
 
 engines: $(INSTALLED)  ## GPAW (built; needs g++) and Quantum ESPRESSO (wheel, environment of its own), pinned, into the environment (~1 min)
 	$(BIN)/python workflow/install_gpaw.py

@@ -176,6 +176,8 @@ def predict_file(
     processes: int = 1,
     tick: Callable[[int], object] = lambda n: None,
     evaluator: Evaluator | None = None,
+    elements: Sequence[str] = (),
+    isolated: bool = False,
 ) -> list[dict]:
     """Predict the last or all frames of a file; each frame is on disk before the next is read, and is not
     done twice.
@@ -193,6 +195,8 @@ def predict_file(
     environments.
     tick : called with numbers of atoms as their environments are done.
     evaluator : one already open, for several files; its settings count, then.
+    elements : of the LAMMPS types, as the user gave them; the model's by default. isolated : a structure
+    without lattice is a cluster.
 
     Returns
     -------
@@ -203,7 +207,8 @@ def predict_file(
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock(folder))
         evaluator = evaluator or stack.enter_context(Evaluator(model, limits, sigma, processes))
-        for n, atoms in enumerate(readings(path, model.elements, which), 1):
+        given = {"isolated": isolated, "given": bool(elements)}
+        for n, atoms in enumerate(readings(path, elements or model.elements, which, **given), 1):
             row = {
                 "structure": name,
                 "frame": n,

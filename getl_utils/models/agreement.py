@@ -1,4 +1,4 @@
-"""Two lists of ICOHPs of one structure held against each other, bond by bond: ``getl validate OURS
+"""Two lists of ICOHPs of one structure held against each other, bond by bond: ``getl compare-labels OURS
 THEIRS``."""
 
 from __future__ import annotations

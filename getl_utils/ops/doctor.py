@@ -1,4 +1,4 @@
-"""What is installed here, what this platform lacks, and how to get it: ``getl check``."""
+"""What is installed here, what this platform lacks, and how to get it: ``getl doctor``."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ own in a file:
         copper = predicted[predicted.type == "Cu-Cu"]
         assert -copper.predicted.min() < 2
 
-and name it: ``getl release runs/quick/model --tests my_checks.py``, or in the parameter `release_checks`.
+and name it: ``getl test-model runs/quick/model --tests my_checks.py``, or in the parameter `release_checks`.
 """
 
 from __future__ import annotations

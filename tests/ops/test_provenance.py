@@ -21,7 +21,7 @@ from getl_utils.generate import lammps as md
 from getl_utils.inference import drift, predictor
 from getl_utils.labels import label
 from getl_utils.models import agreement, model
-from getl_utils.ops import integrity, provenance, release
+from getl_utils.ops import provenance, release, verify
 from getl_utils.views import loading
 
 FIRST = "1_0.json"
@@ -199,7 +199,7 @@ def test_two_models_side_by_side(small, capsys):
     assert cli.main([*words, "--windows", str(windows), "--allow", "unchecked"]) == 0
     capsys.readouterr()
     pair = [str(folder / FIRST) for folder in (work.predictions("glass"), out / "glass")]
-    assert cli.main(["compare", *pair, "--out", str(work.path / "difference")]) == 0
+    assert cli.main(["compare-predictions", *pair, "--out", str(work.path / "difference")]) == 0
     said = capsys.readouterr().out
     assert first.facts["model_id"] in said
     assert other.facts["model_id"] in said
@@ -248,7 +248,7 @@ def test_a_bad_model_is_refused_and_the_refusal_names_the_check(small, change, c
     ]
     assert cli.main(words) == 1
     assert "checksum differs" in capsys.readouterr().err  # what was checked is another model
-    assert cli.main(["release", str(work.model)]) == 1
+    assert cli.main(["test-model", str(work.model)]) == 1
     assert check in capsys.readouterr().out
     assert cli.main(words) == 1
     assert f"{check.split('[')[0]}" in capsys.readouterr().err
@@ -353,7 +353,7 @@ def test_a_damaged_label_is_computed_again_and_is_the_same(small, monkeypatch):
     path = work.label(*key) / "ICOHPLIST.lobster"
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"-1.", b"-2.", 1))
-    assert integrity.repair(work, p)
+    assert verify.repair(work, p)
     for one in records:
         label.label_one(work, CellKey(one.parts[-4], int(one.parts[-3]), int(one.parts[-2])), p)
     assert path.read_bytes() == whole
@@ -365,11 +365,11 @@ def test_a_damaged_cell_is_cut_again_and_its_label_stays(small):
     cell = work.cell("Ti27Ni27", 2, 7)
     whole = cell.read_bytes()
     cell.write_bytes(whole.replace(b"Ti ", b"Ni ", 1))
-    assert "is the labelled one" in integrity.repair(work, for_stage("01_generate", values))[0]
+    assert "is the labelled one" in verify.repair(work, for_stage("01_generate", values))[0]
     assert cell.read_bytes() == whole
     record = work.label("Ti27Ni27", 2, 7) / "label.json"
     assert record.stat().st_mtime_ns > cell.stat().st_mtime_ns
-    assert not list(integrity.damages(work))
+    assert not list(verify.damages(work))
 
 
 def test_descriptors_are_of_this_very_cell_and_soap_or_computed_again(small):

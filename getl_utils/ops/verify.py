@@ -7,8 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from getl_utils.core.cells import CellKey
-from getl_utils.core.parameters import Generate
+from getl_utils.core.parameters import Generate, for_stage
+from getl_utils.core.process import lock
 from getl_utils.core.record import content_hash, damaged, read_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.files import lammps
@@ -81,6 +84,25 @@ def repair(work: WorkDir, p: Generate | None = None) -> list[str]:
         record.unlink()
         done.append(f"{why}: will be made again")
     return done
+
+
+def repair_all(work: WorkDir) -> list[str]:
+    """Repair a work directory that nothing else writes to, with the parameters that lie in it.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+
+    Returns
+    -------
+    list of str
+        What was done, a line each.
+    """
+    file = work.path / "parameters" / "01_generate.yaml"
+    p = for_stage("01_generate", yaml.safe_load(file.read_text()), str(file)) if file.exists() else None
+    with lock(work.path):
+        return repair(work, p)
 
 
 def _recut(work: WorkDir, record: Path, p: Generate | None) -> str:
