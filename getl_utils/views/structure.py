@@ -133,7 +133,7 @@ def region(
     symbols, places = np.array(atoms.get_chemical_symbols()), atoms.get_positions(wrap=True)
     for name, colour in colours(elements).items():
         some, look = places[inside & (symbols == name)], {"edgecolor": "white", "linewidth": 0.6}
-        panel.scatter(some[:, 0], some[:, 1], s=30, color=colour, label=name, zorder=3, **look)
+        panel.scatter(some[:, 0], some[:, 1], s=45, color=colour, label=name, zorder=3, **look)
     panel.set(aspect="equal", xlabel="x (Å)", ylabel="y (Å)")
     panel.set_title(title, loc="right")
     panel.margins(0.01)
