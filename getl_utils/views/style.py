@@ -22,7 +22,7 @@ from getl_utils.core.workdir import WorkDir
 # Kinds have the colours of M. Okabe and K. Ito, Color Universal Design (2008). Amounts are grey, dark where
 # large, so that a bond never has the colour of an atom. Both can be told apart by colour-blind readers.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#000000", "#F0E442"]
-AMOUNTS: Colormap = LinearSegmentedColormap.from_list("amounts", ["0.85", "0.45", "0.0"])
+AMOUNTS: Colormap = LinearSegmentedColormap.from_list("amounts", ["0.85", "0.45", "0.05"])
 SIGNED = "RdBu_r"  # amounts with a sign, white at zero
 FEW = 20  # values; fewer are drawn one by one, not as a histogram
 STYLE = {
