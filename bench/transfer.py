@@ -26,7 +26,7 @@ from getl_utils.core import parameters, settings
 from getl_utils.core.bonds import quench_of
 from getl_utils.core.parameters import Train
 from getl_utils.core.record import atomic_write
-from getl_utils.core.settings import Setting
+from getl_utils.core.parameters import Setting
 from getl_utils.core.workdir import WorkDir, resolve
 from getl_utils.etl import database
 from getl_utils.etl.database import Database

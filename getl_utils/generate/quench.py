@@ -16,8 +16,9 @@ from pydantic import Field
 
 from getl_utils.core.parameters import Quench
 from getl_utils.core.record import content_hash
+from getl_utils.core.workdir import find_potential
 from getl_utils.files.lammps import last_frame
-from getl_utils.generate.lammps import find_potential, run_once
+from getl_utils.generate.lammps import run_once
 
 
 class Protocol(Quench):

@@ -14,6 +14,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from getl_utils.core import workdir
 from getl_utils.files.lammps import read_data, read_dump
 from getl_utils.files.lammps_log import read_thermo
 from getl_utils.generate import lammps as md
@@ -160,7 +161,7 @@ def test_changed_files_are_refused(quenched, tmp_path):
 
 @needs_lammps
 def test_potential_is_known_by_content(quenched, tmp_path):
-    moved = shutil.copy(md.find_potential("CuZr_mm.eam.fs"), tmp_path)
+    moved = shutil.copy(workdir.find_potential("CuZr_mm.eam.fs"), tmp_path)
     protocol = TINY.model_copy(update={"potential": str(moved)})
     assert same(melt_quench(COUNTS, protocol, quenched[0], seed=1), quenched[1])
     with open(moved, "a") as file:
