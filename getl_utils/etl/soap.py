@@ -17,6 +17,15 @@ POINTS = 2000  # of the tabulated radial functions; vectors are QUIP's to 4e-13
 SHOULDER = 0.5  # Å, width of QUIP's cutoff function
 
 
+def missing() -> str | None:
+    """None if SOAP can be computed, else what to install."""
+    try:
+        import featomic
+    except ImportError as error:
+        return f"featomic cannot be imported ({error}); pip install featomic"
+    return None if hasattr(featomic, "SoapPowerSpectrum") else "featomic is too old; pip install -U featomic"
+
+
 @dataclass(frozen=True)
 class Soap:
     """The power spectrum of the density of neighbours, of length 1, in the convention of QUIP.

@@ -34,11 +34,14 @@ class PublishedType:
         Shortest and longest training bond, Å.
     limit : float
         σ above which a bond lies outside the training set, eV.
+    gamma : float
+        Relative noise that it was trained with.
     """
 
     process: GaussianProcess
     window: tuple[float, float]
     limit: float
+    gamma: float
 
     @classmethod
     def fit(
@@ -72,7 +75,7 @@ class PublishedType:
         process = gp.fit(kernel, bonds, strength, gamma)
         process = process.calibrated(groups) if len(set(groups)) > 1 else process
         window = float(bonds.distance.min()), float(bonds.distance.max())
-        return cls(process, window, float(np.quantile(process.left_out()[1], OUTSIDE)))
+        return cls(process, window, float(np.quantile(process.left_out()[1], OUTSIDE)), gamma)
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,8 @@ class PublishedModel:
             arrays |= {f"{name}/{key}": getattr(process.train, key) for key in Bonds._fields}
             arrays |= {f"{name}/weights": process.weights}
             numbers = {"zeta": process.kernel.zeta, "theta": process.kernel.theta, "noise": process.noise}
-            numbers |= {"scale": process.scale, "limit": one.limit, "n_bonds": len(process.weights)}
+            numbers |= {"scale": process.scale, "limit": one.limit, "gamma": one.gamma}
+            numbers |= {"n_bonds": len(process.weights)}
             types[name] = {"window": list(one.window), **numbers}
         return arrays, {"descriptor": self.soap.to_dict(), "types": types}
 
@@ -231,7 +235,7 @@ class PublishedModel:
                 )
             kernel = PublishedKernel(h["zeta"], h["theta"])
             process = GaussianProcess(kernel, Bonds(distance, vectors), weights, h["noise"], h["scale"])
-            types[name] = PublishedType(process, tuple(h["window"]), h["limit"])
+            types[name] = PublishedType(process, tuple(h["window"]), h["limit"], h["gamma"])
         return cls(soap, types)
 
 
