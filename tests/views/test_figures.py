@@ -24,6 +24,7 @@ UNITLESS = (
     "probability",
     "density",
     "difference / σ",
+    "ratio",
     "training",
 )
 
