@@ -128,8 +128,8 @@ def _by_ase(path: Path, form: str) -> Atoms:
         raise
     except Exception as error:  # ASE tells a damaged file by errors of many kinds
         raise ValueError(f"{path}: not readable ({type(error).__name__}: {error})") from None
-    partly = [site for site in atoms.info.get("occupancy", {}).values() if min(site.values()) < 1]
-    if partly:
+    sites = atoms.info.get("occupancy", {}).values() if form == "cif" else ()
+    if any(not (isinstance(part, int | float) and part >= 1) for site in sites for part in site.values()):
         raise ValueError(f"{path}: a site is occupied only in part; give a structure with whole atoms")
     return atoms
 

@@ -191,6 +191,8 @@ def _table(frame: dict[str, Any]) -> np.ndarray:
     """Rows as a structured array sorted by id."""
     if "id" not in frame["columns"]:
         raise ValueError(f"{frame['where']}: no column id to follow the atoms by; dump id type xs ys zs")
+    if not frame["rows"]:
+        raise ValueError(f"{frame['where']}: no atoms; run again with a shorter timestep")
     kinds = {"id": int, "type": int} | dict.fromkeys(LABELS, "U16")
     try:
         dtype = [(name, kinds.get(name, float)) for name in frame["columns"]]

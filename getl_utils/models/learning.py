@@ -43,7 +43,7 @@ def learning_curve(
         type, axis, seed, n, bonds, rmse, baseline_rmse, published_rmse (eV). A size from which a type cannot be
         learned has no row.
     """
-    rows, how = [], training.recipe(stored, p)
+    rows, how = [], training.recipe(stored)
     jobs = [(t, axis, s) for t in p.bond_types for axis in axes for s in range(p.n_seeds)]
     for bond_type, axis, seed in each(jobs, "learning curves", "curves", progress):
         bonds = stored.of_type(bond_type)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg import solve_triangular
 
 from getl_utils.models.bond_expansion import BondExpansion, flip
+from getl_utils.models.ridge import Rows
 
 Z90 = 1.6448536269514722  # half a 90 % interval of a normal distribution, in σ
 
@@ -19,18 +21,22 @@ class Settings:
 
     Parameters
     ----------
-    n_distance : int
-        Number of Chebyshev polynomials T_t of the bond length.
+    n_distance : tuple of int
+        Numbers of Chebyshev polynomials T_t of the bond length that are tried; left-out groups choose.
     ridges : tuple of float
         Strengths of the prior that are tried; left-out groups choose.
+    smoothness : float
+        The prior of a weight is stronger for fast changes: by 1 + smoothness · t² with the length of the bond
+        and by 1 + smoothness · l² / 4 with the angle.
     fewest : int
         A type with fewer bonds is refused.
     outside : float
         Fraction of the training bonds whose leverage counts as known; a bond beyond is flagged.
     """
 
-    n_distance: int = 4
+    n_distance: tuple[int, ...] = (4, 5, 6)
     ridges: tuple[float, ...] = tuple(10.0**k for k in np.arange(-3, 4.5, 0.5))
+    smoothness: float = 1.0
     fewest: int = 20
     outside: float = 0.995
 
@@ -55,6 +61,8 @@ class TypeModel:
         Leverage above which a bond lies outside the training set.
     n_bonds, n_groups : int
         What it was trained on.
+    n_distance : int
+        Number of polynomials of the length that are used.
     ridge : float
         Strength of the prior.
     left_out : float
@@ -68,6 +76,7 @@ class TypeModel:
     limit: float
     n_bonds: int
     n_groups: int
+    n_distance: int
     ridge: float
     left_out: float
 
@@ -176,25 +185,68 @@ def fit_type(
     first, second = name.split("-")
     used = flip(expansion) > 0 if first == second else np.ones(expansion.n_features, bool)
     scale = _scale(expansion, features)[used]
-    terms, x = chebyshev(distance, window, settings.n_distance), features[:, used] / scale
-    rows = Rows.of(design(terms, x), strength, groups, settings.n_distance)
-    ridge, residual = rows.choose(settings.ridges)
-    weights = rows.solve(rows.gram, rows.moment, ridge)
-    lever = Rows.of(np.hstack([terms, x]), strength, groups, settings.n_distance)
-    spread = _spread(lever, residual, parabola(distance, window), ridge)
-    factor = solve_triangular(lever.factor(lever.gram, ridge), np.eye(lever.gram.shape[0]), lower=True)
-    leverage = lever.leverage(factor)
+    terms, x = chebyshev(distance, window, max(settings.n_distance)), features[:, used] / scale
+    angular = _angular(expansion, settings.smoothness)[used]
+    best = min(
+        (_trial(terms[:, :n], x, angular, strength, groups, settings) for n in settings.n_distance),
+        key=lambda trial: trial.error,
+    )
+    lever = Rows.of(np.hstack([terms, x]), strength, groups, _penalty(terms.shape[1], angular, 1, 0.0))
+    spread = _spread(lever, best.residual, parabola(distance, window), best.ridge)
+    factor = solve_triangular(lever.factor(lever.gram, best.ridge), np.eye(lever.gram.shape[0]), lower=True)
     return TypeModel(
         window=window,
-        weights=_unscale(weights, used, scale, settings.n_distance),
-        factor=_unscale_factor(factor, used, scale, settings.n_distance),
+        weights=_unscale(best, used, scale, terms.shape[1]),
+        factor=_unscale_factor(factor, used, scale, terms.shape[1]),
         spread=spread,
-        limit=float(np.quantile(leverage, settings.outside)),
+        limit=float(np.quantile(lever.leverage(factor), settings.outside)),
         n_bonds=len(distance),
-        n_groups=len(rows.by_group),
-        ridge=float(ridge),
-        left_out=float(np.sqrt(np.mean(residual**2))),
+        n_groups=len(lever.by_group),
+        n_distance=best.n_distance,
+        ridge=float(best.ridge),
+        left_out=best.error,
     )
+
+
+class Trial(NamedTuple):
+    """A number of polynomials with the strength of the prior that suits it, its weights and left-out residuals."""
+
+    n_distance: int
+    ridge: float
+    weights: np.ndarray
+    residual: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Root mean square error of left-out groups, eV."""
+        return float(np.sqrt(np.mean(self.residual**2)))
+
+
+def _trial(
+    terms: np.ndarray,
+    x: np.ndarray,
+    angular: np.ndarray,
+    strength: np.ndarray,
+    groups: np.ndarray,
+    settings: Settings,
+) -> Trial:
+    n = terms.shape[1]
+    penalty = _penalty(n, angular, n, settings.smoothness)
+    rows = Rows.of(design(terms, x), strength, groups, penalty)
+    ridge, residual = rows.choose(settings.ridges)
+    return Trial(n, ridge, rows.solve(rows.gram, rows.moment, ridge), residual)
+
+
+def _angular(expansion: BondExpansion, smoothness: float) -> np.ndarray:
+    """Relative strength of the prior of each feature: 1 + smoothness · l²/4, (n_features,)."""
+    degrees = np.tile(np.arange(expansion.l_max + 1), len(expansion.elements) * expansion.n_radial)
+    return 1 + smoothness * degrees**2 / 4
+
+
+def _penalty(n_free: int, angular: np.ndarray, n_blocks: int, smoothness: float) -> np.ndarray:
+    """Relative strength of the prior of each column: 0 for the terms of the length alone."""
+    blocks = [(1 + smoothness * t**2) * angular for t in range(n_blocks)]
+    return np.concatenate([np.zeros(n_free), *blocks])
 
 
 def _scale(expansion: BondExpansion, features: np.ndarray) -> np.ndarray:
@@ -204,11 +256,11 @@ def _scale(expansion: BondExpansion, features: np.ndarray) -> np.ndarray:
     return np.tile(np.maximum(scale, 1e-9), n)
 
 
-def _unscale(weights: np.ndarray, used: np.ndarray, scale: np.ndarray, n: int) -> np.ndarray:
-    """Weights of scaled and selected features → (n_distance, 1 + n_features)."""
-    out = np.zeros((n, 1 + len(used)))
-    out[:, 0] = weights[:n]
-    out[:, 1:][:, used] = weights[n:].reshape(n, -1) / scale
+def _unscale(trial: Trial, used: np.ndarray, scale: np.ndarray, n_rows: int) -> np.ndarray:
+    """Weights of scaled and selected features → (n_rows, 1 + n_features); 0 for polynomials that are not used."""
+    n, out = trial.n_distance, np.zeros((n_rows, 1 + len(used)))
+    out[:n, 0] = trial.weights[:n]
+    out[:n, 1:][:, used] = trial.weights[n:].reshape(n, -1) / scale
     return out
 
 
@@ -218,65 +270,6 @@ def _unscale_factor(factor: np.ndarray, used: np.ndarray, scale: np.ndarray, n: 
     out = np.zeros((n + len(used),) * 2)
     out[np.ix_(index, index)] = factor / np.r_[np.ones(n), scale]
     return out
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Sums over the rows of a design, whole and by group: leaving out a group needs no second pass over the rows."""
-
-    design: np.ndarray
-    target: np.ndarray
-    gram: np.ndarray
-    moment: np.ndarray
-    by_group: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-    free: int
-
-    @classmethod
-    def of(cls, design: np.ndarray, target: np.ndarray, groups: np.ndarray, free: int) -> Rows:
-        """The first `free` columns carry no penalty."""
-        by_group = []
-        for group in np.unique(groups):
-            rows = groups == group
-            part = design[rows]
-            by_group.append((rows, part.T @ part, part.T @ target[rows]))
-        gram, moment = sum(g for _, g, _ in by_group), sum(m for _, _, m in by_group)
-        return cls(design, target, gram, moment, by_group, free)
-
-    def factor(self, gram: np.ndarray, ridge: float) -> np.ndarray:
-        """Lower Cholesky factor of the penalized gram matrix."""
-        penalty = np.full(len(gram), ridge)
-        penalty[: self.free] = 1e-8 * np.trace(gram) / len(gram)
-        return cholesky(gram + np.diag(penalty), lower=True)
-
-    def solve(self, gram: np.ndarray, moment: np.ndarray, ridge: float) -> np.ndarray:
-        """Weights."""
-        return cho_solve((self.factor(gram, ridge), True), moment)
-
-    def left_out(self, ridge: float) -> np.ndarray:
-        """Residual of each row by the model that has not seen its group."""
-        residual = np.empty(len(self.target))
-        for rows, gram, moment in self.by_group:
-            weights = self.solve(self.gram - gram, self.moment - moment, ridge)
-            residual[rows] = self.target[rows] - self.design[rows] @ weights
-        return residual
-
-    def choose(self, ridges: tuple[float, ...]) -> tuple[float, np.ndarray]:
-        """The strength of the prior with the smallest left-out error, and the residuals it leaves."""
-        tried = {ridge: self.left_out(ridge) for ridge in ridges}
-        best = min(tried, key=lambda ridge: float(np.mean(tried[ridge] ** 2)))
-        return best, tried[best]
-
-    def leverage(self, inverse: np.ndarray) -> np.ndarray:
-        """Squared length of each row times the inverse factor."""
-        return ((self.design @ inverse.T) ** 2).sum(axis=1)
-
-    def left_out_leverage(self, ridge: float) -> np.ndarray:
-        """Leverage of each row with respect to the other groups."""
-        out = np.empty(len(self.target))
-        for rows, gram, _ in self.by_group:
-            factor = self.factor(self.gram - gram, ridge)
-            out[rows] = (solve_triangular(factor, self.design[rows].T, lower=True) ** 2).sum(axis=0)
-        return out
 
 
 def _spread(lever: Rows, residual: np.ndarray, shape: np.ndarray, ridge: float) -> np.ndarray:

@@ -12,18 +12,18 @@ import pandas as pd
 from getl_utils.core import cells
 from getl_utils.core.bonds import BOND, KEY
 from getl_utils.core.cells import CellKey
-from getl_utils.core.parameters import Train
+from getl_utils.core.parameters import Hyperparameters, Train
 from getl_utils.core.progress import each
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl.database import Database
 from getl_utils.generate.sub_runs import family
-from getl_utils.models import bond_expansion, training, validation
+from getl_utils.models import bond_expansion, linear, training, validation
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.splits import Split, atom_splits
 from getl_utils.models.training import Recipe
 
 QUENCHED = "as quenched"
-POLYNOMIALS = (1, 2, 6)  # of the bond length, instead of the model's
+POLYNOMIALS = (1, 2, 3)  # of the bond length, instead of the model's
 ERRORS = ("rmse", "baseline_rmse")
 
 
@@ -74,16 +74,15 @@ def variants(stored: Database, work: WorkDir, p: Train) -> Iterator[tuple[str, D
     tuple
         Name, database and recipe of each.
     """
-    yield "the model", stored, training.recipe(stored, p)
+    yield "the model", stored, training.recipe(stored)
     for n in POLYNOMIALS:
-        if n != p.n_distance:
-            changed = p.model_copy(update={"n_distance": n})
-            yield f"{n} polynomials of the length", stored, training.recipe(stored, changed)
+        name = f"{n} polynomials of the length" if n > 1 else "the length not multiplied"
+        yield name, stored, training.recipe(stored, linear.Settings(n_distance=(n,)))
     for change in p.variants:
         expansion = BondExpansion(**(stored.facts["descriptors"]["expansion"] | change))
         name = ", ".join(f"{k} {v}" for k, v in change.items())
         other = described(stored, work, expansion)
-        yield f"{name} ({expansion.n_features} numbers)", other, training.recipe(other, p)
+        yield f"{name} ({expansion.n_features} numbers)", other, training.recipe(other)
     published = training.published_recipe(stored, p)
     if published is not None:
         yield "the published model", stored, published
@@ -210,7 +209,7 @@ def _errors(stored: Database, bonds: pd.DataFrame, splits: Sequence[Split], p: T
     found: list[Mapping[str, Any]] = []
     for split in splits:
         try:
-            found.append(validation.score(stored, bonds, split, training.recipe(stored, p)))
+            found.append(validation.score(stored, bonds, split, training.recipe(stored)))
         except ValueError:
             continue  # too few bonds of this kind: the table has no row
     if not found:

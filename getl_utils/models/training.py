@@ -64,23 +64,23 @@ class Recipe:
     fit: Callable[[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray], Body]
 
 
-def recipe(stored: Database, p: Train) -> Recipe:
+def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
     """The default model: linear in the surroundings of the bond.
 
     Parameters
     ----------
     stored : Database
         Knows the expansion.
-    p : Train
-        Parameters of 05_train.
+    settings : linear.Settings, optional
+        How it is trained. Default: ``linear.Settings()``.
 
     Returns
     -------
     Recipe
         How it learns.
     """
+    settings = settings or linear.Settings()
     expansion = BondExpansion(**stored.facts["descriptors"]["expansion"])
-    settings = linear.Settings(n_distance=p.n_distance)
 
     def fit(name: str, x: np.ndarray, d: np.ndarray, y: np.ndarray, labels: np.ndarray) -> Body:
         found = linear_fit.fit_type(expansion, name, x, d, y, labels, settings)
@@ -146,7 +146,7 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
     ValueError
         Not one type could be trained.
     """
-    how, bodies, refused = how or recipe(stored, p), {}, {}
+    how, bodies, refused = how or recipe(stored), {}, {}
     for bond_type in p.bond_types:
         try:
             bonds = stored.learnable(bond_type)

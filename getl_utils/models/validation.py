@@ -155,7 +155,7 @@ def validate(
         A type that cannot be scored says why; the others go on.
     """
     rows, refused, parity, jobs, z = [], {}, {}, [], []
-    how = how or training.recipe(stored, p)
+    how = how or training.recipe(stored)
     for bond_type in p.bond_types:
         try:
             bonds = _enough(stored.learnable(bond_type))

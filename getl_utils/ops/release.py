@@ -67,9 +67,11 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
     (folder / RESULT).unlink(missing_ok=True)
     command = [
         sys.executable,
+        "-P",  # the working directory may be another clone
         "-m",
         "pytest",
         "-q",
+        "--import-mode=importlib",  # files of one name in several folders are several modules
         "-p",
         "getl_utils.ops.release",
         "-p",
@@ -186,10 +188,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Any:
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write ``checks.json``."""
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write ``checks.json``, unless pytest stopped before all checks were done."""
     config, folder = session.config, Path(session.config.getoption("--model"))
-    if not session.testscollected or session.shouldstop:
+    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return
     files = _files(sorted({Path(item.path) for item in session.items}, key=lambda p: (p != CHECKS, p)))
     facts = config.stash[_MODEL].facts
@@ -264,9 +266,7 @@ def _recipe(trained: model.Model, stored: database.Database) -> tuple[training.R
             h[name] = Hyperparameters(**{n: one.numbers[n] for n in Hyperparameters.model_fields})
         p = Train(**given, published=h, n_train=max(one.n_bonds for one in facts.types.values()))
         return training.published_recipe(stored, p), p
-    terms = {len(one.weights) for one in trained.body.types.values()}
-    p = Train(**given, n_distance=max(terms), n_train=len(stored.bonds))
-    return training.recipe(stored, p), p
+    return training.recipe(stored), Train(**given, n_train=len(stored.bonds))
 
 
 def _hold_out(trained: model.Model, stored: database.Database, bond_type: str) -> HeldOut:

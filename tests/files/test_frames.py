@@ -144,7 +144,7 @@ def test_no_lattice_is_a_cluster_only_where_allowed(tmp_path):
     ("change", "message"),
     [
         (lambda a: a.positions.__setitem__((0, 0), 1e300), "beyond 1e\\+06 Å"),
-        (lambda a: a.positions.__setitem__((0, 0), np.nan), "no number"),
+        (lambda a: a.positions.__setitem__((0, 0), np.nan), "NaN"),
         (lambda a: a.set_cell(a.cell.array * 1e8), "beyond"),
         (lambda a: a.set_cell([1e4, 1e4, 1e4]), "4 atoms in 1e\\+12 Å\\^3"),
         (lambda a: a.set_cell([[5, 0, 0], [1e5, 5, 0], [0, 0, 5]]), "Å thick"),

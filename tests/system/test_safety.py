@@ -265,7 +265,7 @@ def test_a_vec_that_claims_a_terabyte_takes_no_memory(tmp_path):
     content = (
         b"\x80\x02}U\x01acnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + shape + b"U\x01btRs."
     )
-    with pytest.raises((pickle.UnpicklingError, ValueError), match=r"not allowed|damaged"):
+    with pytest.raises((pickle.UnpicklingError, ValueError), match="not a vector"):
         published.read_vec(write(tmp_path, content, "x.vec"))
 
 

@@ -127,15 +127,21 @@ def check_plain(values: Any) -> None:
         if number >= MOST:
             raise ValueError(f"more than {MOST} values; parameters have fewer")
         if isinstance(value, str) and any(unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") for c in value):
-            raise ValueError(f"`{place[:80]}`: {value[:80]!r} has a control character; write it without")
+            raise ValueError(
+                f"`{_printable(place)}`: {value[:80]!r} has a control character; write it without"
+            )
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"`{place[:80]}`: {value} is not a finite number")
+            raise ValueError(f"`{_printable(place)}`: {value} is not a finite number")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:80])
 
 
 def _leaves(values: Any, place: str, depth: int) -> Iterator[tuple[str, Any]]:
     """Every key and every value that is no container, with its place."""
     if depth > DEEPEST:
-        raise ValueError(f"`{place[:80]}`: nested more than {DEEPEST} levels deep")
+        raise ValueError(f"`{_printable(place)}`: nested more than {DEEPEST} levels deep")
     dot = "." if place else ""
     if isinstance(values, Mapping):
         for name, value in values.items():

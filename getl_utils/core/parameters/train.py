@@ -30,7 +30,6 @@ class Train(Common):
     """05_train."""
 
     database: Annotated[str, StringConstraints(pattern=NAME)] = field("database to learn from", "all")
-    n_distance: int = field("polynomials of the bond length in the model", 4, ge=1, le=12)
     published: dict[str, Hyperparameters] = field(
         "bond type → values of the published model, trained and validated beside ours; `default` for the types "
         "not named; empty: only ours",
