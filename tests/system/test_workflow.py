@@ -1,4 +1,4 @@
-"""The commands of docs/own_alloy.md, typed as written, through six notebooks; then what a second call runs."""
+"""The commands of docs/own_alloy.md, typed as written, and what a second call runs."""
 
 import os
 import re
@@ -240,7 +240,7 @@ def on_slurm(folder, parameters, *what, ours=""):
     """Return what `workflow/slurm_check.sh` prints; skip if Slurm was not asked for or cannot run here."""
     if os.environ.get("GETL_SLURM") != "1":
         pytest.skip(
-            "SLURM NOT CHECKED: with GETL_SLURM=1 this test installs Debian's slurm-wlm and munge and runs them"
+            "SLURM NOT CHECKED: with GETL_SLURM=1 this test installs slurm-wlm and munge (Debian) and runs them"
         )
     environment = {
         **os.environ,
