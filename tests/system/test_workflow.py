@@ -240,7 +240,7 @@ def on_slurm(folder, parameters, *what, ours=""):
     """Return what `workflow/slurm_check.sh` prints; skip if Slurm was not asked for or cannot run here."""
     if os.environ.get("GETL_SLURM") != "1":
         pytest.skip(
-            "SLURM NOT CHECKED: with GETL_SLURM=1 this test installs slurm-wlm and munge (Debian) and runs them"
+            "SLURM NOT CHECKED: with GETL_SLURM=1 this test installs Slurm and munge (Debian) and runs them"
         )
     environment = {
         **os.environ,
