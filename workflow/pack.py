@@ -1,9 +1,8 @@
-"""Pack the cells and labels of a work directory into a data set.
+"""Pack the cells and labels of a work directory into a data set: python workflow/pack.py WORK_DIR PARAMETERS
+OUT.
 
-    python workflow/pack.py WORK_DIR PARAMETERS OUT
-
-The set has the computed cells, ICOHPLISTs and records, also those of failed labels. ``manifest.json`` has the
-checksum of every file, the number of cells planned, the parameters and the command. Run the script again when
+Only what was computed goes in: cells, ICOHPLISTs, records (failed labels too). ``manifest.json`` has the
+checksum of every file, how many cells there are to come, the parameters, and the command. Run it again when
 more labels are done.
 """
 
@@ -20,13 +19,11 @@ from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.labels.status import ICOHPLIST, RECORD
 
-COMMAND = (
-    "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
-)
+COMMAND = "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
 
 
 def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> Counter:
-    """Copy what is there and return how many labels have each status."""
+    """Copy what is there; statuses of the labels."""
     statuses: Counter = Counter()
     for key in keys:
         record = work.label(*key) / RECORD
@@ -48,7 +45,7 @@ def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> Counter:
 
 
 def main() -> int:
-    """Pack the files, then write the manifest."""
+    """Pack, then write the manifest last of all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("work_dir", "parameters", "out"):
         parser.add_argument(name)
@@ -63,9 +60,7 @@ def main() -> int:
         "parameters": p.model_dump(),
         "cells_planned": len(keys),
         "labels": dict(statuses),
-        "files": {
-            f.relative_to(out.path).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files
-        },
+        "files": {f.relative_to(out.path).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
     }
     write_json(out.path / "manifest.json", manifest)
     print(f"{out.path}: {sum(statuses.values())} of {len(keys)} cells, {dict(statuses)}")

@@ -268,7 +268,8 @@ def test_on_a_real_slurm_the_tables_are_those_of_the_local_run(workflow, tmp_pat
 
 @pytest.mark.slow
 def test_on_a_real_slurm_the_quick_profile_ends_as_locally(tmp_path):
-    """Three sub-runs of 15, one of which does not converge, so that every rule and kind of job runs."""
+    """With three sub-runs of 15, one of which does not converge: every rule, and every kind of job, as often
+    as is needed."""
     quick = yaml.safe_load((REPOSITORY / "parameters/quick.yaml").read_text())
     fewer = {"sub_runs": [0, 7, 10], "n_seeds": 2, "curve_sizes": [25, 50, 100]}
     (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick | fewer))
