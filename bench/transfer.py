@@ -22,11 +22,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from getl_utils.core import parameters, settings
+from getl_utils.core import parameters
 from getl_utils.core.bonds import quench_of
-from getl_utils.core.parameters import Train
+from getl_utils.core.parameters import Setting, Train
 from getl_utils.core.record import atomic_write
-from getl_utils.core.settings import Setting
 from getl_utils.core.workdir import WorkDir, resolve
 from getl_utils.etl import database
 from getl_utils.etl.database import Database
@@ -132,7 +131,7 @@ def main() -> None:
     values = parameters.read(EXAMPLE)
     p, work = parameters.for_stage("05_train", values), WorkDir(values["work_dir"])
     stored, _ = database.read(work.database(p.database)).compressed(p.compress)
-    setting = settings.read_setting(work.model / "tuned.yaml")
+    setting = parameters.read_setting(work.model / "tuned.yaml")
     rows = table(pd.read_csv(work.require(work.model / "validation.csv", f"05_train of {EXAMPLE}")))
     rows = rows.merge(large(stored, p, setting), on=["type", "fold"])
     with atomic_write(OUT / "transfer.csv") as temporary:

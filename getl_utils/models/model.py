@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from getl_utils.core.parameters import Train
+from getl_utils.core.parameters import Hyperparameters, Setting, Train
 from getl_utils.core.record import atomic_write, check_arrays, content_hash, read_json, write_json
-from getl_utils.core.settings import Hyperparameters, Setting
 from getl_utils.etl.database import Database
 from getl_utils.etl.descriptors import Soap
 from getl_utils.etl.features import Features

@@ -12,9 +12,8 @@ import pandas as pd
 from getl_utils.core import cells
 from getl_utils.core.bonds import KEY
 from getl_utils.core.cells import CellKey
-from getl_utils.core.parameters import Train
+from getl_utils.core.parameters import Hyperparameters, Train
 from getl_utils.core.progress import each
-from getl_utils.core.settings import Hyperparameters
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl.database import Database
 from getl_utils.etl.descriptors import Soap

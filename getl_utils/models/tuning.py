@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 
-from getl_utils.core.parameters import Train
+from getl_utils.core.parameters import Hyperparameters, Setting, Train
 from getl_utils.core.progress import each
-from getl_utils.core.settings import Hyperparameters, Setting
 from getl_utils.etl.database import Database
 from getl_utils.models import gp, kernels
 from getl_utils.models.gp import DEGREES, GaussianProcess

@@ -11,10 +11,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from getl_utils.core.bonds import quench_of
-from getl_utils.core.parameters import Train
+from getl_utils.core.parameters import Hyperparameters, Setting, Train
 from getl_utils.core.progress import each
 from getl_utils.core.record import atomic_write
-from getl_utils.core.settings import Hyperparameters, Setting
 from getl_utils.etl.database import Database
 from getl_utils.etl.features import Features
 from getl_utils.models import gp, model

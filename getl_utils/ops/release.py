@@ -21,8 +21,8 @@ from ase import Atoms
 
 from getl_utils.core import cells
 from getl_utils.core.bonds import KEY, quench_of
+from getl_utils.core.parameters import Hyperparameters, Setting
 from getl_utils.core.record import checksums, code_version, damaged, now, read_json, sha256, write_json
-from getl_utils.core.settings import Hyperparameters, Setting
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database
 from getl_utils.inference import predictor
@@ -135,7 +135,9 @@ def require(folder: str | Path, allowed: Sequence[str] = ()) -> dict[str, str]:
     if wrong:
         if UNCHECKED in allowed:
             return {UNCHECKED: wrong[0]}
-        raise ValueError(f"{'; '.join(wrong)}: run `getl test-model {folder}`, or allow `{UNCHECKED}` by name")
+        raise ValueError(
+            f"{'; '.join(wrong)}: run `getl test-model {folder}`, or allow `{UNCHECKED}` by name"
+        )
     failed = failures(read_json(path))
     refused = {name: why for name, why in failed.items() if not {name, name.split("[")[0]} & set(allowed)}
     if refused:

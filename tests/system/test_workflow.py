@@ -13,11 +13,11 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
-from getl_utils.core import process
+from getl_utils.core import parameters, process
 from getl_utils.files.lobster import read_icohplist
 
 DOCUMENT = REPOSITORY / "docs/own_alloy.md"
-OWN_ALLOY = yaml.safe_load((REPOSITORY / "parameters/own_alloy.yaml").read_text())
+OWN_ALLOY = parameters.read(REPOSITORY / "parameters/own_alloy.yaml")
 COMMANDS = [
     line
     for block in re.findall(r"^```bash\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
@@ -270,7 +270,7 @@ def test_on_a_real_slurm_the_tables_are_those_of_the_local_run(workflow, tmp_pat
 def test_on_a_real_slurm_the_quick_profile_ends_as_locally(tmp_path):
     """With three sub-runs of 15, one of which does not converge: every rule, and every kind of job, as often
     as is needed."""
-    quick = yaml.safe_load((REPOSITORY / "parameters/quick.yaml").read_text())
+    quick = parameters.read(REPOSITORY / "parameters/quick.yaml")
     fewer = {"sub_runs": [0, 7, 10], "n_seeds": 2, "curve_sizes": [25, 50, 100]}
     (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick | fewer))
     said = on_slurm(tmp_path / "slurm", tmp_path / "quick.yaml", "jobs")

@@ -1,0 +1,61 @@
+"""Parameters of 02_extract, 03_transform and 04_load: which bonds count, how they are described."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from getl_utils.core.parameters.base import NAME, Common, Composition, Count, Path, Settings, Unique, field
+from getl_utils.core.parameters.generate import Cells
+
+Name = Annotated[str, Field(pattern=NAME, max_length=200)]
+
+
+class Soap(Settings):
+    """SOAP's size; the cutoff is the parameter `cutoff`."""
+
+    l_max: int = field("angular channels", 6, ge=1, le=20)
+    n_max: int = field("radial channels", 8, ge=1, le=30)
+    atom_sigma: float = field("Å, width of an atom", 0.5, gt=0, le=5)
+
+
+class Reference(BaseModel):
+    """Notebooks that may read the published data."""
+
+    reference_roots: list[Path] = field(
+        "published trees or data sets to read, relative to the repository; empty: our own results", []
+    )
+
+
+class Extract(Cells, Reference):
+    """02_extract."""
+
+
+class Transform(Cells):
+    """03_transform."""
+
+    soap: Soap = Soap()
+
+
+class Mix(Settings):
+    """A database drawn from another."""
+
+    compositions: Annotated[list[Composition], Field(min_length=1), Unique] = field("drawn from")
+    bonds_per_type: Count = field("drawn without replacement from each composition")
+
+
+class Load(Common, Reference):
+    """04_load."""
+
+    bonds: Literal["labelled", "kept"] = field(
+        "every labelled bond, or those of kept clusters (the published rule)", "labelled"
+    )
+    database: Name = field("name of the database of all kept bonds", "all")
+    mixed_databases: dict[Name, Mix] = field("name → what is drawn from the database", {})
+    mix_engines: Annotated[list[Name], Unique] = field(
+        "engines whose labels may stand in one database; empty: one engine's only", []
+    )
+    import_folders: list[Path] = field(
+        "folders with .bnd files below reference_roots, shown beside our own bonds", []
+    )
