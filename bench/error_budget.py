@@ -1,0 +1,67 @@
+"""The error budget of the labels: what tolerances, k points, the grid and the size of the cell change in −ICOHP.
+
+python bench/error_budget.py calculate   # hours of one core; resumes after the last complete result in runs/
+python bench/error_budget.py tables      # seconds; writes data_examples/validation/error_budget.csv
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import dft_cells
+import map_test
+from ase import Atoms
+
+from getl_utils import cells
+
+ROOT, OUT = Path("runs/error_budget"), Path("data_examples/validation")
+DATA = Path("data_examples/zrcual")
+GLASSES = ("Zr47Cu47Al6", "Zr94Cu94Al12")  # of bench/glasses.py
+COMPOSITIONS = ("Zr49Cu49Al2", "Zr47Cu47Al6", "Zr45Cu45Al10")
+TIGHT = {"density": 1e-4, "energy": 5e-5}  # a tenth of the defaults: electrons, eV per valence electron
+
+
+def cell(composition: str) -> Atoms:
+    """The quenched cell of run 1 of the data set."""
+    return cells.read(DATA / "cells" / composition / "1" / "0.xyz")
+
+
+def densities(composition: str) -> None:
+    """Γ with the default tolerances, with ten times smaller ones, and a mesh in the density of the latter."""
+    folder, atoms = ROOT / composition, cell(composition)
+    dft_cells.label(folder / "gamma", atoms)
+    if not dft_cells.is_done(folder / "tight"):
+        dft, record = dft_cells.converge_on(atoms, folder / "gamma", convergence=TIGHT)
+        dft_cells.save(folder / "tight", dft, atoms, record)
+    dft_cells.label_on_mesh(folder / "shifted", folder / "tight", atoms)
+
+
+def one_cell(composition: str) -> None:
+    """What is done for one cell only: a finer grid, denser meshes, a mesh with its own density."""
+    folder, atoms = ROOT / composition, cell(composition)
+    dft_cells.label(folder / "fine_grid", atoms, grid_spacing=0.22)
+    dft_cells.label_on_mesh(folder / "denser", folder / "tight", atoms, {"size": (3, 3, 3), "gamma": True})
+    dft_cells.label_on_mesh(folder / "mesh", folder / "tight", atoms, again=True)
+
+
+def glasses() -> None:
+    """The two glasses that differ in size, at Γ and on the mesh."""
+    for name in GLASSES:
+        atoms = cells.read(Path("data_examples/error_budget") / f"{name}.xyz")
+        dft_cells.label(ROOT / name / "gamma", atoms)
+        dft_cells.label_on_mesh(ROOT / name / "shifted", ROOT / name / "gamma", atoms)
+
+
+def calculate() -> None:
+    """All calculations, the most useful first."""
+    dft_cells.one_thread()
+    for name in COMPOSITIONS:
+        densities(name)
+    map_test.calculate()
+    glasses()
+    one_cell(COMPOSITIONS[0])
+
+
+if __name__ == "__main__":
+    {"calculate": calculate}[sys.argv[1]]()

@@ -1,0 +1,53 @@
+"""Test of the map: one neighbour of a bond is moved or exchanged, and the predicted change is held against DFT.
+
+    python bench/map_test.py calculate   # 4 min of one core for each row of data_examples/map_test/paths.csv; resumes
+    python bench/map_test.py tables      # seconds; writes data_examples/validation/map_test.csv and map_test_cells.csv
+
+Each row of paths.csv names a cell of the data set (run 1, as quenched), one bond (i, j, translation), one neighbour
+(`atom`) and what is done to it: `element` replaces it, or (dx, dy, dz) in Å moves it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import dft_cells
+import pandas as pd
+from ase import Atoms
+
+from getl_utils import cells
+
+RUNS, DATA = Path("runs/map_test"), Path("data_examples/zrcual")
+FOLDER, OUT = Path("data_examples/map_test"), Path("data_examples/validation")
+
+
+def paths() -> pd.DataFrame:
+    """The rows of paths.csv."""
+    return pd.read_csv(FOLDER / "paths.csv", keep_default_na=False)
+
+
+def original(composition: str) -> Atoms:
+    """The quenched cell of run 1."""
+    return cells.read(DATA / "cells" / composition / "1" / "0.xyz")
+
+
+def perturbed(row: pd.Series) -> Atoms:
+    """The cell of one row, with its neighbour moved or exchanged."""
+    atoms = original(row.composition)
+    atoms.positions[row.atom] += [row.dx, row.dy, row.dz]
+    if row.element:
+        atoms.symbols[row.atom] = row.element
+    return atoms
+
+
+def calculate() -> None:
+    """Label every cell that has no label yet, at Γ and on the mesh in the density of Γ."""
+    for _, row in paths().iterrows():
+        atoms, folder = perturbed(row), RUNS / row["name"]
+        dft_cells.label(folder / "gamma", atoms)
+        dft_cells.label_on_mesh(folder / "shifted", folder / "gamma", atoms)
+
+
+if __name__ == "__main__":
+    {"calculate": calculate}[sys.argv[1]]()
