@@ -140,6 +140,25 @@ def label_on_mesh(folder: Path, source: Path, atoms: Atoms, kpts: Mapping[str, A
         save(folder, dft, atoms, record, kpts["size"])
 
 
+def pack(root: Path, folder: Path) -> None:
+    """Collect the bonds of all results below `root` (case/variant) into `folder`/bonds.parquet."""
+    parts = []
+    for record in sorted(root.glob(f"*/*/{RECORD}")):
+        case, variant = record.parent.parts[-2:]
+        bonds, _ = read(record.parent)
+        parts.append(bonds.assign(case=case, variant=variant))
+    table = pd.concat(parts, ignore_index=True)
+    small = dict.fromkeys(("i", "j", "tx", "ty", "tz"), "int16") | {"case": "category", "variant": "category"}
+    with atomic_write(folder / "bonds.parquet") as temporary:
+        table.round({"distance": 5, "icohp": 6}).astype(small).to_parquet(temporary, index=False, compression="zstd")
+
+
+def unpack(folder: Path) -> pd.DataFrame:
+    """What `pack` wrote: case, variant and the columns of a label."""
+    table = pd.read_parquet(folder / "bonds.parquet")
+    return table.astype({"case": str, "variant": str})
+
+
 def one_thread() -> None:
     """Limit this process to one thread and a lower priority; call before NumPy does its first product."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")

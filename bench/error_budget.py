@@ -15,9 +15,9 @@ from ase import Atoms
 
 from getl_utils import cells
 
-ROOT, OUT = Path("runs/error_budget"), Path("data_examples/validation")
+ROOT, FOLDER = Path("runs/error_budget"), Path("data_examples/error_budget")
 DATA = Path("data_examples/zrcual")
-GLASSES = ("Zr47Cu47Al6", "Zr94Cu94Al12")  # of bench/glasses.py
+GLASSES = ("glass_100", "glass_200")  # of bench/glasses.py
 COMPOSITIONS = ("Zr49Cu49Al2", "Zr47Cu47Al6", "Zr45Cu45Al10")
 TIGHT = {"density": 1e-4, "energy": 5e-5}  # a tenth of the defaults: electrons, eV per valence electron
 
@@ -48,7 +48,7 @@ def one_cell(composition: str) -> None:
 def glasses() -> None:
     """The two glasses that differ in size, at Γ and on the mesh."""
     for name in GLASSES:
-        atoms = cells.read(Path("data_examples/error_budget") / f"{name}.xyz")
+        atoms = cells.read(FOLDER / f"{name}.xyz")
         dft_cells.label(ROOT / name / "gamma", atoms)
         dft_cells.label_on_mesh(ROOT / name / "shifted", ROOT / name / "gamma", atoms)
 
@@ -64,4 +64,4 @@ def calculate() -> None:
 
 
 if __name__ == "__main__":
-    {"calculate": calculate}[sys.argv[1]]()
+    {"calculate": calculate, "pack": lambda: dft_cells.pack(ROOT, FOLDER)}[sys.argv[1]]()

@@ -14,8 +14,8 @@ from getl_utils.cells import CellKey
 from getl_utils.quench import Protocol, melt_quench
 
 PARAMETERS = "parameters/workstation.yaml"
-RUNS, OUT = Path("runs/error_budget/quench"), Path("data_examples/error_budget")
-GLASSES = {"Zr94Cu94Al12": {"Zr": 94, "Cu": 94, "Al": 12}, "Zr47Cu47Al6": {"Zr": 47, "Cu": 47, "Al": 6}}
+RUNS, OUT = Path("runs/quench"), Path("data_examples/error_budget")
+GLASSES = {"glass_200": {"Zr": 94, "Cu": 94, "Al": 12}, "glass_100": {"Zr": 47, "Cu": 47, "Al": 6}}
 FASTER = {"melt_time": 40.0, "quench_rate": 1e12, "anneal_time": 20.0}
 SEED = 2026
 
@@ -26,7 +26,8 @@ def main() -> None:
     protocol = Protocol(elements=p.elements, **{**p.quench.model_dump(), **FASTER})
     for name, counts in GLASSES.items():
         atoms = melt_quench(counts, protocol, RUNS / name, SEED, progress=False)
-        cells.write(OUT / f"{name}.xyz", atoms, CellKey(name, 1, 0))
+        composition = "".join(f"{element}{number}" for element, number in counts.items())
+        cells.write(OUT / f"{name}.xyz", atoms, CellKey(composition, 1, 0))
 
 
 if __name__ == "__main__":
