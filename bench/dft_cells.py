@@ -126,6 +126,42 @@ def _save_state(path: Path, dft: Any, atoms: Atoms) -> None:
         np.savez(file, **arrays)
 
 
+def label_changed(folder: Path, atoms: Atoms, number: int, source: Path, before: Atoms) -> None:
+    """Label a cell in which one atom (`number`) differs from `before`, starting from the density of `before` in `source`."""
+    from gpaw.dft import DFT
+
+    if is_done(folder):
+        return
+    start, inputs = time.perf_counter(), gpaw._input(gpaw._DEFAULTS)
+    dft = DFT(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), **inputs)
+    _start_from(dft, atoms, number, source, before)
+    _dense.use(dft.scf_loop.hamiltonian.basis)
+    dft.converge()
+    save(folder, dft, atoms, _record(source, start, dft.scf_loop.niter, atom=int(number)))
+
+
+def _start_from(dft: Any, atoms: Atoms, number: int, source: Path, before: Atoms) -> None:
+    """Give `dft` the density of `before`, with the free atom `number` of `before` replaced by that of `atoms`."""
+    inputs = gpaw._input(gpaw._DEFAULTS)
+    with np.load(source / "state.npz") as state:
+        matrices = state["density_matrices"].reshape(-1)
+        dft.density.nt_sR.data[:] = state["density"] + _alone(atoms, number, inputs) - _alone(before, number, inputs)
+    sizes = {symbol: setup.ni**2 for symbol, setup in zip(atoms.symbols, dft.setups, strict=True)}
+    parts = np.split(matrices, np.cumsum([sizes[symbol] for symbol in before.symbols])[:-1])
+    for n, part in enumerate(parts):
+        if atoms.symbols[n] == before.symbols[n]:
+            dft.density.D_asii[n].reshape(-1)[:] = part
+    dft.density.normalize(0.0)
+    dft.potential, dft.energies, _ = dft.pot_calc.calculate(dft.density, dft.ibzwfs, dft.potential.vHt_x)
+
+
+def _alone(atoms: Atoms, number: int, inputs: Mapping[str, Any]) -> np.ndarray:
+    """The smooth density of one free atom on the grid of the cell."""
+    from gpaw.dft import DFT
+
+    return DFT(Atoms([atoms.symbols[number]], [atoms.positions[number]], cell=atoms.cell, pbc=True), **inputs).density.nt_sR.data
+
+
 def label(folder: Path, atoms: Atoms, **settings: Any) -> None:
     """Label a cell with the engine's settings, changed by `settings`, unless that is done."""
     if not is_done(folder):

@@ -37,20 +37,14 @@ def densities(composition: str) -> None:
     dft_cells.label_on_mesh(folder / "shifted", folder / "tight", atoms)
 
 
-def one_cell(composition: str) -> None:
-    """What is done for one cell only: a finer grid, denser meshes, a mesh with its own density."""
-    folder, atoms = ROOT / composition, cell(composition)
-    dft_cells.label(folder / "fine_grid", atoms, grid_spacing=0.22)
-    dft_cells.label_on_mesh(folder / "denser", folder / "tight", atoms, {"size": (3, 3, 3), "gamma": True})
-    dft_cells.label_on_mesh(folder / "mesh", folder / "tight", atoms, again=True)
-
-
-def glasses() -> None:
-    """The two glasses that differ in size, at Γ and on the mesh."""
+def glasses(variant: str) -> None:
+    """The two glasses that differ in size, at Γ or on the mesh."""
     for name in GLASSES:
-        atoms = cells.read(FOLDER / f"{name}.xyz")
-        dft_cells.label(ROOT / name / "gamma", atoms)
-        dft_cells.label_on_mesh(ROOT / name / "shifted", ROOT / name / "gamma", atoms)
+        atoms, folder = cells.read(FOLDER / f"{name}.xyz"), ROOT / name
+        if variant == "gamma":
+            dft_cells.label(folder / "gamma", atoms)
+        else:
+            dft_cells.label_on_mesh(folder / variant, folder / "gamma", atoms)
 
 
 def calculate() -> None:
@@ -58,9 +52,14 @@ def calculate() -> None:
     dft_cells.one_thread()
     for name in COMPOSITIONS:
         densities(name)
-    map_test.calculate()
-    glasses()
-    one_cell(COMPOSITIONS[0])
+    map_test.calculate("gamma")
+    glasses("gamma")
+    first, atoms = ROOT / COMPOSITIONS[0], cell(COMPOSITIONS[0])
+    dft_cells.label(first / "fine_grid", atoms, grid_spacing=0.22)
+    map_test.calculate("shifted")
+    glasses("shifted")
+    dft_cells.label_on_mesh(first / "denser", first / "tight", atoms, {"size": (3, 3, 3), "gamma": True})
+    dft_cells.label_on_mesh(first / "mesh", first / "tight", atoms, again=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Test of the map: one neighbour of a bond is moved or exchanged, and the predicted change is held against DFT.
 
-    python bench/map_test.py calculate   # 4 min of one core for each row of data_examples/map_test/paths.csv; resumes
-    python bench/map_test.py pack        # collects the labels in data_examples/map_test/bonds.parquet
+    python bench/error_budget.py calculate   # labels the cells, after those of the error budget, from which they start
+    python bench/map_test.py                 # collects the labels in data_examples/map_test/bonds.parquet
 
 bench/map_tables.py makes the tables from them.
 
@@ -13,7 +13,6 @@ predicted change, one for each of three bond types. The exchanges are of a neigh
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import dft_cells
@@ -22,7 +21,8 @@ from ase import Atoms
 
 from getl_utils import cells
 
-RUNS, DATA = Path("runs/map_test"), Path("data_examples/zrcual")
+RUNS, SOURCES = Path("runs/map_test"), Path("runs/error_budget")
+DATA = Path("data_examples/zrcual")
 FOLDER = Path("data_examples/map_test")
 
 
@@ -45,14 +45,16 @@ def perturbed(row: pd.Series) -> Atoms:
     return atoms
 
 
-def calculate() -> None:
-    """Label every cell that has no label yet, at Γ and on the mesh in the density of Γ."""
+def calculate(variant: str) -> None:
+    """Label every cell that has no label yet: at Γ ("gamma"), or on the mesh in the density of Γ ("shifted")."""
     for _, row in paths().iterrows():
         atoms, folder = perturbed(row), RUNS / row["name"]
-        dft_cells.label(folder / "gamma", atoms)
-        dft_cells.label_on_mesh(folder / "shifted", folder / "gamma", atoms)
+        if variant == "gamma":
+            source = SOURCES / row.composition / "gamma"
+            dft_cells.label_changed(folder / "gamma", atoms, row.atom, source, original(row.composition))
+        else:
+            dft_cells.label_on_mesh(folder / variant, folder / "gamma", atoms)
 
 
 if __name__ == "__main__":
-    dft_cells.one_thread()
-    {"calculate": calculate, "pack": lambda: dft_cells.pack(RUNS, FOLDER)}[sys.argv[1]]()
+    dft_cells.pack(RUNS, FOLDER)
