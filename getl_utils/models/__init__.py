@@ -1,0 +1,1 @@
+"""Models of the strength of a bond."""
