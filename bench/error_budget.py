@@ -53,12 +53,12 @@ def calculate() -> None:
     for name in COMPOSITIONS:
         densities(name)
     map_test.calculate("gamma")
-    glasses("gamma")
     first, atoms = ROOT / COMPOSITIONS[0], cell(COMPOSITIONS[0])
+    dft_cells.label_on_mesh(first / "denser", first / "tight", atoms, {"size": (3, 3, 3), "gamma": True})
     dft_cells.label(first / "fine_grid", atoms, grid_spacing=0.22)
+    glasses("gamma")
     map_test.calculate("shifted")
     glasses("shifted")
-    dft_cells.label_on_mesh(first / "denser", first / "tight", atoms, {"size": (3, 3, 3), "gamma": True})
     dft_cells.label_on_mesh(first / "mesh", first / "tight", atoms, again=True)
 
 

@@ -1,11 +1,13 @@
 """Tables and figure of the error budget, from data_examples/error_budget: python bench/error_tables.py (a minute).
 
 error_budget.csv and error_budget.png: what each setting of the labels changes, by bond type, beside the error of the default
-model. error_model.csv: the model against labels at Γ and against labels on the mesh, cell by cell.
+model. error_model.csv: the model against labels at Γ and against labels on the mesh, cell by cell. error_training.csv: the
+model trained on two of the three cells only, with the labels at Γ or on the mesh, against both labels of the third.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from ase import Atoms
 
 from getl_utils import cells, comparison, figures
 from getl_utils.layout import write_csv
+from getl_utils.models import linear
 from getl_utils.models.bond_expansion import BondExpansion, describe
 
 FOLDER, OUT = Path("data_examples/error_budget"), Path("data_examples/validation")
@@ -29,6 +32,7 @@ CHANGES = {  # what is changed: from, to
     "density of the mesh": ("shifted", "mesh"),
 }
 DRAWN = ("tolerances / 10", "grid 0.22 Å", "k mesh 2×2×2")
+LABELS = {"strength": "Γ", "strength_mesh": "2×2×2"}
 MODEL = {"error": "model against Γ", "error_mesh": "model against 2×2×2"}
 
 
@@ -76,25 +80,46 @@ def budget(found: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts)[["change", "cell", "type", "bonds", "rms", "largest", "slope", "after_line"]]
 
 
+def both_labels(found: dict[tuple[str, str], pd.DataFrame], case: str) -> pd.DataFrame:
+    """Bonds of a cell with their `strength` at Γ and on the mesh."""
+    gamma = found[case, "tight" if (case, "tight") in found else "gamma"]
+    mesh = found[case, "shifted"][[*zrcual.BOND, "strength"]]
+    return gamma.merge(mesh, on=zrcual.BOND, suffixes=("", "_mesh")).assign(cell=case)
+
+
 def against_model(found: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
     """Error of the default model, trained without the cell's composition, against both labels of each cell."""
     bonds, expansion, rows = zrcual.table(), BondExpansion(zrcual.elements()), []
     described = zrcual.features(expansion, bonds)
     for case in dict.fromkeys(case for case, variant in found if variant == "shifted"):
         model = zrcual.train(expansion, bonds, described, (bonds.composition != case).to_numpy())
-        gamma = found[case, "tight" if (case, "tight") in found else "gamma"]
-        both = gamma.merge(found[case, "shifted"][[*zrcual.BOND, "strength"]], on=zrcual.BOND, suffixes=("", "_mesh"))
-        atoms = structure(case)
+        both, atoms = both_labels(found, case), structure(case)
         both["estimate"] = zrcual.estimate(model, describe(expansion, atoms, both[zrcual.BOND].to_numpy(int)), both)
         both = both.assign(error=both.estimate - both.strength, error_mesh=both.estimate - both.strength_mesh,
                            noise=both.strength_mesh - both.strength)  # fmt: skip
         for name, part in both.dropna().groupby("type"):
             values = {column: rms(part[column]) for column in ("error", "error_mesh", "noise")}
-            correlation = part.error.corr(part.noise)
-            rows.append(
-                {"cell": case, "atoms": len(atoms), "type": name, "bonds": len(part), **values, "correlation": correlation}
-            )
+            values |= {"bonds": len(part), "correlation": part.error.corr(part.noise)}
+            rows.append({"cell": case, "atoms": len(atoms), "type": name, **values})
     return pd.DataFrame(rows)
+
+
+def training(found: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
+    """Error on each cell of a model trained on the other two, by the labels learned from and the labels tested against."""
+    expansion = BondExpansion(zrcual.elements())
+    parts = [both_labels(found, case) for case in zrcual.table().composition.unique() if (case, "shifted") in found]
+    bonds = pd.concat(parts, ignore_index=True)
+    described = np.concatenate([describe(expansion, structure(p.cell[0]), p[zrcual.BOND].to_numpy(int)) for p in parts])
+    rows = []
+    for case, learned in itertools.product(bonds.cell.unique(), LABELS):
+        keep = (bonds.cell != case).to_numpy()
+        train = bonds[keep]
+        fit = linear.fit(expansion, described[keep], train.distance, train[learned], train.type, train.cell.to_numpy())
+        test = bonds[~keep].assign(estimate=zrcual.estimate(fit.model, described[~keep], bonds[~keep]))
+        rows += [test.assign(learned=LABELS[learned], label=LABELS[label], square=(test.estimate - test[label]) ** 2)
+                 for label in LABELS]  # fmt: skip
+    table = pd.concat(rows).dropna().groupby(["type", "learned", "label"]).square.agg(["size", "mean"]).reset_index()
+    return table.assign(rmse=table["mean"] ** 0.5).rename(columns={"size": "bonds"}).drop(columns="mean").query("bonds >= 100")
 
 
 def pooled(table: pd.DataFrame, column: str) -> pd.Series:
@@ -108,10 +133,11 @@ def figure(table: pd.DataFrame, model: pd.DataFrame) -> tuple[figures.Figure, pd
     model = model[model.cell.isin(table.cell[table.change == DRAWN[-1]]) & model.cell.isin(zrcual.table().composition)]
     columns = {name: pooled(table[table.change == name], "rms") for name in DRAWN if (table.change == name).any()}
     columns |= {name: pooled(model, column) for column, name in MODEL.items()}
-    numbers = pd.DataFrame(columns).sort_values(DRAWN[-1], ascending=False)
-    drawing, (axes,) = figures.axes(1)
+    numbers = pd.DataFrame(columns).dropna().sort_values(DRAWN[-1], ascending=False)
+    drawing, (axes,) = figures.axes(1, width=6.4)
     numbers.plot.bar(ax=axes, width=0.8, rot=0)
     axes.set(ylabel="RMS of −ICOHP (eV)", xlabel="")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return drawing, numbers.reset_index()
 
 
@@ -123,6 +149,7 @@ def main() -> None:
     figures.save(drawing, numbers.round(4), OUT / "error_budget_figure")
     write_csv(OUT / "error_budget.csv", table.round(5))
     write_csv(OUT / "error_model.csv", model.round(4))
+    write_csv(OUT / "error_training.csv", training(found).round(4))
     print(table.round(4).to_string(), model.round(4).to_string(), numbers.round(4).to_string(), sep="\n")
 
 
