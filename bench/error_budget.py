@@ -37,6 +37,14 @@ def densities(composition: str) -> None:
     dft_cells.label_on_mesh(folder / "shifted", folder / "tight", atoms)
 
 
+def one_point(composition: str) -> None:
+    """One k point instead of the four of the mesh: ¼, ¼, ¼ (Baldereschi, Phys. Rev. B 7, 5212 (1973))."""
+    folder, atoms = ROOT / composition, cell(composition)
+    if not dft_cells.is_done(folder / "one_point"):
+        dft, record = dft_cells.bands_in(atoms, folder / "tight", kpts=[[0.25, 0.25, 0.25]])
+        dft_cells.save(folder / "one_point", dft, atoms, record, (2, 2, 2))
+
+
 def glasses(variant: str) -> None:
     """The two glasses that differ in size, at Γ or on the mesh."""
     for name in GLASSES:
@@ -55,6 +63,7 @@ def calculate() -> None:
     map_test.calculate("gamma")
     first, atoms = ROOT / COMPOSITIONS[0], cell(COMPOSITIONS[0])
     dft_cells.label_on_mesh(first / "denser", first / "tight", atoms, {"size": (3, 3, 3), "gamma": True})
+    one_point(COMPOSITIONS[0])
     dft_cells.label(first / "fine_grid", atoms, grid_spacing=0.22)
     glasses("gamma")
     map_test.calculate("shifted")

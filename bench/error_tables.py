@@ -29,6 +29,7 @@ CHANGES = {  # what is changed: from, to
     "grid 0.22 Å": ("gamma", "fine_grid"),
     "k mesh 2×2×2": ("tight", "shifted"),
     "k mesh 3×3×3": ("shifted", "denser"),
+    "one k point for four": ("shifted", "one_point"),
     "density of the mesh": ("shifted", "mesh"),
 }
 DRAWN = ("tolerances / 10", "grid 0.22 Å", "k mesh 2×2×2")
