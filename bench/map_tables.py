@@ -68,8 +68,8 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     """Per perturbed cell and type: size of the changes, error of the prediction, slope and correlation, for both labels."""
     rows = []
     for (name, kind), part in table[table.predicted.abs() > 0].groupby(["name", "type"]):
-        for column in COMPUTED.values():
-            both = part[["predicted", column]].dropna() if column in part else part[[]]
+        for column in [column for column in COMPUTED.values() if column in part]:
+            both = part[["predicted", column]].dropna()
             if len(both) > 5:
                 error = both.predicted - both[column]
                 rows.append({"name": name, "type": kind, "label": column, "bonds": len(both), "rms_change": rms(both[column]),
