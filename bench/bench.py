@@ -1,7 +1,8 @@
-"""How fast is inference: ratios taken in one run, on one core where not said otherwise. ``make bench``; results in results.md.
+"""How fast is inference: ratios taken in one run, on one core where not said otherwise. ``make bench``;
+results in results.md.
 
-Uses the published glass and run 21 where they are beside the repository, else a rattled crystal and labels made up: the times
-depend on numbers of atoms and training bonds, not on what they are.
+Uses the published glass and run 21 where they are beside the repository, else a rattled crystal and labels
+made up: the times depend on numbers of atoms and training bonds, not on what they are.
 """
 
 import os
@@ -21,10 +22,15 @@ import pandas as pd
 from ase import Atoms
 from ase.build import bulk
 
-from getl_utils import cells, database, extract, model, parameters, predictor, soap
-from getl_utils.formats import lammps
-from getl_utils.kernels import Features
-from getl_utils.layout import WorkDir, read_json, root
+from getl_utils.core import cells, parameters
+from getl_utils.core.record import read_json
+from getl_utils.core.workdir import WorkDir, root
+from getl_utils.etl import database, extract
+from getl_utils.etl import descriptors as soap
+from getl_utils.etl.features import Features
+from getl_utils.files import lammps
+from getl_utils.inference import predictor
+from getl_utils.models import model
 
 REFERENCE = Path(os.environ.get("GETL_REFERENCE", root() / "../shared/prm_reference"))
 GLASS = "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2/Zr49Cu49Al2-10000-1-1-1.data"
@@ -47,7 +53,9 @@ def published_database(values: dict) -> database.Database:
     extract.write(work, result)
     for key in keys:
         soap.describe(work, key, descriptor(values))
-    found = database.collect(work, result.bonds, result.clusters, descriptor(values).to_dict(), p.elements, "labelled")
+    found = database.collect(
+        work, result.bonds, result.clusters, descriptor(values).to_dict(), p.elements, "labelled"
+    )
     database.write(work.database("all"), found, "all")
     return database.read(work.database("all"))
 
@@ -74,7 +82,11 @@ def rattled_crystal(elements: list[str], n: int, noise: float) -> Atoms:
 def structure(values: dict, copies: int) -> Atoms:
     """The published glass, or a crystal of about as many atoms, or `copies` of it with noise (0.02 Å)."""
     glass = REFERENCE / GLASS
-    one = lammps.read_data(glass, values["elements"]) if glass.exists() else rattled_crystal(values["elements"], 17, 0.15)
+    one = (
+        lammps.read_data(glass, values["elements"])
+        if glass.exists()
+        else rattled_crystal(values["elements"], 17, 0.15)
+    )
     atoms = one * COPIES[copies] if copies > 1 else one
     if copies > 1:
         atoms.positions += np.random.default_rng(2).normal(scale=0.02, size=(len(atoms), 3))
@@ -91,13 +103,16 @@ def write_dump(path: Path, atoms: Atoms, elements: list[str]) -> Path:
 
 
 def loop_per_bond(trained: model.Model, bonds: pd.DataFrame, vectors: np.ndarray) -> tuple[float, float]:
-    """Seconds per bond of a loop over bonds and training bonds, and the training bonds per bond (mean over these bonds)."""
+    """Seconds per bond of a loop over bonds and training bonds, and the training bonds per bond (mean over
+    these bonds)."""
     start, total = time.perf_counter(), 0
     for b in bonds.itertuples():
         process, h = trained.processes[b.type], trained.facts["types"][b.type]
         a, c, value = vectors[b.i], vectors[b.j], 0.0
         for d, s, weight in zip(process.train.distance, process.train.mean, process.weights, strict=True):
-            similar = 0.25 * (np.dot(a, s) + np.dot(c, s) + np.dot(a, s) + np.dot(c, s))  # four products, as the published sum
+            similar = 0.25 * (
+                np.dot(a, s) + np.dot(c, s) + np.dot(a, s) + np.dot(c, s)
+            )  # four products, as the published sum
             value += weight * np.exp(-((b.distance - d) ** 2) / (2 * h["theta"] ** 2)) * similar ** h["zeta"]
         total += process.train.n
     return (time.perf_counter() - start) / len(bonds), total / len(bonds)
@@ -121,7 +136,9 @@ def ten_thousand(trained: model.Model, atoms: Atoms, limits: dict, repeats: int)
     direct = np.empty(len(some))
     for bond_type, rows in some.groupby("type").indices.items():
         b = some.iloc[rows]
-        direct[rows] = -trained.processes[bond_type].predict(Features(b.distance.to_numpy(), 0.5 * (vectors[b.i] + vectors[b.j])))
+        direct[rows] = -trained.processes[bond_type].predict(
+            Features(b.distance.to_numpy(), 0.5 * (vectors[b.i] + vectors[b.j]))
+        )
     per_bond, n_train = loop_per_bond(trained, bonds.sample(60, random_state=0), vectors)
     ratio = statistics.median(w / a for w, a in zip(whole, alone, strict=True))
     loop = per_bond * len(bonds) + statistics.median(alone)
@@ -148,13 +165,25 @@ def memory(pid: int) -> float:
 
 
 def command(path: Path, processes: int) -> dict[str, float]:
-    """Of one frame by ``getl predict`` in processes of its own: seconds, peak memory (GB) and CPU seconds of all of them."""
-    words = [path, "--model", PLACE / "model", "--out", PLACE / "out", "--windows", PARAMETERS, "--processes", processes]
+    """Of one frame by ``getl predict`` in processes of its own: seconds, peak memory (GB) and CPU seconds of
+    all of them."""
+    words = [
+        path,
+        "--model",
+        PLACE / "model",
+        "--out",
+        PLACE / "out",
+        "--windows",
+        PARAMETERS,
+        "--processes",
+        processes,
+    ]
     record = PLACE / "out" / path.stem / "1_0.json"
     record.unlink(missing_ok=True)
     before, peak = resource.getrusage(resource.RUSAGE_CHILDREN), 0.0
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, "predict", *map(str, words), "--allow", "unchecked"], stdout=subprocess.DEVNULL
+        [sys.executable, "-c", CHILD, "predict", *map(str, words), "--allow", "unchecked"],
+        stdout=subprocess.DEVNULL,
     )
     while child.poll() is None:
         peak = max(peak, memory(child.pid))
@@ -174,7 +203,10 @@ def scaling(values: dict, sizes: list[int]) -> pd.DataFrame:
         path, n = write_dump(PLACE / f"{copies}.dump", atoms, values["elements"]), len(atoms)
         for processes in (1, 2):
             rows.append({"atoms": n, "processes": processes, **command(path, processes)})
-            print("  {atoms} atoms, {processes} processes: {seconds:.1f} s, {memory:.2f} GB".format(**rows[-1]), flush=True)
+            print(
+                "  {atoms} atoms, {processes} processes: {seconds:.1f} s, {memory:.2f} GB".format(**rows[-1]),
+                flush=True,
+            )
         path.unlink()
     return pd.DataFrame(rows)
 
@@ -187,7 +219,9 @@ def text(numbers: dict[str, str], table: pd.DataFrame) -> str:
         "|---|---|---|---|---|---|",
     ]
     row = "| {} | {} | {:.1f} | {:.0f} | {:.1f} | {:.2f} |".format
-    lines += [row(r.atoms, r.processes, r.seconds, r.atoms / r.seconds, r.cpu, r.memory) for r in table.itertuples()]
+    lines += [
+        row(r.atoms, r.processes, r.seconds, r.atoms / r.seconds, r.cpu, r.memory) for r in table.itertuples()
+    ]
     one, two = (table[table.processes == n].reset_index(drop=True) for n in (1, 2))
     wall, cpu = (np.polyfit(np.log(one.atoms), np.log(one[name]), 1)[0] for name in ("seconds", "cpu"))
     gains = ", ".join(f"{ratio:.2f}" for ratio in one.seconds / two.seconds)
@@ -204,18 +238,26 @@ def text(numbers: dict[str, str], table: pd.DataFrame) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--million", action="store_true", help="also a million atoms (about ten minutes more)")
+    parser.add_argument(
+        "--million", action="store_true", help="also a million atoms (about ten minutes more)"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     PLACE.mkdir(parents=True, exist_ok=True)
     values, there = parameters.read(PARAMETERS), (REFERENCE / GLASS).exists()
-    print("published glass, model of run 21" if there else "NO PUBLISHED DATA HERE: a rattled crystal and labels made up")
+    print(
+        "published glass, model of run 21"
+        if there
+        else "NO PUBLISHED DATA HERE: a rattled crystal and labels made up"
+    )
     data = published_database(values) if there else made_up_database(values)
     p = parameters.for_stage("05_train", values)
     published = {"kernel": "soap_se", "hyperparameters": p.published, "compress": 0}
     trained, arrays, _ = model.train(data, p.model_copy(update=published))
     model.save(PLACE / "model", trained, arrays)
-    limits = predictor.windows(trained, {t: w for t, w in values["windows"].items() if t in trained.processes})
+    limits = predictor.windows(
+        trained, {t: w for t, w in values["windows"].items() if t in trained.processes}
+    )
     numbers = ten_thousand(trained, structure(values, 1), limits, arguments.repeats)
     print(*(f"  {name}: {value}" for name, value in numbers.items()), sep="\n", flush=True)
     table = scaling(values, [1, 10, 100] if arguments.million else [1, 10])

@@ -1,8 +1,8 @@
 """GPAW's labels held against LOBSTER's on cells of the published run 21: python bench/labels.py [ROOT].
 
-Labels six cells (4 min each; those already in runs/validation are kept), and writes data_examples/validation: labels.csv (per
-cell and type), calibration.json, labels.png and labels.svg. ROOT is a clone of the published repository. Nothing of it is
-written but these statistics and points of the figure.
+Labels six cells (4 min each; those already in runs/validation are kept), and writes data_examples/validation:
+labels.csv (per cell and type), calibration.json, labels.png and labels.svg. ROOT is a clone of the published
+repository. Nothing of it is written but these statistics and points of the figure.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
 
-from getl_utils import cells, comparison, figures, label, parameters
-from getl_utils.formats.reference import sub_run_folders
-from getl_utils.layout import write_json
+from getl_utils.core import cells, parameters
+from getl_utils.core.record import write_json
+from getl_utils.files.published import sub_run_folders
+from getl_utils.labels import label
+from getl_utils.models import agreement as comparison
+from getl_utils.views import agreement as agreement_figures
+from getl_utils.views import style
 
 SUB_RUNS = (0, 1, 7, 8, 12, 14)
 CALIBRATED_ON = 8
@@ -54,14 +58,21 @@ def table(bonds: pd.DataFrame) -> pd.DataFrame:
 
 def main(root: str) -> None:
     """Label, compare, write."""
-    p = parameters.for_stage("01_generate", parameters.read("parameters/workstation.yaml"), "parameters/workstation.yaml")
+    p = parameters.for_stage(
+        "01_generate", parameters.read("parameters/workstation.yaml"), "parameters/workstation.yaml"
+    )
     folders = sub_run_folders(root, COMPOSITION)
     bonds = pd.concat([matched(folders[RUN, number], number, label.settings_of(p)) for number in SUB_RUNS])
     constants = calibration(bonds[bonds.sub_run == CALIBRATED_ON], p.elements)
-    bonds["calibrated"] = bonds.ours * [np.prod([constants[e] for e in name.split("-")]) for name in bonds.type]
+    bonds["calibrated"] = bonds.ours * [
+        np.prod([constants[e] for e in name.split("-")]) for name in bonds.type
+    ]
     result = table(bonds)
-    figures.save(comparison.figure(bonds), result.round(4), OUT / "labels")
-    write_json(OUT / "calibration.json", {"determined_on": f"{COMPOSITION} run {RUN} sub-run {CALIBRATED_ON}", **constants})
+    style.save(agreement_figures.parity(bonds)[0], result.round(4), OUT / "labels")
+    write_json(
+        OUT / "calibration.json",
+        {"determined_on": f"{COMPOSITION} run {RUN} sub-run {CALIBRATED_ON}", **constants},
+    )
     print(result.round(3).to_string(index=False), constants, sep="\n")
 
 

@@ -1,6 +1,8 @@
-"""What a SOAP of the same size costs elsewhere: DScribe and featomic beside QUIP, where they are installed, CPU time.
+"""What a SOAP of the same size costs elsewhere: DScribe and featomic beside QUIP, where they are installed,
+CPU time.
 
-None of the three has another's radial functions, so their vectors differ and a model of one is none of another.
+None of the three has another's radial functions, so their vectors differ and a model of one is none of
+another.
 """
 
 import os
@@ -29,20 +31,28 @@ def quip(atoms: Atoms) -> np.ndarray:
     from quippy.descriptors import Descriptor
 
     sizes = f"cutoff={CUTOFF} l_max={L_MAX} n_max={N_MAX} atom_sigma={SIGMA}"
-    return Descriptor(f"soap {sizes} n_Z=3 Z={{13 29 40}} n_species=3 species_Z={{13 29 40}}").calc(atoms)["data"]
+    return Descriptor(f"soap {sizes} n_Z=3 Z={{13 29 40}} n_species=3 species_Z={{13 29 40}}").calc(atoms)[
+        "data"
+    ]
 
 
 def dscribe(atoms: Atoms, rbf: str = "gto") -> np.ndarray:
     from dscribe.descriptors import SOAP
 
-    return SOAP(r_cut=CUTOFF, n_max=N_MAX, l_max=L_MAX, sigma=SIGMA, species=ELEMENTS, periodic=True, rbf=rbf).create(atoms)
+    return SOAP(
+        r_cut=CUTOFF, n_max=N_MAX, l_max=L_MAX, sigma=SIGMA, species=ELEMENTS, periodic=True, rbf=rbf
+    ).create(atoms)
 
 
 def featomic(atoms: Atoms) -> np.ndarray:
     from featomic import SoapPowerSpectrum
 
     # max_angular and max_radial here: degree of the polynomial and radial functions less one
-    basis = {"type": "TensorProduct", "max_angular": L_MAX, "radial": {"type": "Gto", "max_radial": N_MAX - 1}}
+    basis = {
+        "type": "TensorProduct",
+        "max_angular": L_MAX,
+        "radial": {"type": "Gto", "max_radial": N_MAX - 1},
+    }
     cutoff = {"radius": CUTOFF, "smoothing": {"type": "ShiftedCosine", "width": 0.5}}
     density = {"type": "Gaussian", "width": SIGMA}
     blocks = SoapPowerSpectrum(cutoff=cutoff, density=density, basis=basis).compute(atoms)
@@ -51,7 +61,9 @@ def featomic(atoms: Atoms) -> np.ndarray:
 
 def main() -> None:
     atoms = glass()
-    print(f"{len(atoms)} atoms, {len(ELEMENTS)} elements, {CUTOFF} Å, n_max {N_MAX}, l_max {L_MAX}; ms of CPU per atom")
+    print(
+        f"{len(atoms)} atoms, {len(ELEMENTS)} elements, {CUTOFF} Å, n_max {N_MAX}, l_max {L_MAX}; ms of CPU per atom"
+    )
     for compute in (quip, dscribe, featomic):
         try:
             compute(atoms[:20])
@@ -63,7 +75,9 @@ def main() -> None:
             start = time.process_time()
             numbers = compute(atoms).size
             times.append(time.process_time() - start)
-        print(f"  {compute.__name__:10} {1000 * min(times) / len(atoms):.3f}   ({numbers / len(atoms):.0f} numbers per atom)")
+        print(
+            f"  {compute.__name__:10} {1000 * min(times) / len(atoms):.3f}   ({numbers / len(atoms):.0f} numbers per atom)"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""What the model is worth on run 21 of the published data: numbers only, into docs/run21/. ``python bench/run21.py [part …]``
+"""What the model is worth on run 21 of the published data: numbers only, into docs/run21/. ``python
+bench/run21.py [part …]``
 
-Parts: validation, curves, ablation, augmentation; all if none is named. Minutes each; needs the published data.
+Parts: validation, curves, ablation, augmentation; all if none is named. Minutes each; needs the published
+data.
 """
 
 import os
@@ -13,10 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from bench import PARAMETERS, PLACE, published_database
-from getl_utils import ablation, parameters, scaling, validation
-from getl_utils.database import Database
-from getl_utils.layout import WorkDir, atomic_write, root
-from getl_utils.parameters import Train
+from getl_utils.core import parameters
+from getl_utils.core.parameters import Train
+from getl_utils.core.record import atomic_write
+from getl_utils.core.workdir import WorkDir, root
+from getl_utils.etl.database import Database
+from getl_utils.models import learning, studies, validation
 
 PLACE_OF_RESULTS = root() / "docs/run21"
 
@@ -32,13 +36,15 @@ def measure(part: str, data: Database, p: Train, work: WorkDir) -> None:
     if part == "validation":
         write("validation", validation.summary(validation.validate(data, p, progress=True).table))
     elif part == "curves":
-        curves = scaling.learning_curve(data, p, progress=True)
+        curves = learning.learning_curve(data, p, progress=True)
         write("learning_curves", curves)
-        write("laws", scaling.laws(curves))
+        write("laws", learning.laws(curves))
     elif part == "ablation":
-        write("ablation", ablation.ablate(ablation.variants(data, work, p), ["random", "by atom"], progress=True))
+        write(
+            "ablation", studies.ablate(studies.variants(data, work, p), ["random", "by atom"], progress=True)
+        )
     elif part == "augmentation":
-        write("augmentation", ablation.augmentation(data, p, progress=True))
+        write("augmentation", studies.augmentation(data, p, progress=True))
     else:
         raise SystemExit(f"{part}: the parts are validation, curves, ablation, augmentation")
 

@@ -15,7 +15,9 @@ import numpy as np
 from scipy.linalg import cho_factor
 
 from bench import PARAMETERS, PLACE, REFERENCE, made_up_database, published_database
-from getl_utils import database, gp, kernels, parameters, tuning
+from getl_utils.core import parameters
+from getl_utils.etl import database
+from getl_utils.models import gp, kernels, tuning
 
 N = 2000  # bonds
 REPEATS = 7
@@ -33,20 +35,30 @@ def seconds(*functions: Callable) -> list[list[float]]:
 
 
 def training(data: database.Database, bond_type: str) -> dict[str, str]:
-    """A fit, from bonds and vectors to weights, beside the bare matrix product of as many rows and its Cholesky factor."""
+    """A fit, from bonds and vectors to weights, beside the bare matrix product of as many rows and its
+    Cholesky factor."""
     bonds = data.of_type(bond_type).iloc[:N]
-    strength, vectors = -bonds.icohp.to_numpy(float), np.random.default_rng(0).normal(size=(len(bonds), data.soap.shape[1]))
+    strength, vectors = (
+        -bonds.icohp.to_numpy(float),
+        np.random.default_rng(0).normal(size=(len(bonds), data.soap.shape[1])),
+    )
     identity = vectors.shape[1] * np.eye(len(bonds))
     names = ("soap_se", "product_se")
-    fits = [lambda n=n: gp.fit(kernels.build(n, 1, 0.5, 1.0), data.features(bonds), strength, 0.01) for n in names]
+    fits = [
+        lambda n=n: gp.fit(kernels.build(n, 1, 0.5, 1.0), data.features(bonds), strength, 0.01) for n in names
+    ]
     small, _ = data.compressed(150)
     fits += [lambda: gp.fit(kernels.build("product_se", 1, 0.5, 1.0), small.features(bonds), strength, 0.01)]
-    bare, *ours = seconds(lambda: cho_factor((vectors @ vectors.T + identity).T, lower=True, overwrite_a=True), *fits)
+    bare, *ours = seconds(
+        lambda: cho_factor((vectors @ vectors.T + identity).T, lower=True, overwrite_a=True), *fits
+    )
     rows = {
         "bonds × components": f"{len(bonds)} × {vectors.shape[1]}",
         "bare product and Cholesky": f"{statistics.median(bare):.2f} s",
     }
-    for name, times in zip(("soap_se (≤ 1.5)", "product_se", "product_se, SOAP compressed to 150"), ours, strict=True):
+    for name, times in zip(
+        ("soap_se (≤ 1.5)", "product_se", "product_se, SOAP compressed to 150"), ours, strict=True
+    ):
         ratio = statistics.median(a / b for a, b in zip(times, bare, strict=True))
         rows[f"training / bare, {name}"] = f"{ratio:.2f}"
     return rows

@@ -1,25 +1,51 @@
 """What several tests need: the published data, or a loud skip."""
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from getl_utils import installed
+from getl_utils.ops import doctor
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("GETL_REFERENCE", REPOSITORY.parent / "shared" / "prm_reference")).resolve()
+CASES = Path(os.environ.get("GETL_CASES", REPOSITORY.parent / "shared" / "lobster_cases")).resolve()
 MODEL_DATA = REFERENCE / "data_examples/ETL_model/ML/big-data-full"
-PUBLISHED_GLASS = "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2/Zr49Cu49Al2-10000-1-1-1.data"
+PUBLISHED_GLASS = (
+    "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2/Zr49Cu49Al2-10000-1-1-1.data"
+)
+
+
+def load_script(name):
+    """A script of atomistic_models/paw as a module."""
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "atomistic_models/paw" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say loudly that the comparison with the published numbers did not take place."""
+    """Say loudly which comparisons with data of others did not take place."""
+    if not CASES.is_dir():
+        terminalreporter.write_sep(
+            "!", f"NOT COMPARED WITH LOBSTER'S PUBLIC OUTPUT: no {CASES}; see GETL_CASES"
+        )
     if not REFERENCE.is_dir():
         terminalreporter.write_sep(
             "!", f"NOT COMPARED WITH THE PUBLISHED DATA: no {REFERENCE}; name a clone of it in GETL_REFERENCE"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_stand_in_is_an_engine():
+    """Tests may label by an engine of their own (see `small.Standin`)."""
+    from getl_utils.core.parameters import generate
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generate, "ENGINES", (*generate.ENGINES, "standin"))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +58,9 @@ def reference() -> Path:
 @pytest.fixture(scope="session")
 def run21(reference, tmp_path_factory):
     """Run 21 of the published Zr49Cu49Al2, extracted: (work, keys, result, parameters of reference.yaml)."""
-    from getl_utils import cells, extract, parameters
-    from getl_utils.layout import WorkDir
+    from getl_utils.core import cells, parameters
+    from getl_utils.core.workdir import WorkDir
+    from getl_utils.etl import extract
 
     values = parameters.read(REPOSITORY / "parameters/reference.yaml")
     p = parameters.for_stage("02_extract", values)
@@ -47,15 +74,18 @@ def run21(reference, tmp_path_factory):
 @pytest.fixture(scope="session")
 def run21_database(run21):
     """Database of all labelled bonds of run 21, and the parameters of 05_train."""
-    from getl_utils import database, parameters, soap
+    from getl_utils.core import parameters
+    from getl_utils.etl import database, descriptors
 
     work, keys, result, values = run21
     transform = parameters.for_stage("03_transform", values)
-    descriptor = soap.Soap(transform.elements, transform.cutoff, **transform.soap.model_dump())
+    descriptor = descriptors.Soap(transform.elements, transform.cutoff, **transform.soap.model_dump())
     for key in keys:
-        soap.describe(work, key, descriptor)
+        descriptors.describe(work, key, descriptor)
     choice = parameters.for_stage("04_load", values).bonds
-    collected = database.collect(work, result.bonds, result.clusters, descriptor.to_dict(), transform.elements, choice)
+    collected = database.collect(
+        work, result.bonds, result.clusters, descriptor.to_dict(), transform.elements, choice
+    )
     database.write(work.database("all"), collected, "all")
     return database.read(work.database("all")), parameters.for_stage("05_train", values)
 
@@ -66,7 +96,9 @@ def small_original(tmp_path_factory):
     import ase.io
     from small import LIMITS, build, crystal
 
-    from getl_utils import model, predictor, release
+    from getl_utils.inference import predictor
+    from getl_utils.models import model
+    from getl_utils.ops import release
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         work, values = build(tmp_path_factory.mktemp("small") / "work", monkeypatch)
@@ -74,7 +106,13 @@ def small_original(tmp_path_factory):
     ase.io.write(work.path / "glass.xyz", [crystal(11), crystal(12)], format="extxyz")
     trained = model.load(work.model)
     predictor.predict_file(
-        trained, work.path / "glass.xyz", work.predictions("glass"), predictor.windows(trained, LIMITS), "all", True, sigma=True
+        trained,
+        work.path / "glass.xyz",
+        work.predictions("glass"),
+        predictor.windows(trained, LIMITS),
+        "all",
+        True,
+        sigma=True,
     )
     return work, values
 
@@ -84,7 +122,7 @@ def small(small_original, tmp_path):
     """A copy of it, to be spoilt; at its old place's age."""
     import shutil
 
-    from getl_utils.layout import WorkDir
+    from getl_utils.core.workdir import WorkDir
 
     work, values = small_original
     shutil.copytree(work.path, tmp_path / "work")
@@ -100,7 +138,9 @@ class Browser:
     def new_page(self):
         page = self.chromium.new_context(viewport={"width": 1400, "height": 1000}).new_page()
         page.wrong = []
-        page.on("console", lambda m: page.wrong.append(f"{m.text} {m.location}") if m.type == "error" else None)
+        page.on(
+            "console", lambda m: page.wrong.append(f"{m.text} {m.location}") if m.type == "error" else None
+        )
         page.on("pageerror", lambda error: page.wrong.append(str(error)))
         return page
 
@@ -110,8 +150,10 @@ def chromium():
     """Chromium of the system, driven by Playwright; a failure, not a skip, if it is not there."""
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, installed.BROWSERS)), None)
-    assert program, "no Chromium: install it (Debian: apt-get install chromium), or deselect these tests by -m 'not browser'"
+    program = next(filter(None, map(shutil.which, doctor.BROWSERS)), None)
+    assert program, (
+        "no Chromium: install it (Debian: apt-get install chromium), or deselect these tests by -m 'not browser'"
+    )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield Browser(browser)

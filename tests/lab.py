@@ -17,18 +17,25 @@ from conftest import REPOSITORY
 
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},  # asks the network
-    "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are in the page, not only those in view
+    "notebook-extension/tracker": {
+        "windowingMode": "none"
+    },  # all cells are in the page, not only those in view
 }
-CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.sharedModel).map(m => ({
+CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell =>
+cell.model.sharedModel).map(m => ({
     type: m.cell_type, source: m.source, count: m.execution_count ?? null, state: m.executionState ?? null,
-    outputs: (m.outputs ?? []).map(o => ({type: o.output_type, kinds: Object.keys(o.data ?? {}), error: o.evalue,
+    outputs: (m.outputs ?? []).map(o => ({type: o.output_type, kinds: Object.keys(o.data ?? {}), error:
+    o.evalue,
                                           stream: o.name, text: (o.text ?? '').toString()}))}))"""
 
 
 def copy_repository(target: Path) -> None:
     """The files that git tracks or would track, as they are now."""
     names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=REPOSITORY, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=True,
     )
     for name in filter(None, names.stdout.decode().split("\0")):
         if (REPOSITORY / name).is_file():
@@ -37,13 +44,18 @@ def copy_repository(target: Path) -> None:
 
 
 def set_parameters(notebook: Path, values: dict) -> set[str]:
-    """Write `values` into a notebook's cell of parameters, as a user would, and take its outputs away; the names it has."""
+    """Write `values` into the parameters cell of a notebook and remove its outputs.
+
+    Returns the names of `values` that the cell has.
+    """
     content = nbformat.read(notebook, as_version=4)
     cell = next(c for c in content.cells if "parameters" in c.metadata.get("tags", []))
     known = {name for name in values if re.search(rf"^{name}: \w+ = ", cell.source, re.MULTILINE)}
     for name in known:
         value = repr(values[name])
-        cell.source = re.sub(rf"^({name}: \w+ = ).*$", lambda m, v=value: m[1] + v, cell.source, flags=re.MULTILINE)
+        cell.source = re.sub(
+            rf"^({name}: \w+ = ).*$", lambda m, v=value: m[1] + v, cell.source, flags=re.MULTILINE
+        )
     for c in (c for c in content.cells if c.cell_type == "code"):
         c.outputs, c.execution_count = [], None
     nbformat.write(content, notebook)
@@ -51,7 +63,7 @@ def set_parameters(notebook: Path, values: dict) -> set[str]:
 
 
 class Server:
-    """JupyterLab on a free port of this machine, with a token; its kernels import the package of `folder`."""
+    """JupyterLab on a free port, with a token; its kernels import the package of `folder`."""
 
     def __init__(self, folder: Path, private: Path) -> None:
         self.folder, self.token = folder, secrets.token_hex(16)
@@ -62,36 +74,53 @@ class Server:
             file = private / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values))
-        places = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
+        places = {
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "IPYTHONDIR": "ipython",
+        }
         places |= {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime"}
         environment = os.environ | {name: str(private / place) for name, place in places.items()}
         environment |= {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
         environment.pop("TQDM_DISABLE", None)
-        options = [f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}"]
-        options += ["--no-browser", "--allow-root", "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"]
+        options = [
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={self.token}",
+        ]
+        options += [
+            "--no-browser",
+            "--allow-root",
+            "--LabApp.expose_app_in_browser=True",
+            f"--ServerApp.root_dir={folder}",
+        ]
         self.log = private / "jupyterlab.log"
         with open(self.log, "w") as log:
             command = [sys.executable, "-m", "jupyterlab", *options]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
 
     def wait(self, seconds: float = 60) -> None:
-        """Until it answers; a RuntimeError with its log if it does not."""
+        """Wait until the server answers; RuntimeError with its log if it does not."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=5):
+                with urllib.request.urlopen(
+                    f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=5
+                ):
                     return
             except OSError:
                 time.sleep(0.3)
         raise RuntimeError(f"JupyterLab does not answer:\n{self.log.read_text()[-3000:]}")
 
     def url(self, notebook: str, folder: str = "notebooks") -> str:
-        """Where a notebook is opened, each in a workspace of its own."""
+        """Return the address that opens a notebook, each in its own workspace."""
         space = f"{folder}-{Path(notebook).stem}"
-        return f"http://127.0.0.1:{self.port}/lab/workspaces/{space}/tree/{folder}/{notebook}?token={self.token}"
+        return (
+            f"http://127.0.0.1:{self.port}/lab/workspaces/{space}/tree/{folder}/{notebook}?token={self.token}"
+        )
 
     def stop(self) -> None:
-        """End it and its kernels."""
+        """Stop the server and its kernels."""
         self.process.terminate()
         self.process.wait(30)
 
@@ -99,19 +128,22 @@ class Server:
 def menu(page, *path: str) -> None:
     """Click through the menu bar."""
     page.locator(".lm-MenuBar-item", has_text=re.compile(rf"^{path[0]}$")).click()
-    page.locator(".lm-Menu-item", has=page.locator(".lm-Menu-itemLabel", has_text=re.compile(rf"^{path[1]}$"))).click()
+    page.locator(
+        ".lm-Menu-item", has=page.locator(".lm-Menu-itemLabel", has_text=re.compile(rf"^{path[1]}$"))
+    ).click()
 
 
 def open_notebook(page, server: Server, name: str) -> None:
     """Open a notebook and wait until its kernel is idle."""
     page.goto(server.url(name))
     page.wait_for_function(
-        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=90_000
+        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+        timeout=90_000,
     )
 
 
 def run_all(page, seconds: float) -> list[dict]:
-    """Run all cells by the menu; the cells when all were run, or one has failed, or the time is over."""
+    """Run all cells by the menu. Return the cells when all are done, one failed, or the time is over."""
     menu(page, "Run", "Run All Cells")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -123,19 +155,20 @@ def run_all(page, seconds: float) -> list[dict]:
 
 
 def failures(cells: list[dict]) -> list[str]:
-    """What cells failed with, and what they wrote to standard error."""
+    """Return the errors of the cells and what they wrote to standard error."""
     wrong = [(c, o) for c in cells for o in c["outputs"] if o["type"] == "error" or o["stream"] == "stderr"]
     return [f"{o['error'] or o['text']}\n  in: {c['source'][:200]}" for c, o in wrong]
 
 
 def errors(page) -> list[str]:
-    """What went wrong in the browser until now: Playwright hands events on only while it is asked something."""
+    """Return the browser's errors so far."""
+    # Playwright delivers events only during a call
     page.evaluate("() => 0")
     return page.wrong
 
 
 def until(true, seconds: float = 30) -> bool:
-    """Whether `true()` becomes true in time."""
+    """Return whether `true()` becomes true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if true():
@@ -145,16 +178,17 @@ def until(true, seconds: float = 30) -> bool:
 
 
 def picture(view) -> str:
-    """The bytes of the picture of a view, as base64."""
+    """Return the picture of a view, as base64."""
     script = """async img => {
         const blob = await (await fetch(img.src)).blob();
-        return await new Promise(done => { const r = new FileReader(); r.onload = () => done(r.result); r.readAsDataURL(blob); });
+        return await new Promise(done => { const r = new FileReader(); r.onload = () => done(r.result);
+        r.readAsDataURL(blob); });
     }"""
     return view.locator("img.widget-image, .widget-image img").last.evaluate(script)
 
 
 def shoot(page, name: str) -> None:
-    """A picture of the whole notebook (of its first 12 000 pixels), not only of what is in view."""
+    """Save a picture of the whole notebook, up to 12 000 pixels high."""
     height = page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer')?.scrollHeight ?? 900")
     page.set_viewport_size({"width": 1400, "height": min(int(height) + 120, 12_000)})
     page.screenshot(path=shoot.folder / name)

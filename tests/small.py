@@ -3,9 +3,16 @@
 import numpy as np
 from ase.build import bulk
 
-from getl_utils import cells, database, engines, extract, label, md, model, parameters, soap
-from getl_utils.bonds import neighbour_table
-from getl_utils.layout import WorkDir, checksums, code_version, now, write_json
+from getl_utils.core import cells, parameters
+from getl_utils.core.bonds import neighbour_table
+from getl_utils.core.record import checksums, code_version, now, write_json
+from getl_utils.core.workdir import WorkDir
+from getl_utils.etl import database, descriptors, extract
+from getl_utils.generate import lammps as md
+from getl_utils.generate import sub_runs
+from getl_utils.labels import engine as engines
+from getl_utils.labels import label
+from getl_utils.models import model
 
 ELEMENTS = ["Ti", "Ni"]
 PARAMETERS = {
@@ -26,7 +33,8 @@ LIMITS = {"Ti-Ti": (2.2, 3.6), "Ni-Ni": (2.2, 3.6), "Ti-Ni": (2.0, 3.3)}
 
 
 class Standin:
-    """A stand-in for an engine: −ICOHP falls off with the distance and rises with the number of neighbours of the two atoms."""
+    """A stand-in for an engine: −ICOHP falls off with the distance and rises with the number of neighbours of
+    the two atoms."""
 
     name, preview = "standin", True
 
@@ -50,7 +58,9 @@ def dump(path, atoms):
     """One frame, as a quench leaves it."""
     rows = "\n".join(
         f"{n + 1} {ELEMENTS.index(s) + 1} {x:.12g} {y:.12g} {z:.12g}"
-        for n, (s, (x, y, z)) in enumerate(zip(atoms.symbols, atoms.get_scaled_positions(wrap=False), strict=True))
+        for n, (s, (x, y, z)) in enumerate(
+            zip(atoms.symbols, atoms.get_scaled_positions(wrap=False), strict=True)
+        )
     )
     edges = "\n".join(f"0 {edge:.15g}" for edge in atoms.cell.lengths())
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,16 +92,18 @@ def build(folder, monkeypatch):
     work, keys = WorkDir(folder), cells.keys(p.compositions, p.runs, p.sub_runs)
     for composition, run in {key[:2] for key in keys}:
         atoms = quenched(work, composition, run)
-        cells.write_sub_runs(work, atoms, composition, run, p.sub_runs, p.deformations.model_dump())
+        sub_runs.write_sub_runs(work, atoms, composition, run, p.sub_runs, p.deformations.model_dump())
     for key in keys:
         assert label.label_one(work, key, p)["status"] == "DONE"
     result = extract.extract(work, keys, [], p.cutoff)
     extract.write(work, result)
     transform = parameters.for_stage("03_transform", values)
-    descriptor = soap.Soap(transform.elements, transform.cutoff, **transform.soap.model_dump())
+    descriptor = descriptors.Soap(transform.elements, transform.cutoff, **transform.soap.model_dump())
     for key in keys:
-        soap.describe(work, key, descriptor)
-    collected = database.collect(work, result.bonds, result.clusters, descriptor.to_dict(), ELEMENTS, "labelled")
+        descriptors.describe(work, key, descriptor)
+    collected = database.collect(
+        work, result.bonds, result.clusters, descriptor.to_dict(), ELEMENTS, "labelled"
+    )
     database.write(work.database("all"), collected, "all")
     train = parameters.for_stage("05_train", values)
     trained, arrays, refused = model.train(database.read(work.database("all")), train)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The engines gpaw and qe on the same structures, k meshes and orbitals: B2 CuZr, and 16 atoms of it thrown about.
+"""Compare the engines gpaw and qe on the same structures, k meshes and orbitals.
 
-python compare_engines.py
+    python compare_engines.py    # minutes
 
-writes engines.csv (the crystal, by bond type) and disordered.csv (every bond; minutes).
+The structures are B2 CuZr (engines.csv, by bond type) and 16 displaced atoms of it (disordered.csv, every
+bond).
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import pandas as pd
 from ase import Atoms
 from ase.build import bulk
 
-from getl_utils import comparison, engines
+from getl_utils.labels import engine as engines
+from getl_utils.models import agreement as comparison
 
 HERE = Path(__file__).resolve().parent
 ORBITALS = {"Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
-SETTINGS = {  # what is compared with what
+SETTINGS = {  # name of a run: engine and settings
     "qe, 45 Ry": ("qe", {"ecutwfc": 45, "ecutrho": 360}),
     "qe, 45 Ry, projwfc.x": ("qe", {"ecutwfc": 45, "ecutrho": 360, "projection": "projwfc"}),
     "gpaw, szp(dzp)": ("gpaw", {}),
@@ -28,42 +30,59 @@ SETTINGS = {  # what is compared with what
 
 
 def rows(name: str) -> list[list]:
-    """Rows run, bond type, distance (Å), number, mean ICOHP and spread (eV)."""
+    """Return a row per bond type: run, distance (Å), number of bonds, mean ICOHP and spread (eV)."""
     engine, settings = SETTINGS[name]
     atoms = bulk("CuZr", "cesiumchloride", a=3.27)
-    label = engines.get(engine).label(atoms, orbitals=ORBITALS, minimum_distance=1.8, cutoff=4.2, kpoints=[3, 3, 3], **settings)
+    label = engines.get(engine).label(
+        atoms, orbitals=ORBITALS, minimum_distance=1.8, cutoff=4.2, kpoints=[3, 3, 3], **settings
+    )
     groups = label.bonds.groupby(["i", "j"])
     return [
-        [name, f"{atoms.symbols[i]}-{atoms.symbols[j]}", b.distance.mean(), len(b), b.icohp.mean(), b.icohp.max() - b.icohp.min()]
+        [
+            name,
+            f"{atoms.symbols[i]}-{atoms.symbols[j]}",
+            b.distance.mean(),
+            len(b),
+            b.icohp.mean(),
+            b.icohp.max() - b.icohp.min(),
+        ]
         for (i, j), b in groups
     ]
 
 
-def thrown_about(size: float = 0.22, seed: int = 3) -> Atoms:
-    """16 atoms of B2 CuZr, denser than it is, each moved at random (Å): bonds as short as in a sheared glass."""
+def displaced(size: float = 0.22, seed: int = 3) -> Atoms:
+    """Return 16 atoms of compressed B2 CuZr, displaced at random (Å); bonds are as short as in a glass."""
     atoms = bulk("CuZr", "cesiumchloride", a=3.0) * (2, 2, 2)
     atoms.positions += np.random.default_rng(seed).normal(scale=size, size=atoms.positions.shape)
     return atoms
 
 
 def disordered() -> pd.DataFrame:
-    """Each bond by both engines, at Γ."""
-    atoms, labels = thrown_about(), {}
+    """Label each bond by both engines, at Γ."""
+    atoms, labels = displaced(), {}
     for engine, settings in {"qe": {"ecutwfc": 60, "ecutrho": 480}, "gpaw": {}}.items():
-        labels[engine] = engines.get(engine).label(atoms, orbitals=ORBITALS, minimum_distance=1.8, cutoff=4.2, **settings).bonds
+        labels[engine] = (
+            engines.get(engine)
+            .label(atoms, orbitals=ORBITALS, minimum_distance=1.8, cutoff=4.2, **settings)
+            .bonds
+        )
     same = ["i", "j", "tx", "ty", "tz", "distance"]
     both = labels["qe"].merge(labels["gpaw"], on=same, suffixes=("_qe", "_gpaw"), validate="1:1")
     symbols = np.array(atoms.get_chemical_symbols())
-    both.insert(0, "bond", ["-".join(sorted(pair)) for pair in zip(symbols[both.i], symbols[both.j], strict=True)])
+    both.insert(
+        0, "bond", ["-".join(sorted(pair)) for pair in zip(symbols[both.i], symbols[both.j], strict=True)]
+    )
     return both.sort_values(["bond", "distance"], ignore_index=True)
 
 
 def agreement(both: pd.DataFrame) -> pd.DataFrame:
-    """Slope of qe against gpaw and root mean square of the difference (eV), by bond type."""
+    """Return slope of qe against gpaw and rms difference (eV), by bond type."""
     rows = []
     for bond, group in both.groupby("bond"):
         found = comparison.agreement(group.icohp_gpaw, group.icohp_qe)
-        rows.append([bond, found["n"], group.distance.min(), group.icohp_qe.min(), found["slope"], found["rmse"]])
+        rows.append(
+            [bond, found["n"], group.distance.min(), group.icohp_qe.min(), found["slope"], found["rmse"]]
+        )
     return pd.DataFrame(rows, columns=["bond", "bonds", "shortest", "strongest", "slope", "rms_difference"])
 
 

@@ -1,1 +1,1 @@
-"""Models of the strength of a bond."""
+"""Models of −ICOHP and what is measured of them."""

@@ -1,2 +1,3 @@
-# Jobs are local: the kernel's warning that its connection is not encrypted would stand before every notebook's output.
+# Jobs are local: the kernel's warning that its connection is not encrypted would stand before every
+# notebook's output.
 c.Application.log_level = 40

@@ -1,0 +1,1 @@
+"""What every stage shares: bonds, cells, parameters, work directory, records, processes, progress."""

@@ -1,0 +1,86 @@
+"""Cells: a quenched run and its deformed copies as extended xyz files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import ase.io
+from ase import Atoms
+
+from getl_utils.core.record import atomic_write, content_hash
+from getl_utils.core.workdir import WorkDir
+
+
+class CellKey(NamedTuple):
+    """What a cell is called everywhere: nominal composition, run, sub-run."""
+
+    composition: str
+    run: int
+    sub_run: int
+
+    def __str__(self) -> str:
+        return f"{self.composition}/{self.run}/{self.sub_run}"
+
+
+def keys(compositions: Sequence[str], runs: Sequence[int], sub_runs: Sequence[int]) -> list[CellKey]:
+    """Every cell of every run of every composition, in order."""
+    return [CellKey(c, r, s) for c in compositions for r in runs for s in sub_runs]
+
+
+def write(path: Path, atoms: Atoms, key: CellKey, run_id: str = "") -> None:
+    """Write a cell as extended xyz with its key, and the `run_id` of its quench, in the comment line,
+    atomically."""
+    info = {**key._asdict(), "run_id": run_id or f"run-{content_hash(key.composition, key.run)}"}
+    bare = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True, info=info)
+    with atomic_write(path) as temporary:
+        ase.io.write(temporary, bare, format="extxyz")
+
+
+def read_any(path: str | Path) -> Atoms:
+    """A structure of any file ASE reads; an input of pw.x is known by its text, for ASE takes every ``.in``
+    for another code's.
+
+    Raises
+    ------
+    ValueError : no structure in it; names the file.
+    """
+    path = Path(path)
+    try:
+        espresso = path.suffix == ".in" and "&system" in path.read_text().lower()
+        return ase.io.read(path, format="espresso-in" if espresso else None)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # ASE's readers raise what they like
+        raise ValueError(f"{path}: not a structure that ASE reads ({error})") from error
+
+
+def read(path: str | Path) -> Atoms:
+    """Read a cell; `info` has its `run_id`, and as `cell_id` the hash of the file.
+
+    Raises
+    ------
+    ValueError : the file is not whole or has no lattice; it says which.
+    """
+    try:
+        atoms = ase.io.read(path, format="extxyz")
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{path}: not a readable extended xyz file ({error}); delete it and run 01_generate again"
+        ) from error
+    if not atoms.cell.rank == 3:
+        raise ValueError(f"{path}: has no lattice; a cell needs three vectors")
+    atoms.pbc = True
+    atoms.info["cell_id"] = content_hash(Path(path))
+    return atoms
+
+
+def each(work: WorkDir, cell_keys: Sequence[CellKey]) -> Iterator[tuple[CellKey, Atoms]]:
+    """The cells that are there, one after the other."""
+    for key in cell_keys:
+        path = work.cell(*key)
+        if path.exists():
+            yield key, read(path)

@@ -1,0 +1,160 @@
+"""One line per stage: how far it is, how fast, and how long it still takes; in notebooks, terminals and
+files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sized
+from pathlib import Path
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from getl_utils.core.workdir import WorkDir
+
+VARIABLE = "GETL_PROGRESS"  # a file that gets the lines instead; TQDM_DISABLE=1 switches them off
+EVERY = {"bar": 0.1, "cell": 0.5, "lines": 30.0}  # seconds between two states
+LINE = "{desc}: {percentage:.0f} %, {n_fmt}/{total_fmt}{unit}, {rate_fmt}, {elapsed} so far, {remaining} left{postfix}"
+OPEN_END = "{desc}: {n_fmt}{unit}, {rate_fmt}, {elapsed} so far{postfix}"
+
+
+class _Lines:
+    """A file for tqdm in which every state is a line of its own, and none is there twice."""
+
+    def __init__(self, target: TextIO | Path) -> None:
+        self.target, self.last = target, ""
+
+    def write(self, text: str) -> None:
+        text = text.strip()
+        state = text.partition(" so far")[0].rsplit(",", 2)[0]  # without rate and time
+        if not text or state == self.last:
+            return
+        self.last = state
+        if isinstance(self.target, Path):
+            with open(self.target, "a") as file:
+                file.write(f"{text}\n")
+        else:
+            self.target.write(f"{text}\n")
+
+    def flush(self) -> None:
+        if not isinstance(self.target, Path):
+            self.target.flush()
+
+
+class _Cell:
+    """A file for tqdm that is one line of a notebook's output; as text, so that it also reads well without a
+    kernel."""
+
+    def __init__(self) -> None:
+        self.handle: Any = None
+
+    def write(self, text: str) -> None:
+        from IPython.display import display
+
+        if not text.strip():
+            return
+        content = {"text/plain": text.strip()}
+        if self.handle is None:
+            self.handle = display(content, raw=True, display_id=True)
+        else:
+            self.handle.update(content, raw=True)
+
+    def flush(self) -> None:
+        pass
+
+
+class _Bar(tqdm):
+    """Of which nothing is left where nothing was done."""
+
+    def close(self) -> None:
+        self.leave = self.leave and self.n > 0
+        super().close()
+
+
+def log(work: WorkDir, stage: str) -> Path:
+    """Where the workflow has the lines of a stage's notebook written."""
+    return work.path.absolute() / "notebooks" / f"{stage}.log"
+
+
+def last(work: WorkDir, stage: str) -> str:
+    """The newest of those lines; empty if there is none."""
+    path = log(work, stage)
+    return next(iter(path.read_text().splitlines()[-1:]), "") if path.exists() else ""
+
+
+def _in_notebook() -> bool:
+    running = sys.modules.get("IPython")
+    shell = running.get_ipython() if running else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def _place(lines: bool) -> tuple[str, Any]:
+    """How and to what file the line is written."""
+    if os.environ.get(VARIABLE):
+        return "lines", _Lines(Path(os.environ[VARIABLE]))
+    if not lines and _in_notebook():
+        return "cell", _Cell()
+    if not lines and sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns:
+        return "bar", sys.stderr
+    return "lines", _Lines(sys.stderr)
+
+
+def line(what: str, total: int | None = None, unit: str = "", show: bool | str = True) -> tqdm:
+    """A line of progress, to be updated in a ``with`` block.
+
+    In a terminal a bar; in a notebook one line of text that is renewed; in a file (standard error that is no
+    terminal, or the file that the variable GETL_PROGRESS names) a line every half a minute and one at the
+    end.
+
+    Parameters
+    ----------
+    what : the stage, as a reader calls it. total : how many units it has; without, no time left is told. unit
+    : one of them.
+    show : False: nothing; ``lines``: as in a file, also in a terminal, for stages that run side by side.
+
+    Returns
+    -------
+    tqdm's bar: ``update(n)``, ``set_postfix_str(text)``.
+
+    Examples
+    --------
+    >>> with line("labels", total=3, unit="cells", show=False) as bar:
+    ...     _ = bar.update(3)
+    """
+    if not show:
+        return tqdm(total=total, disable=True)
+    kind, file = _place(show == "lines")
+    style = (
+        {}
+        if kind == "bar"
+        else {"bar_format": LINE if total else OPEN_END, "delay": 1e-9 if kind == "lines" else 0}
+    )
+    unit = f" {unit}" if unit else " steps"
+    return _Bar(
+        desc=what,
+        total=total,
+        unit=unit,
+        unit_scale=total is None,
+        file=file,
+        mininterval=EVERY[kind],
+        **style,
+    )
+
+
+def each(
+    over: Iterable, what: str, unit: str = "", show: bool | str = True, total: int | None = None
+) -> Iterator:
+    """The items of `over`, one after the other, with a `line` of progress; `total` is their number where they
+    do not know it.
+
+    Examples
+    --------
+    >>> list(each("ab", "letters", show=False))
+    ['a', 'b']
+    """
+    total = len(over) if isinstance(over, Sized) else total
+    with line(what, total, unit, show) as bar:
+        for item in over:
+            yield item
+            bar.update()

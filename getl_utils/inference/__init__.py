@@ -1,0 +1,1 @@
+"""Prediction for large structures, and bonds followed under load."""

@@ -1,0 +1,1 @@
+"""Label engines: the ICOHP of every bond of a small cell."""

@@ -1,0 +1,203 @@
+"""What the engines share: refusing structures, choosing orbitals, telling a pair's images apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from getl_utils.core.bonds import BOND, check_structure, neighbour_table
+from getl_utils.labels.icohp import ProjectedBands, icohp, spilling
+
+TIE = 1e-3  # Å: images this equally far share the pair's value
+
+
+def check(
+    atoms: Atoms,
+    orbitals: Mapping[str, Sequence[str]],
+    cutoff: float,
+    engine: str,
+    mesh: Sequence[int] = (1, 1, 1),
+) -> None:
+    """Refuse what no engine can label.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
+    orbitals : mapping
+        Element → shells.
+    cutoff : float
+        Length of the longest bond, Å.
+    engine : str
+        Name of the engine, for the messages.
+    mesh : sequence of int
+        k points along each lattice vector. The cell is told apart from its image that many cells away.
+
+    Raises
+    ------
+    ValueError
+        The structure is not periodic, thinner than the cutoff, has atoms too close, or an element without
+        orbitals.
+    """
+    if not len(atoms) or not atoms.pbc.all() or abs(atoms.cell.volume) < 1e-6:
+        raise ValueError(f"engine {engine} needs a cell with atoms that is periodic in three directions")
+    cell = atoms.cell.array * np.asarray(mesh)[:, None]
+    normals = np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
+    height = abs(np.linalg.det(cell)) / normals.max()
+    if height < cutoff:
+        where = "at Γ" if tuple(mesh) == (1, 1, 1) else f"with {list(mesh)} k points"
+        raise ValueError(
+            f"the cell is {height:.2f} Å thick, thinner than the cutoff of {cutoff} Å: {where} no bond can be "
+            "told apart; take a larger cell or more k points"
+        )
+    for element in dict.fromkeys(atoms.get_chemical_symbols()):
+        if element not in orbitals:
+            raise ValueError(f"no orbitals given for {element}; given are {', '.join(orbitals) or 'none'}")
+    check_structure(atoms, where=f"engine {engine}")
+
+
+def choose(
+    symbols: np.ndarray, shells: np.ndarray, orbitals: Mapping[str, Sequence[str]], source: str
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Choose orbitals by their shells.
+
+    Parameters
+    ----------
+    symbols : (o,) array of str
+        Element of every orbital.
+    shells : (o,) array of str
+        Shell name of every orbital.
+    orbitals : mapping
+        Element → shells asked for.
+    source : str
+        Whose orbitals these are, for the message.
+
+    Returns
+    -------
+    tuple
+        Which orbitals to keep (o,); per element the shells used, asked for but absent, and dropped.
+
+    Raises
+    ------
+    ValueError
+        An element has none of the shells asked for.
+
+    Examples
+    --------
+    >>> choose(np.array(["H", "H"]), np.array(["1s", "2s"]), {"H": ["1s", "2p"]}, "a basis")[0].tolist()
+    [True, False]
+    """
+    keep = np.array([shell in orbitals[symbol] for symbol, shell in zip(symbols, shells, strict=True)])
+    choice: dict[str, Any] = {"orbitals_used": {}, "orbitals_absent": {}, "orbitals_dropped": {}}
+    for element in dict.fromkeys(symbols.tolist()):
+        has = list(dict.fromkeys(shells[symbols == element].tolist()))
+        asked = list(orbitals[element])
+        choice["orbitals_used"][element] = [shell for shell in has if shell in asked]
+        choice["orbitals_absent"][element] = [shell for shell in asked if shell not in has]
+        choice["orbitals_dropped"][element] = [shell for shell in has if shell not in asked]
+        if not choice["orbitals_used"][element]:
+            raise ValueError(f"none of the orbitals {asked} of {element} is in {source}, which has {has}")
+    return keep, choice
+
+
+def fold(table: pd.DataFrame, mesh: Sequence[int] = (1, 1, 1)) -> tuple[pd.DataFrame, int]:
+    """Keep the shortest of the images that a k mesh cannot tell apart.
+
+    With N k points along a lattice vector, T and T ± N are one value. An atom's own such images are left out
+    and not counted.
+
+    Parameters
+    ----------
+    table : DataFrame
+        i, j, tx, ty, tz, distance (Å), every bond once.
+    mesh : sequence of int
+        k points along each lattice vector.
+
+    Returns
+    -------
+    tuple
+        The bonds kept, with the column `ties` (how many images are as short), and how many were left out.
+
+    Examples
+    --------
+    >>> chain = pd.DataFrame([[0, 0, 0, 0, n, 2.5 * n] for n in (1, 2, 3)], columns=[*BOND, "distance"])
+    >>> fold(chain, (1, 1, 4))[0][["tz", "ties"]].values.tolist()  # −2 and 2 are one
+    [[1, 1], [2, 2]]
+    """
+    both = pd.concat(
+        [table, table.set_axis([BOND[1], BOND[0], *table.columns[2:]], axis=1)], ignore_index=True
+    )
+    both.loc[len(table) :, BOND[2:]] *= -1
+    image = both[BOND[2:]] % np.asarray(mesh)
+    key = [both.i, both.j, *(image[name] for name in image)]
+    shortest = both.distance < both.groupby(key).distance.transform("min") + TIE
+    both["ties"] = shortest.groupby(key).transform("sum")
+    other = ~((both.i == both.j) & (image == 0).all(axis=1))[: len(table)]
+    kept = both[: len(table)][shortest[: len(table)] & other]
+    return kept.reset_index(drop=True), int(other.sum()) - len(kept)
+
+
+def bonds(
+    bands: Mapping[str, ProjectedBands],
+    default: str,
+    atoms: Atoms,
+    window: tuple[float, float],
+    minimum_projection: float,
+    mesh: Sequence[int] = (1, 1, 1),
+    moved: np.ndarray | None = None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Give every bond of a window its ICOHP in each projection.
+
+    Parameters
+    ----------
+    bands : mapping
+        Name of a projection → its bands.
+    default : str
+        The projection whose values are the column icohp and whose spilling is recorded.
+    atoms : Atoms
+        The structure.
+    window : (float, float)
+        Shortest and longest bond, Å.
+    minimum_projection : float
+        See `icohp.icohp`.
+    mesh : sequence of int
+        k points along each lattice vector, see `fold`.
+    moved : (atoms, 3) array of int, optional
+        Lattice vectors by which the program moved each atom.
+
+    Returns
+    -------
+    tuple
+        Bonds with icohp and, for several projections, icohp_<name> of each; spilling, folded images and
+        warnings for the record. A projection that fails, and is not the default, is a warning.
+
+    Raises
+    ------
+    ValueError
+        See `icohp.icohp`.
+    """
+    table, folded = fold(neighbour_table(atoms, window[1]), mesh)
+    pairs = table[BOND].to_numpy(int)
+    if moved is not None:
+        pairs[:, 2:] += moved[table.j] - moved[table.i]
+    ties, facts, failed = table.pop("ties"), {}, []
+    for name, one in bands.items():
+        try:
+            table[f"icohp_{name}"] = icohp(one, pairs, minimum_projection) / ties
+            facts[name] = spilling(one, minimum_projection)
+        except ValueError as error:
+            if name == default:
+                raise
+            failed.append(f"there is no projection {name}: {error}")
+    table["icohp"] = table[f"icohp_{default}"]
+    if len(bands) == 1:
+        table = table.drop(columns=f"icohp_{default}")
+    table = table[table.distance >= window[0]].sort_values(BOND, ignore_index=True)
+    others = {name: values for name, values in facts.items() if name != default}
+    return table, {
+        **facts[default], "folded_images": folded, "other_projections": others, "warnings": failed,
+    }  # fmt: skip

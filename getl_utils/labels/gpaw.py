@@ -1,0 +1,137 @@
+"""Labels by GPAW: PBE in a basis of atomic orbitals (LCAO), 100 atoms in minutes on a workstation.
+
+Larsen et al., Phys. Rev. B 80, 195112 (2009); Mortensen et al., J. Chem. Phys. 160, 092503 (2024). Not
+spin-polarised.
+
+The wave functions are projected on the Hartree–Fock orbitals of free atoms, frozen core shells among the
+bands (see `getl_utils.labels.projection.lcao`). ``data_examples/validation`` has the comparison with LOBSTER.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+from ase import Atoms
+from ase.units import Hartree
+from pydantic import Field
+
+from getl_utils.labels import dense
+from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Projected
+from getl_utils.labels.projection import hartree_fock
+from getl_utils.labels.projection.lcao import project
+
+
+class Settings(EngineSettings):
+    """Settings of engine `gpaw`. Threads: OMP_NUM_THREADS."""
+
+    functional: str = Field("PBE", description="GPAW's name")
+    basis: str = Field("szp(dzp)", description="GPAW's name")
+    grid_spacing: float = Field(0.28, gt=0, description="Å")
+    kpoints: tuple[int, int, int] = Field((1, 1, 1), description="a mesh that contains Γ")
+    smearing: float = Field(0.108846, ge=0, description="eV, Fermi–Dirac; 0.008 Ry as the reference's DFT")
+    max_iterations: int = Field(100, gt=0, description="SCF steps")
+    density_tolerance: float = Field(1e-3, gt=0, description="electrons per valence electron")
+    energy_tolerance: float = Field(5e-4, gt=0, description="eV per valence electron")
+    projection: Literal["full", "lobster"] = Field("full", description="whose values are the label")
+    text: str | None = Field(None, description="file for GPAW's own output")
+
+
+class Gpaw(Engine):
+    """GPAW in LCAO mode; see the module and `getl_utils.labels.engine.Engine`.
+
+    Examples
+    --------
+    >>> Gpaw().label(Atoms("H"), orbitals={"H": ["1s"]}, minimum_distance=1, cutoff=3)
+    Traceback (most recent call last):
+    ValueError: engine gpaw needs a cell with atoms that is periodic in three directions
+    """
+
+    name = "gpaw"
+    Settings = Settings
+
+    def missing(self) -> str | None:
+        """Return None if GPAW and its data sets are installed, otherwise how to install them."""
+        for package in ("gpaw", "gpaw_data"):
+            if importlib.util.find_spec(package) is None:
+                return f"the package {package.replace('_', '-')} is not installed; run: make engines"
+        return hartree_fock.missing()
+
+    @contextmanager
+    def solve(self, job: Job) -> Iterator[Any]:
+        """Hold GPAW's converged calculation."""
+        yield _scf(job.atoms, job.settings)
+
+    def project(self, dft: Any, job: Job) -> Projected:
+        """Project the LCAO bands in both ways."""
+        parts = project(dft, job.atoms, job.orbitals)
+        symbols = np.array(job.atoms.get_chemical_symbols())[parts.full.orbital_atoms]
+        used = {e: list(dict.fromkeys(parts.shells[symbols == e].tolist())) for e in job.elements}
+        programs = ", ".join(f"{name} {version(name)}" for name in ("gpaw", "gpaw-data", "qc-atomdb"))
+        record = {
+            "engine_version": programs, "method": f"{dft.params.xc.name}, LCAO, Hartree–Fock orbitals",
+            "kpoints": len(parts.full.kpoints), "spin_polarised": False, "orbitals_used": used,
+            "fermi_level": float(dft.ibzwfs.fermi_level) * Hartree,
+            "energy": float(dft.calculate_energy()),
+            "orbitals_in_scf": sum(setup.nao for setup in dft.setups),
+        }  # fmt: skip
+        if parts.without and job.settings.projection == "lobster":
+            raise ValueError(
+                f"projection lobster needs reference spheres of {', '.join(parts.without)}, which are not in "
+                "atomistic_models/paw/spheres.npz; use projection full"
+            )
+        return Projected(parts.bands(), record, _cells(job.atoms))
+
+
+ENGINE = Gpaw()
+
+
+def _cells(atoms: Atoms) -> np.ndarray:
+    """Lattice vectors by which GPAW moves each atom into the cell."""
+    relative = atoms.get_scaled_positions(wrap=False)
+    return np.rint(relative - atoms.get_scaled_positions() % 1 % 1).astype(int)
+
+
+def _scf(atoms: Atoms, settings: Settings) -> Any:
+    import gpaw
+    from gpaw.dft import DFT
+
+    known = (KeyError, RuntimeError, FileNotFoundError)
+    try:
+        dft = DFT(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), **_input(settings))
+    except known as error:
+        raise ValueError(
+            f"{atoms.get_chemical_formula()}: GPAW cannot set up the calculation: {error}"
+        ) from error
+    dense.use(dft.scf_loop.hamiltonian.basis)
+    try:
+        dft.converge()
+    except gpaw.ConvergenceError as error:
+        raise LabelError(
+            "SCF_NOT_CONVERGED",
+            f"{atoms.get_chemical_formula()}: GPAW: {error}; raise max_iterations (now {settings.max_iterations}) or "
+            "smearing, or leave this structure out",
+        ) from error
+    return dft
+
+
+def _input(settings: Settings) -> dict[str, Any]:
+    """GPAW's parameters; k and −k count once, no other symmetry is used."""
+    return {
+        "mode": "lcao",
+        "basis": settings.basis,
+        "xc": settings.functional,
+        "h": settings.grid_spacing,
+        "kpts": {"size": tuple(settings.kpoints), "gamma": True},
+        "symmetry": {"point_group": False, "time_reversal": True},
+        "nbands": "nao",
+        "occupations": {"name": "fermi-dirac", "width": settings.smearing},
+        "maxiter": settings.max_iterations,
+        "convergence": {"density": settings.density_tolerance, "energy": settings.energy_tolerance},
+        "txt": settings.text,
+        "converge": False,
+    }

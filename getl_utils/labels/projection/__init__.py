@@ -1,0 +1,1 @@
+"""Projection of wave functions on atomic orbitals."""

@@ -1,0 +1,170 @@
+"""A trained model of either kind, and the folder it lives in, which holds no code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from getl_utils.core.bonds import bond_types
+from getl_utils.core.record import atomic_write, check_arrays, read_json, write_json
+from getl_utils.models import bond_expansion, schema
+from getl_utils.models.bond_predict import Prediction
+from getl_utils.models.kernels import Bonds
+from getl_utils.models.linear import Estimate, LinearModel
+from getl_utils.models.published import PublishedModel
+from getl_utils.models.schema import Facts
+
+Body = LinearModel | PublishedModel
+LARGEST = 50_000_000  # bytes of model.json
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Parameters
+    ----------
+    facts : Facts
+        Everything that is not an array; see `schema`.
+    body : LinearModel or PublishedModel
+        What predicts.
+    """
+
+    facts: Facts
+    body: Body
+
+    @property
+    def elements(self) -> list[str]:
+        """The elements it knows, in the order that names the bond types."""
+        return list(self.facts.elements)
+
+    @property
+    def model_id(self) -> str:
+        """Hash of everything that makes the model what it is."""
+        return self.facts.model_id
+
+    @property
+    def types(self) -> list[str]:
+        """Bond types that it can predict."""
+        return [t for t in bond_types(self.elements) if t in self.body.types]
+
+    @property
+    def descriptor(self) -> str:
+        """Name of the descriptor it needs: ``expansion`` or ``soap``."""
+        return "expansion" if self.facts.kind == "linear" else "soap"
+
+    def evaluate(self, bond_type: str, features: np.ndarray, distance: np.ndarray) -> Estimate:
+        """Estimate described bonds of one type; see ``linear.LinearModel.evaluate``."""
+        return self.body.evaluate(bond_type, features, distance)
+
+    def predict(
+        self,
+        atoms: Atoms,
+        windows: Mapping[str, tuple[float, float]] | None = None,
+        sigma: bool = True,
+        threads: int = 1,
+    ) -> Prediction:
+        """Estimate every bond of a cell; see ``linear.LinearModel.predict``."""
+        return self.body.predict(atoms, windows, sigma, threads)
+
+    def describe(self, atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
+        """Describe bonds (i, j, T) of a cell as the model does, (n, n_features)."""
+        if isinstance(self.body, LinearModel):
+            return bond_expansion.describe(self.body.expansion, atoms, bonds)
+        vectors = self.body.soap.compute(atoms)
+        return 0.5 * (vectors[bonds[:, 0]] + vectors[bonds[:, 1]])
+
+    def likeness(self, bond_type: str, one: Bonds, many: Bonds) -> np.ndarray:
+        """How like one bond is to others, as the model sees them.
+
+        Parameters
+        ----------
+        bond_type : str
+            Type of all of them.
+        one : Bonds
+            One bond: length and features.
+        many : Bonds
+            The others.
+
+        Returns
+        -------
+        (n,)
+            k(x, x′) / √(k(x, x) k(x′, x′)), with the posterior covariance as k of the linear model; 1 is equal.
+        """
+        if isinstance(self.body, PublishedModel):
+            kernel = self.body.types[bond_type].process.kernel
+            return kernel(one, many)[0] / np.sqrt(kernel.diagonal(one)[0] * kernel.diagonal(many))
+        trained = self.body.types[bond_type]
+        rows = [np.hstack([trained.polynomials(b.distance), b.soap]) @ trained.factor.T for b in (one, many)]
+        lengths = np.linalg.norm(rows[1], axis=1) * np.linalg.norm(rows[0])
+        return rows[1] @ rows[0][0] / np.maximum(lengths, 1e-300)
+
+
+def save(folder: Path, model: Model) -> None:
+    """Write ``model.npz`` (arrays only) and then ``model.json`` (everything else), which makes it whole.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model.
+    model : Model
+        What is written.
+    """
+    (folder / "model.json").unlink(missing_ok=True)
+    with atomic_write(folder / "model.npz") as temporary, open(temporary, "wb") as out:
+        np.savez(out, **model.body.to_arrays()[0])
+    write_json(folder / "model.json", model.facts.model_dump())
+
+
+def load(folder: Path) -> Model:
+    """Read a model; no code is loaded.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``model.json`` and ``model.npz``.
+
+    Returns
+    -------
+    Model
+        The model.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    ValueError
+        It is of another format, damaged, not finite, or its two files do not belong together.
+    """
+    path = folder / "model.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} holds no model: run 05_train first, with the same work_dir")
+    for file in (path, folder / "model.npz"):
+        if not file.is_file():
+            raise ValueError(f"{file} is not a regular file; train the model again")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path} is larger than {LARGEST} bytes; train the model again")
+    found = schema.facts(read_json(path), str(folder))
+    try:
+        with np.load(check_arrays(folder / "model.npz"), allow_pickle=False) as stored:
+            arrays = {name: np.asarray(stored[name], float) for name in stored.files}
+        return Model(found, _body(found, arrays))
+    except (KeyError, TypeError, OSError) as error:
+        raise ValueError(
+            f"{folder}: model.npz does not belong to this model.json ({error}); train it again"
+        ) from None
+
+
+def _body(found: Facts, arrays: dict[str, np.ndarray]) -> Body:
+    bad = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if bad:
+        raise ValueError(f"array {bad[0]} holds NaN or infinity; train the model again")
+    types = {name: one.numbers for name, one in found.types.items()}
+    settings = found.descriptor.model_dump()
+    if found.kind == "linear":
+        return LinearModel.from_arrays(arrays, {"expansion": settings, "types": types})
+    return PublishedModel.from_arrays(arrays, {"descriptor": settings, "types": types})

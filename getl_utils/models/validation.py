@@ -1,0 +1,303 @@
+"""How good is a model: its errors on each split, beside the distance alone and the published model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from getl_utils.core.parameters import Train
+from getl_utils.core.progress import each
+from getl_utils.core.record import atomic_write
+from getl_utils.etl.database import Database
+from getl_utils.models import gp, training
+from getl_utils.models.kernels import Bonds, PublishedKernel
+from getl_utils.models.model import Model
+from getl_utils.models.splits import Split, splits
+from getl_utils.models.training import Recipe
+
+FEWEST = 30  # bonds of a type, to train and test on
+LEVELS = (50, 68, 90, 95)  # % of a normal distribution
+
+
+def errors(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Errors of predictions.
+
+    Parameters
+    ----------
+    predicted, true : (n,)
+        −ICOHP, eV.
+
+    Returns
+    -------
+    dict
+        ``rmse`` and ``mae``: root mean square and mean absolute error, eV.
+
+    Examples
+    --------
+    >>> errors(np.array([1.0, 3.0]), np.array([1.0, 1.0]))["mae"]
+    1.0
+    """
+    difference = np.asarray(predicted) - np.asarray(true)
+    return {"rmse": float(np.sqrt(np.mean(difference**2))), "mae": float(np.mean(np.abs(difference)))}
+
+
+def coverage(z: np.ndarray) -> dict[str, float]:
+    """Fraction of standardised errors inside the central 50, 68, 90 and 95 % of a normal distribution.
+
+    Parameters
+    ----------
+    z : (n,)
+        (true − predicted) / σ.
+
+    Returns
+    -------
+    dict
+        ``in_50`` … ``in_95``.
+
+    Examples
+    --------
+    >>> coverage(np.array([0.0, 0.7, 1.7, -3.0]))
+    {'in_50': 0.25, 'in_68': 0.5, 'in_90': 0.5, 'in_95': 0.75}
+    """
+    return {f"in_{level}": float(np.mean(np.abs(z) <= norm.ppf(0.5 + level / 200))) for level in LEVELS}
+
+
+def score(
+    stored: Database, bonds: pd.DataFrame, split: Split, how: Recipe, sigma: bool = True
+) -> dict[str, Any]:
+    """Train on one side of a split and test on the other.
+
+    Parameters
+    ----------
+    stored : Database
+        Holds the descriptors.
+    bonds : DataFrame
+        Bonds of one type.
+    split : Split
+        Rows of `bonds`.
+    how : Recipe
+        The model.
+    sigma : bool
+        False leaves out σ and the coverages.
+
+    Returns
+    -------
+    dict
+        Numbers of bonds; ``rmse``, ``mae`` and those of the distance alone (``baseline_…``), eV; standard deviations;
+        coverages; and the arrays ``predicted``, ``true``, ``sigma`` and ``baseline``.
+
+    Raises
+    ------
+    ValueError
+        The training bonds cannot be learned from.
+    """
+    train, test = bonds.iloc[split.train], bonds.iloc[split.test]
+    bond_type = bonds.type.iloc[0]
+    x, d, y, groups = training.rows(stored, train, how.descriptor)
+    body = how.fit(bond_type, x, d, y, groups)
+    features, distance, true, _ = training.rows(stored, test, how.descriptor)
+    found = body.evaluate(bond_type, features, distance)
+    curve = gp.fit_curve(d, y).predict(distance)
+    numbers: dict[str, Any] = {"n_train": len(train), "n_test": len(test), **errors(found.mean, true)}
+    numbers |= {f"baseline_{name}": value for name, value in errors(curve, true).items()}
+    numbers |= {"train_std": float(y.std()), "test_std": float(true.std())}
+    numbers |= coverage((true - found.mean) / found.sigma) if sigma else {}
+    return numbers | {"predicted": found.mean, "true": true, "sigma": found.sigma, "baseline": curve}
+
+
+class Validation(NamedTuple):
+    """Result of `validate`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per type, split and fold; errors in eV.
+    refused : dict
+        Bond type → why it could not be scored.
+    parity : dict
+        Bond type → result of the first random split, with its `bonds`.
+    z : DataFrame
+        (true − predicted)/σ of every test bond, with its type and split.
+    """
+
+    table: pd.DataFrame
+    refused: dict[str, str]
+    parity: dict[str, dict[str, Any]]
+    z: pd.DataFrame
+
+
+def validate(
+    stored: Database, p: Train, progress: bool = False, only: Sequence[str] = (), how: Recipe | None = None
+) -> Validation:
+    """Score every type on every split, with the published model on the same bonds where there is one.
+
+    Parameters
+    ----------
+    stored : Database
+        The database.
+    p : Train
+        Parameters of 05_train.
+    progress : bool
+        Show a line of progress.
+    only : sequence of str
+        Names of the splits wanted; all if empty.
+    how : Recipe, optional
+        Default: the linear model.
+
+    Returns
+    -------
+    Validation
+        A type that cannot be scored says why; the others go on.
+    """
+    rows, refused, parity, jobs, z = [], {}, {}, [], []
+    how = how or training.recipe(stored)
+    for bond_type in p.bond_types:
+        try:
+            bonds = _enough(stored.learnable(bond_type))
+            jobs += [(bonds, split) for split in splits(bonds, p) if not only or split.name in only]
+        except ValueError as error:
+            refused[bond_type] = str(error)
+    for bonds, split in each(jobs, "validation", "fits", progress):
+        bond_type = bonds.type.iloc[0]
+        try:
+            result = score(stored, bonds, split, how)
+        except ValueError as error:
+            refused[bond_type] = f"{split.name}, {split.fold}: {error}"
+            continue
+        result["published_rmse"] = published_rmse(stored, bonds, split, p)
+        if (split.name, split.fold) == ("random", "0"):
+            parity[bond_type] = result | {"bonds": bonds.iloc[split.test].reset_index(drop=True)}
+        place = {"type": bond_type, "split": split.name}
+        z.append(pd.DataFrame(place | {"z": (result["true"] - result["predicted"]) / result["sigma"]}))
+        numbers = {k: v for k, v in result.items() if not isinstance(v, np.ndarray | pd.DataFrame)}
+        rows.append(place | {"fold": split.fold, **numbers})
+    return Validation(
+        pd.DataFrame(rows), refused, parity, pd.concat(z, ignore_index=True) if z else pd.DataFrame()
+    )
+
+
+def published_rmse(stored: Database, bonds: pd.DataFrame, split: Split, p: Train) -> float:
+    """Error of the published model on a split.
+
+    Parameters
+    ----------
+    stored : Database
+        Holds the descriptors.
+    bonds : DataFrame
+        Bonds of one type.
+    split : Split
+        Rows of `bonds`.
+    p : Train
+        Has the published hyperparameters.
+
+    Returns
+    -------
+    float
+        Root mean square error, eV; NaN if there is no SOAP, no hyperparameters, or it cannot be trained.
+    """
+    if not p.published or "soap" not in stored.arrays:
+        return np.nan
+    x, d, y, _ = training.rows(stored, bonds.iloc[split.train], "soap")
+    features, distance, true, _ = training.rows(stored, bonds.iloc[split.test], "soap")
+    try:
+        h = p.published_of(bonds.type.iloc[0])
+        process = gp.fit(PublishedKernel(h.zeta, h.theta), Bonds(d, x), y, h.gamma)
+    except ValueError:
+        return np.nan
+    return errors(process.predict(Bonds(distance, features)), true)["rmse"]
+
+
+def _enough(bonds: pd.DataFrame) -> pd.DataFrame:
+    if len(bonds) < FEWEST:
+        raise ValueError(f"{len(bonds)} bonds: fewer than {FEWEST}, too few to train and test")
+    return bonds
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Average the folds of each split.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `validate`.
+
+    Returns
+    -------
+    DataFrame
+        One row per type and split: means of the errors (eV) and coverages, ``rmse_std`` over the folds, and
+        ``ratio``, the model's error as a fraction of that of the distance alone.
+    """
+    if not len(table):
+        return table
+    grouped = table.groupby(["type", "split"], sort=False)
+    averaged = ["n_train", "n_test", "rmse", "mae", "baseline_rmse", "baseline_mae", "published_rmse"]
+    mean = grouped[averaged + [f"in_{level}" for level in LEVELS]].mean()
+    mean.insert(2, "folds", grouped.size())
+    mean.insert(4, "rmse_std", grouped.rmse.std())
+    mean.insert(5, "ratio", mean.rmse / mean.baseline_rmse)
+    return mean.astype({"n_train": int, "n_test": int}).reset_index()
+
+
+def write_results(folder: Path, name: str, result: Mapping[str, Any]) -> None:
+    """Write a fit's results as the published files have them.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``<name>.dat`` (predicted, calculated; eV) and ``<name>.info`` (with row numbers, RMSE, variances and
+        standard deviations).
+    name : str
+        Of the files.
+    result : mapping
+        From `score`.
+    """
+    pairs = list(zip(result["predicted"], result["true"], strict=True))
+    train, test = result["train_std"], result["test_std"]
+    tail = {"RMSE": result["rmse"], "TRAINING_VAR": train**2, "TESTING_VAR": test**2}
+    tail |= {"TRAINING_STD": train, "TESTING_STD": test}
+    with atomic_write(folder / f"{name}.dat") as temporary:
+        temporary.write_text("".join(f"{a:10.6f} {b:10.6f}\n" for a, b in pairs))
+    with atomic_write(folder / f"{name}.info") as temporary:
+        rows = "".join(f"{n} {n} {a:10.6f} {b:10.6f}\n" for n, (a, b) in enumerate(pairs))
+        temporary.write_text(rows + "".join(f"{key} = {value:10.6f}\n" for key, value in tail.items()))
+
+
+def metrics(
+    stored: Database, table: pd.DataFrame, refused: Mapping[str, str], trained: Model, note: str
+) -> dict[str, Any]:
+    """What ``metrics.json`` says.
+
+    Parameters
+    ----------
+    stored : Database
+        Learned from.
+    table : DataFrame
+        Of `validate`.
+    refused : mapping
+        Bond type → why it has no model or no score.
+    trained : Model
+        The model.
+    note : str
+        E.g. that the labels are a preview.
+
+    Returns
+    -------
+    dict
+        Identity of the model; for each type the bonds and the errors of the random split beside the baseline.
+    """
+    rows = summary(table)
+    rows = rows[rows.split == "random"] if len(rows) else rows
+    rows = rows.assign(bonds=rows.type.map(stored.bonds.type.value_counts())) if len(rows) else rows
+    wanted = ["type", "bonds", "n_train", "n_test", "rmse", "baseline_rmse", "ratio", "published_rmse"]
+    names = ("engine", "model_id", "database_id")
+    return {
+        **{name: getattr(trained.facts, name) for name in names},
+        "note": f" ({note})" if note else "",
+        "types": rows[wanted].to_dict("records") if len(rows) else [],
+        "refused": dict(refused),
+    }

@@ -1,0 +1,1 @@
+"""Running and trusting: status, provenance, release, tracking."""

@@ -1,0 +1,244 @@
+"""From a predicted bond back to where it comes from: model, database, training bonds, labels, cells,
+melt–quenches, code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from getl_utils.core.bonds import BOND, KEY
+from getl_utils.core.record import content_hash, damaged, read_json
+from getl_utils.core.workdir import WorkDir, relative, resolve
+from getl_utils.etl import database
+from getl_utils.files.frames import readings, structure_id
+from getl_utils.generate import lammps
+from getl_utils.inference.storing import SCHEMA
+from getl_utils.labels.status import ICOHPLIST, RECORD
+from getl_utils.models import model
+from getl_utils.models.kernels import Bonds
+
+NEAREST = 5  # training bonds that are shown
+
+
+class Link(NamedTuple):
+    """One step of the way back: what it is, its id, its facts, and what is wrong with it (empty:
+    verified)."""
+
+    what: str
+    id: str
+    facts: dict[str, Any]
+    wrong: list[str]
+
+
+def read_prediction(path: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """A prediction's record and its bonds, from the path of either.
+
+    Raises
+    ------
+    FileNotFoundError : not there. ValueError : not a prediction's record, or its files are not as it says.
+    """
+    record = Path(path).with_suffix(".json")
+    if not record.exists():
+        raise FileNotFoundError(
+            f"{record} is not there: name a file <n>_<step>.parquet or .json below predictions/"
+        )
+    facts = read_json(record)
+    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
+        raise ValueError(f"{record} is no record of a prediction ({SCHEMA}); predict again")
+    wrong = damaged(record)
+    if wrong:
+        raise ValueError(f"{'; '.join(wrong)}; predict again")
+    return facts, pd.read_parquet(record.with_suffix(".parquet"))
+
+
+def find_model(prediction: Path, model_id: str) -> Path:
+    """The folder of the model with this id: `model/` in a folder above the prediction, or the one
+    ``model.json`` there names.
+
+    Raises
+    ------
+    FileNotFoundError : nowhere above; says to name it.
+    """
+    for above in prediction.resolve().parents:
+        named = above / "predicted_by.json"
+        for folder in [above / "model"] + (
+            [Path(read_json(named)["model_folder"])] if named.exists() else []
+        ):
+            path = folder / "model.json"
+            if path.exists() and read_json(path).get("model_id") == model_id:
+                return folder
+    raise FileNotFoundError(f"no model {model_id} above {prediction}: name its folder with --model")
+
+
+def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None = None) -> list[Link]:
+    """The way back from bond number `row` of a prediction: prediction, bond, model, database, training bonds,
+    and then the label, cell, descriptors and melt–quench of the training bond most like it.
+
+    Raises
+    ------
+    FileNotFoundError : a model or database on the way is not there. ValueError : the prediction is damaged or
+    has no such row.
+    """
+    record, bonds = read_prediction(prediction)
+    if not 0 <= row < len(bonds):
+        raise ValueError(f"{prediction} has the bonds 0…{len(bonds) - 1}, not {row}")
+    bond = bonds.iloc[row]
+    atoms = _frame(record["input"])
+    folder = Path(model_folder) if model_folder else find_model(Path(prediction), record["model"]["model_id"])
+    trained, work = model.load(folder), WorkDir(folder.resolve().parent)
+    links = [
+        Link(
+            "prediction",
+            record["prediction_id"],
+            record,
+            [] if atoms is not None else ["its structure is not there any more"],
+        ),
+        Link("bond", str(row), _plain(bond.drop(["model_id", "prediction_id"])), []),
+        _model_link(trained, folder, record["model"]["model_id"]),
+    ]
+    place = work.database(trained.facts.database)
+    stored = database.read(place)
+    links.append(_database_link(stored, place, trained.facts.database_id))
+    learned = stored.of_type(bond.type)
+    if atoms is not None:
+        features = stored.features(learned, trained.descriptor)
+        known = Bonds(learned.distance.to_numpy(float), features)
+        learned = learned.assign(likeness=likeness(trained, atoms, bond, known))
+        learned = learned.sort_values("likeness", ascending=False)
+    summary = {name: int(learned[name].nunique()) for name in ("label_id", "cell_id", "run_id")} | {
+        "bonds": len(learned)
+    }
+    near = learned[
+        [*KEY, *BOND, "distance", "icohp", "engine", "label_id", *(["likeness"] if atoms is not None else [])]
+    ]
+    links.append(
+        Link("training bonds", bond.type, summary | {"nearest": near.head(NEAREST).to_dict("records")}, [])
+    )
+    return [*links, *_origin(work, learned.iloc[0])]
+
+
+def _frame(given: dict[str, Any]) -> Any:
+    """The frame that was predicted on, or None if it is gone or another."""
+    path = resolve(given["file"])
+    if not path.exists():
+        return None
+    for kind in ("all", "last"):
+        for n, atoms in enumerate(readings(path, given["elements"], kind), 1):
+            if (
+                n == given["frame"]
+                and not isinstance(atoms, ValueError)
+                and structure_id(atoms) == given["structure_id"]
+            ):
+                return atoms
+    return None
+
+
+def likeness(trained: model.Model, atoms: Any, bond: Any, known: Bonds) -> np.ndarray:
+    """How like one predicted bond is to labelled bonds of its type, (n,); see ``Model.likeness``."""
+    features = trained.describe(atoms, np.array([[bond[name] for name in BOND]], dtype=np.int64))
+    return trained.likeness(bond.type, Bonds(np.array([float(bond.distance)]), features), known)
+
+
+def _model_link(trained: model.Model, folder: Path, asked: str) -> Link:
+    facts = trained.facts.model_dump(exclude={"model_id"}) | {"folder": relative(folder)}
+    mark = folder.parent / "done" / "05_train.json"
+    if mark.exists() and read_json(mark).get("model_id") == trained.model_id:
+        facts |= {name: read_json(mark).get(name) for name in ("code", "time")}
+    found = trained.model_id
+    wrong = [] if found == asked else [f"{folder} holds model {found}, the prediction is of {asked}"]
+    checks = folder / "checks.json"
+    return Link("model", found, facts, wrong + (damaged(checks) if checks.exists() else []))
+
+
+def _database_link(stored: database.Database, folder: Path, asked: str) -> Link:
+    names = ("engine", "bonds", "descriptors", "code", "time")
+    facts = {name: stored.facts[name] for name in names if name in stored.facts} | {
+        "folder": relative(folder)
+    }
+    found = stored.facts["database_id"]
+    wrong = [] if found == asked else [f"{folder} holds database {found}, the model learned from {asked}"]
+    return Link("database", found, facts, wrong + damaged(folder / "database.json"))
+
+
+def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
+    """Label, cell, descriptors and melt–quench of one labelled bond."""
+    key = (bond.composition, bond.run, bond.sub_run)
+    record = work.label(*key) / RECORD
+    if record.exists():
+        facts = read_json(record)
+        wrong = damaged(record) + (
+            [] if facts.get("label_id") == bond.label_id else ["another label has taken its place"]
+        )
+        yield Link("label", bond.label_id, {"folder": relative(record.parent), **facts}, wrong)
+    elif (
+        batch := record.with_name("lobster.json")
+    ).exists():  # pw.x and LOBSTER as jobs: the label's id is its list's hash
+        same = (
+            content_hash(batch.with_name(ICOHPLIST)) == bond.label_id
+            if batch.with_name(ICOHPLIST).exists()
+            else False
+        )
+        wrong = damaged(batch) + ([] if same else ["another label has taken its place"])
+        yield Link(
+            "label",
+            bond.label_id,
+            {"engine": bond.engine, "folder": relative(batch.parent), **read_json(batch)},
+            wrong,
+        )
+    else:
+        yield Link(
+            "label", bond.label_id, {"engine": bond.engine, "folder": "read from a published tree"}, []
+        )
+    cell = work.cell(*key)
+    there = cell.exists() and content_hash(cell) == bond.cell_id
+    yield Link(
+        "cell", bond.cell_id, {"file": relative(cell)}, [] if there else [f"{cell} is gone or another"]
+    )
+    yield _descriptors_link(work, key, bond.cell_id)
+    quench = work.quench(*key[:2]) / "quench.json"
+    if quench.exists():
+        facts = read_json(quench)
+        same = bond.run_id == lammps.run_id("quench", facts["identity"])
+        yield Link(
+            "run", bond.run_id, facts, damaged(quench) + ([] if same else ["another run has taken its place"])
+        )
+    else:
+        yield Link(
+            "run", bond.run_id, {"composition": key[0], "run": int(key[1]), "quench": "not made here"}, []
+        )
+
+
+def _descriptors_link(work: WorkDir, key: tuple, cell_id: str) -> Link:
+    """The vectors of the bond's atoms, as they were when the database took them over."""
+    record = work.descriptors(*key).with_suffix(".json")
+    if not record.exists():
+        return Link("descriptors", cell_id, {}, [f"{record} is not there: run 03_transform again"])
+    facts = read_json(record)
+    same = facts.get("cell_id") == cell_id
+    wrong = damaged(record) + ([] if same else ["another cell's have taken their place"])
+    return Link("descriptors", cell_id, {"file": relative(record), **facts}, wrong)
+
+
+def _plain(row: pd.Series) -> dict[str, Any]:
+    return json.loads(row.to_json())
+
+
+def text(links: list[Link]) -> str:
+    """The way back as lines: what, id, whether it is as its record says, and the facts, one below the
+    other."""
+    lines = []
+    for link in links:
+        lines.append(f"{link.what} {link.id}: {'; '.join(link.wrong) or 'as recorded'}")
+        for name, value in link.facts.items():
+            if name == "nearest":
+                lines += [f"    {line}" for line in pd.DataFrame(value).to_string(index=False).splitlines()]
+            elif name not in ("sha256", "types"):
+                lines.append(
+                    f"    {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+                )
+    return "\n".join(lines)

@@ -1,0 +1,225 @@
+"""The workflow's results in MLflow: one parent run per model with a child per bond type, and names for
+models.
+
+The store is a local SQLite file beside the work directory, or any tracking URI. Everything is read from files
+after the notebooks have run, so that these need no MLflow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from getl_utils.core.record import content_hash, read_json
+from getl_utils.core.workdir import WorkDir
+from getl_utils.models import validation
+from getl_utils.ops import release
+
+ALIASES = ("candidate", "production")
+
+
+def default_uri(work: WorkDir) -> str:
+    """SQLite beside the work directory: all work directories below one folder share it."""
+    return f"sqlite:///{work.path.resolve().parent / 'mlflow.db'}"
+
+
+def _client(uri: str) -> Any:
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    return mlflow.MlflowClient(uri)
+
+
+def model_name(work: WorkDir) -> str:
+    """What the model of a work directory is called in the registry: its elements and its engine.
+
+    Models of one name answer the same question and may take each other's place.
+    """
+    facts = read_json(work.require(work.model / "model.json", "05_train"))
+    return f"getl-{'-'.join(facts['elements'])}-{facts['engine']}"
+
+
+def track(work: WorkDir, uri: str = "") -> str:
+    """Write a parent run: parameters, metrics, figures, model, ids; below it a child per bond type with the
+    errors of each split.
+
+    The model is registered under `model_name` and, if it has passed its checks, is its `candidate`. What is
+    there already, of this model with these results, is not written again.
+
+    Returns
+    -------
+    MLflow's id of the parent run.
+
+    Raises
+    ------
+    FileNotFoundError : no model yet.
+    """
+    facts = read_json(work.require(work.model / "model.json", "05_train"))
+    uri = uri or default_uri(work)
+    client, tags = _client(uri), _tags(work, facts)
+    experiment = _experiment(client, work, uri)
+    same = client.search_runs([experiment], f"tags.content = '{tags['content']}'")
+    if same:
+        return same[0].info.run_id
+    parent = client.create_run(experiment, run_name=f"{work.path.name} {facts['model_id']}", tags=tags)
+    _log(client, parent.info.run_id, _parameters(work), _totals(work))
+    for bond_type, parameters, metrics in _types(work, facts):
+        child = {
+            "mlflow.parentRunId": parent.info.run_id,
+            "type": bond_type,
+            **{k: tags[k] for k in ("model_id", "database_id")},
+        }
+        run = client.create_run(experiment, run_name=bond_type, tags=child)
+        _log(client, run.info.run_id, parameters, metrics)
+        client.set_terminated(run.info.run_id)
+    for folder, name in (
+        (work.model, "model"),
+        (work.path / "figures", "figures"),
+        (work.path / "parameters", "parameters"),
+    ):
+        if folder.is_dir():
+            client.log_artifacts(parent.info.run_id, str(folder), name)
+    _register(client, work, parent.info.run_id, facts)
+    client.set_terminated(parent.info.run_id)
+    return parent.info.run_id
+
+
+def promote(work: WorkDir, alias: str, uri: str = "") -> str:
+    """Give the model of a work directory one of `ALIASES`; its name and version. `production` takes only what
+    may predict.
+
+    Raises
+    ------
+    ValueError : no such alias, the model is not tracked, or it has not passed its checks.
+    """
+    if alias not in ALIASES:
+        raise ValueError(f"{alias!r} is no name for a model: {' or '.join(ALIASES)}")
+    if alias == "production":
+        release.require(work.model)
+    facts, name = read_json(work.require(work.model / "model.json", "05_train")), model_name(work)
+    client = _client(uri or default_uri(work))
+    found = [
+        v
+        for v in client.search_model_versions(f"name = '{name}'")
+        if v.tags.get("model_id") == facts["model_id"]
+    ]
+    if not found:
+        raise ValueError(f"model {facts['model_id']} is not tracked: run `getl track {work.path}` first")
+    version = max(found, key=lambda v: int(v.version)).version
+    client.set_registered_model_alias(name, alias, version)
+    return f"{name} version {version}"
+
+
+def _experiment(client: Any, work: WorkDir, uri: str) -> str:
+    """The experiment `getl`; with the local store its artifacts lie beside the store."""
+    found = client.get_experiment_by_name("getl")
+    if found is not None:
+        return found.experiment_id
+    local = uri.startswith("sqlite:///")
+    place = (
+        (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts").as_uri() if local else None
+    )
+    return client.create_experiment("getl", artifact_location=place)
+
+
+def _tags(work: WorkDir, facts: dict[str, Any]) -> dict[str, str]:
+    """The ids, and the hash of all that is tracked."""
+    mark = read_json(work.mark("05_train")) if work.mark("05_train").exists() else {}
+    ids = {name: str(facts[name]) for name in ("model_id", "database_id", "engine", "kind")}
+    files = [work.model / name for name in ("model.json", "metrics.json", "validation.csv", release.RESULT)]
+    files += [work.path / "predictions" / "summary.csv", work.path / "parameters" / "all.yaml"]
+    content = content_hash(*(path for path in files if path.exists()))
+    return ids | {
+        "work_dir": work.path.name,
+        "content": content,
+        "commit": str(mark.get("code", {}).get("commit", "unknown")),
+    }
+
+
+def _parameters(work: WorkDir) -> dict[str, str]:
+    """Every parameter of the run, nested ones as name.name."""
+    file = work.path / "parameters" / "all.yaml"
+    return dict(_flat(yaml.safe_load(file.read_text()))) if file.exists() else {}
+
+
+def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", str(value)[:500]
+
+
+def _totals(work: WorkDir) -> dict[str, float]:
+    """Numbers of labelled sub-runs, checks passed and failed, frames, atoms and bonds predicted."""
+    totals: dict[str, float] = {}
+    if work.statuses.exists():
+        names = pd.read_csv(work.statuses).name.value_counts()
+        totals |= {f"sub_runs_{name.lower()}": float(n) for name, n in names.items()}
+    if (work.model / release.RESULT).exists():
+        result = read_json(work.model / release.RESULT)
+        totals |= {"checks": len(result["checks"]), "checks_failed": len(release.failures(result))}
+    summary = work.path / "predictions" / "summary.csv"
+    if summary.exists():
+        frames = pd.read_csv(summary)
+        totals |= {
+            "frames": len(frames),
+            "predicted_bonds": float(frames.bonds.sum()),
+            "seconds": float(frames.seconds.sum()),
+        }
+    return totals
+
+
+def _types(work: WorkDir, facts: dict[str, Any]) -> Iterator[tuple[str, dict[str, str], dict[str, float]]]:
+    """Per bond type: hyperparameters, and per split the mean errors (eV) beside the baseline's."""
+    table = (
+        pd.read_csv(work.model / "validation.csv")
+        if (work.model / "validation.csv").exists()
+        else pd.DataFrame()
+    )
+    rows = validation.summary(table)
+    for bond_type, h in facts["types"].items():
+        metrics = {}
+        for row in rows[rows.type == bond_type].to_dict("records") if len(rows) else ():
+            split = row["split"].replace(" ", "_")
+            metrics |= {f"{split}.{name}": row[name] for name in ("rmse", "mae", "baseline_rmse", "ratio")}
+        yield (
+            bond_type,
+            {name: str(h[name]) for name in ("zeta", "theta", "gamma", "n_train", "window") if name in h},
+            metrics,
+        )
+
+
+def _log(client: Any, run_id: str, parameters: dict[str, str], metrics: dict[str, float]) -> None:
+    from mlflow.entities import Metric, Param
+
+    found = [Metric(name, float(value), 0, 0) for name, value in metrics.items() if pd.notna(value)]
+    chosen = [Param(name, value) for name, value in parameters.items()]
+    for first in range(0, max(len(chosen), len(found)), 100):  # a batch holds 100 parameters
+        client.log_batch(run_id, metrics=found[first : first + 100], params=chosen[first : first + 100])
+
+
+def _register(client: Any, work: WorkDir, run_id: str, facts: dict[str, Any]) -> None:
+    """A new version of the model; `candidate` if it passed its checks, or failed only what was allowed by
+    name."""
+    name = model_name(work)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    source = f"{client.get_run(run_id).info.artifact_uri}/model"
+    tags = {key: str(facts[key]) for key in ("model_id", "database_id", "engine")}
+    version = client.create_model_version(name, source, run_id, tags=tags).version
+    file = work.path / "parameters" / "06_inference.yaml"
+    allowed = (yaml.safe_load(file.read_text()) if file.exists() else {}).get("allowed_failures", [])
+    try:
+        release.require(work.model, allowed)
+    except ValueError as error:
+        client.set_model_version_tag(name, version, "refused", str(error)[:1000])
+        return
+    client.set_registered_model_alias(name, "candidate", version)

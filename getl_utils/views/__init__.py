@@ -1,0 +1,1 @@
+"""Figures, and views with sliders for notebooks."""

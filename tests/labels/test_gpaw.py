@@ -1,0 +1,135 @@
+"""The GPAW engine on structures of seconds; skipped where GPAW is not installed (make engines)."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from getl_utils.labels import dense as _dense
+from getl_utils.labels import engine as engines
+from getl_utils.labels.engine import LabelError
+from getl_utils.labels.gpaw import Settings, _scf
+
+ORBITALS = {"H": ["1s"], "Li": ["2s"], "Cu": ["3s", "4s", "3p", "3d"]}
+gpaw = engines.get("gpaw")
+needs_gpaw = pytest.mark.skipif(gpaw.missing() is not None, reason=str(gpaw.missing()))
+
+
+def label(atoms, mesh=(1, 1, 1), cutoff=2.9, orbitals=ORBITALS, **settings):
+    settings = {"grid_spacing": 0.3, "smearing": 0.5} | settings
+    return gpaw.label(
+        atoms, orbitals=orbitals, minimum_distance=0.5, cutoff=cutoff, kpoints=list(mesh), **settings
+    )
+
+
+@pytest.fixture
+def chain():
+    """Two atoms in a cell of 2.4 Å, one bond short, one long."""
+    return Atoms("H2", [[0.2, 1.0, 2.0], [1.2, 1.1, 2.2]], cell=[2.4, 3.6, 3.6], pbc=True)
+
+
+def test_what_is_missing_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert gpaw.missing() == "the package gpaw is not installed; run: make engines"
+
+
+def test_structures_and_settings_that_cannot_be_right_are_refused(chain):
+    with pytest.raises(ValueError, match=r"2\.40 Å thick.*at Γ no bond"):
+        label(chain)
+    with pytest.raises(ValueError, match="no orbitals given for H"):
+        label(chain, (3, 1, 1), orbitals={})
+    with pytest.raises(ValueError, match="no setting 'mixing'"):
+        label(chain, (3, 1, 1), mixing=1)
+
+
+@needs_gpaw
+def test_a_k_mesh_equals_the_supercell(chain):
+    mesh = label(chain, (3, 1, 1)).bonds
+    large = label(chain * (3, 1, 1)).bonds
+    assert mesh[["i", "j", "tx"]].values.tolist() == [[0, 0, 1], [0, 1, -1], [0, 1, 0], [1, 1, 1]]
+    assert len(large) == 3 * len(mesh)
+    for _, bond in mesh.iterrows():
+        same = large[(large.distance - bond.distance).abs() < 1e-3]
+        assert np.abs(same.icohp - bond.icohp).min() < 1e-4
+    assert mesh.icohp[2] < mesh.icohp[1] < -1
+
+
+@needs_gpaw
+def test_where_atoms_are_listed_does_not_matter(chain):
+    inside = label(chain, (3, 1, 1)).bonds
+    chain.positions[1] += 2 * chain.cell[0] - chain.cell[1]
+    outside = label(chain, (3, 1, 1)).bonds
+    np.testing.assert_allclose(np.sort(inside.icohp), np.sort(outside.icohp), atol=1e-5)
+    np.testing.assert_allclose(inside.icohp[2], outside.icohp[outside.tx == -2], atol=1e-5)
+
+
+@needs_gpaw
+def test_bonds_equal_by_symmetry_are_equal():
+    found = label(bulk("Li", cubic=True), (2, 2, 2), cutoff=3.1, most_spilling=0.3)
+    assert len(found.bonds) == 8
+    assert found.bonds.icohp.max() < -0.05
+    assert np.ptp(found.bonds.icohp) < 1e-4
+
+
+@needs_gpaw
+def test_dense_sums_are_gpaws_own(chain, monkeypatch):
+    atoms = chain * (3, 1, 1)
+    dense = label(atoms).bonds
+    monkeypatch.setattr(_dense, "use", lambda basis: False)
+    np.testing.assert_allclose(label(atoms).bonds.icohp, dense.icohp, atol=1e-4)
+
+
+@needs_gpaw
+def test_record_says_what_the_label_is():
+    atoms = Atoms("CuH", [[2, 2, 2], [3.5, 2, 2]], cell=[5, 4.2, 4.2], pbc=True)
+    record = label(atoms, cutoff=2.0).record
+    assert record["preview"] is False
+    assert record["orbitals_used"] == {"Cu": ["3s", "4s", "3p", "3d"], "H": ["1s"]}
+    assert record["electrons"] == pytest.approx(12 + 8)  # the data set's valence, and the frozen Cu 3s 3p
+    assert record["engine_version"].startswith("gpaw ")
+    assert record["kpoints"] == 1
+    assert 0 < record["seconds_cohp"] < record["seconds"]
+    assert record["projection"] == "full"
+    json.dumps(record)
+    with pytest.raises(LabelError, match="charge spilling .* is more than the 0% allowed") as caught:
+        label(atoms, cutoff=2.0, most_spilling=1e-6)
+    assert caught.value.status == "SPILLED"
+
+
+@needs_gpaw
+def test_shells_that_lack_the_semicore_are_refused_before_the_scf(chain, monkeypatch):
+    monkeypatch.setattr("getl_utils.labels.gpaw._scf", lambda *_: pytest.fail("the calculation was started"))
+    copper = Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]], cell=[5, 5, 5], pbc=True)
+    with pytest.raises(ValueError, match="the orbitals lack 3s 3p of Cu"):
+        label(copper, orbitals={"Cu": ["3d", "4s"]})
+
+
+@needs_gpaw
+def test_a_projection_without_reference_spheres_is_refused(chain):
+    with pytest.raises(LabelError, match="projection lobster needs reference spheres of H"):
+        label(chain, (3, 1, 1), projection="lobster")
+    with pytest.raises(ValueError, match="settings of engine gpaw: projection: .*'full' or 'lobster'"):
+        label(chain, (3, 1, 1), projection="both")
+
+
+@needs_gpaw
+def test_failures_are_statuses(chain):
+    with pytest.raises(LabelError, match="raise max_iterations") as caught:
+        label(chain, (3, 1, 1), max_iterations=1)
+    assert caught.value.status == "SCF_NOT_CONVERGED"
+    assert pickle.loads(pickle.dumps(caught.value)).status == "SCF_NOT_CONVERGED"
+    with pytest.raises(
+        LabelError, match="no Hartree–Fock orbital 4f of H; its occupied shells are 1s"
+    ) as caught:
+        label(chain, (3, 1, 1), orbitals={"H": ["1s", "4f"]})
+    assert caught.value.status == "NO_ICOHP"
+
+
+@needs_gpaw
+def test_an_element_without_a_data_set_is_named():
+    atoms = Atoms("U2", [[0, 0, 0], [0, 0, 3]], cell=[6, 6, 6], pbc=True)
+    with pytest.raises(ValueError, match="GPAW cannot set up the calculation"):
+        _scf(atoms, Settings())

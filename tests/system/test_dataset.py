@@ -1,0 +1,45 @@
+"""The data set in data_examples/ is complete, and 02_extract reads it."""
+
+import hashlib
+import json
+
+import pytest
+
+from getl_utils.core import cells, parameters
+from getl_utils.core.workdir import WorkDir, resolve
+from getl_utils.etl import extract
+
+ROOT = resolve("data_examples/zrcual")
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return json.loads((ROOT / "manifest.json").read_text())
+
+
+def test_every_file_is_the_one_in_the_manifest(manifest):
+    found = {f.relative_to(ROOT).as_posix() for f in ROOT.rglob("*") if f.is_file()} - {"manifest.json"}
+    assert found == set(manifest["files"])
+    for name, checksum in manifest["files"].items():
+        assert hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == checksum, name
+
+
+def test_it_is_compact(manifest):
+    assert sum((ROOT / name).stat().st_size for name in manifest["files"]) < 40e6
+
+
+def test_02_reads_every_label(manifest, tmp_path):
+    p = parameters.for_stage(
+        "02_extract", parameters.read(resolve("parameters/example.yaml")), "example.yaml"
+    )
+    work, keys = WorkDir(tmp_path), cells.keys(p.compositions, p.runs, p.sub_runs)
+    roots = [resolve(root) for root in p.reference_roots]
+    result = extract.extract(work, keys, roots, p.cutoff)
+    counted = result.status.name.value_counts().to_dict()
+    assert counted["DONE"] == manifest["labels"]["DONE"]
+    assert set(result.bonds.composition) <= set(p.compositions)
+    assert set(result.bonds.engine) == {"gpaw"}
+    assert result.bonds.icohp.between(-20, 2).all()
+    assert len(result.bonds) > 500 * counted["DONE"]
+    one = result.bonds.iloc[0]
+    assert cells.read(work.cell(one.composition, one.run, one.sub_run)).info["composition"] == one.composition
