@@ -77,7 +77,7 @@ def variants(stored: Database, work: WorkDir, p: Train) -> Iterator[tuple[str, D
     yield "the model", stored, training.recipe(stored)
     for n in POLYNOMIALS:
         name = f"{n} polynomials of the length" if n > 1 else "the length not multiplied"
-        yield name, stored, training.recipe(stored, linear.Settings(n_distance=(n,)))
+        yield name, stored, training.recipe(stored, linear.Settings(n_distance=n))
     for change in p.variants:
         expansion = BondExpansion(**(stored.facts["descriptors"]["expansion"] | change))
         name = ", ".join(f"{k} {v}" for k, v in change.items())

@@ -56,12 +56,16 @@ class Recipe:
         Name of the descriptor it needs.
     fit : callable
         Function of bond type, features (n, m), distance (n,), strength (n,) and groups (n,), which returns a body
-        with this one type.
+        with this one type, trained alone.
+    fit_all : callable
+        Function of bond type → the same arrays, which returns a body with all types and the reasons of those
+        that were refused.
     """
 
     kind: str
     descriptor: str
     fit: Callable[[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray], Body]
+    fit_all: Callable[[dict[str, tuple[np.ndarray, ...]]], tuple[Body, dict[str, str]]]
 
 
 def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
@@ -86,7 +90,12 @@ def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
         found = linear_fit.fit_type(expansion, name, x, d, y, labels, settings)
         return LinearModel(expansion, {name: found})
 
-    return Recipe("linear", "expansion", fit)
+    def fit_all(data: dict[str, tuple[np.ndarray, ...]]) -> tuple[Body, dict[str, str]]:
+        types = np.repeat(list(data), [len(part[1]) for part in data.values()])
+        x, d, y, labels = (np.concatenate(parts) for parts in zip(*data.values(), strict=True))
+        return linear.fit(expansion, x, d, y, types, labels, settings)
+
+    return Recipe("linear", "expansion", fit, fit_all)
 
 
 def published_recipe(stored: Database, p: Train) -> Recipe | None:
@@ -111,7 +120,20 @@ def published_recipe(stored: Database, p: Train) -> Recipe | None:
     def fit(name: str, x: np.ndarray, d: np.ndarray, y: np.ndarray, labels: np.ndarray) -> Body:
         return PublishedModel(soap, {name: fit_published(p.published_of(name), x, d, y, labels)})
 
-    return Recipe("published", "soap", fit)
+    def fit_all(data: dict[str, tuple[np.ndarray, ...]]) -> tuple[Body, dict[str, str]]:
+        types, refused = {}, {}
+        for name, part in data.items():
+            try:
+                types |= fit(name, *part).types
+            except ValueError as error:
+                refused[name] = str(error)
+        if not types:
+            raise ValueError(
+                "no bond type could be trained: " + "; ".join(f"{t}: {w}" for t, w in refused.items())
+            )
+        return PublishedModel(soap, types), refused
+
+    return Recipe("published", "soap", fit, fit_all)
 
 
 def fit_published(
@@ -146,24 +168,22 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
     ValueError
         Not one type could be trained.
     """
-    how, bodies, refused = how or recipe(stored), {}, {}
+    how, data, refused = how or recipe(stored), {}, {}
     for bond_type in p.bond_types:
         try:
             bonds = stored.learnable(bond_type)
             if how.kind == "published":
                 chosen = np.random.default_rng(p.seed).permutation(len(bonds))[: p.n_train]
                 bonds = bonds.iloc[np.sort(chosen)]
-            bodies[bond_type] = how.fit(bond_type, *rows(stored, bonds, how.descriptor)).types[bond_type]
+            data[bond_type] = rows(stored, bonds, how.descriptor)
         except ValueError as error:
             refused[bond_type] = str(error)
-    if not bodies:
+    if not data:
         raise ValueError(
             "no bond type could be trained: " + "; ".join(f"{t}: {w}" for t, w in refused.items())
         )
-    settings = stored.facts["descriptors"][how.descriptor]
-    if how.kind == "linear":
-        return assemble(LinearModel(BondExpansion(**settings), bodies), stored, p), refused
-    return assemble(PublishedModel(Soap(**settings), bodies), stored, p), refused
+    body, others = how.fit_all(data)
+    return assemble(body, stored, p), refused | others
 
 
 def rows(stored: Database, bonds: pd.DataFrame, descriptor: str) -> tuple[np.ndarray, ...]:
