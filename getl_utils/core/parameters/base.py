@@ -289,3 +289,11 @@ def _check_composition(parameter: str, name: str, elements: Sequence[str]) -> No
         raise ValueError(
             f"`{parameter}`: composition {name} has {', '.join(foreign)}, which `elements` {elements} has not"
         )
+
+
+class Reference(BaseModel):
+    """Notebooks that may read the published data."""
+
+    reference_roots: list[Path] = field(
+        "published trees or data sets to read, relative to the repository; empty: our own results", []
+    )

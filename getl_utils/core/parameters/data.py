@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from getl_utils.core.parameters.base import (
     NAME,
@@ -13,6 +13,7 @@ from getl_utils.core.parameters.base import (
     Count,
     Distance,
     Path,
+    Reference,
     Settings,
     Unique,
     field,
@@ -25,8 +26,8 @@ Name = Annotated[str, Field(pattern=NAME, max_length=200)]
 class Expansion(Settings):
     """The atoms around a bond, expanded in distance from its middle and angle to its axis."""
 
-    cutoff: float = field("Å, from the middle of the bond", 5.0, gt=1.2, le=15)
-    n_radial: int = field("radial functions", 6, ge=2, le=30)
+    cutoff: float = field("Å, from the middle of the bond", 6.0, gt=1.2, le=15)
+    n_radial: int = field("radial functions", 7, ge=2, le=30)
     l_max: int = field("largest degree of the Legendre polynomials", 5, ge=0, le=20)
 
 
@@ -36,14 +37,6 @@ class Soap(Settings):
     l_max: int = field("angular channels", 6, ge=1, le=20)
     n_max: int = field("radial channels", 8, ge=1, le=30)
     atom_sigma: float = field("Å, width of an atom", 0.5, gt=0, le=5)
-
-
-class Reference(BaseModel):
-    """Notebooks that may read the published data."""
-
-    reference_roots: list[Path] = field(
-        "published trees or data sets to read, relative to the repository; empty: our own results", []
-    )
 
 
 class Extract(Cells, Reference):
@@ -70,8 +63,8 @@ class Load(Common, Reference):
     bonds: Literal["labelled", "kept"] = field(
         "every labelled bond, or those of kept clusters (the published rule)", "labelled"
     )
+    cutoff: Distance = field("Å: an atom's neighbours, of the clusters that are exported", 3.75)
     database: Name = field("name of the database of all kept bonds", "all")
-    cutoff: Distance = field("Å: an atom's neighbours, for exported clusters", 3.75)
     mixed_databases: dict[Name, Mix] = field("name → what is drawn from the database", {})
     mix_engines: Annotated[list[Name], Unique] = field(
         "engines whose labels may stand in one database; empty: one engine's only", []

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from getl_utils.core.parameters.base import Common, Path, Settings, Unique, Window, field
-from getl_utils.core.parameters.data import Reference
+from getl_utils.core.parameters.base import Common, Path, Reference, Settings, Unique, Window, field
 
 
 def _words(command: str) -> str:
