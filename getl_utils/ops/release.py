@@ -137,7 +137,9 @@ def require(folder: str | Path, allowed: Sequence[str] = ()) -> dict[str, str]:
     if wrong:
         if UNCHECKED in allowed:
             return {UNCHECKED: wrong[0]}
-        raise ValueError(f"{'; '.join(wrong)}: run `getl test-model {folder}`, or allow `{UNCHECKED}` by name")
+        raise ValueError(
+            f"{'; '.join(wrong)}: run `getl test-model {folder}`, or allow `{UNCHECKED}` by name"
+        )
     failed = failures(read_json(path))
     refused = {name: why for name, why in failed.items() if not {name, name.split("[")[0]} & set(allowed)}
     if refused:
