@@ -63,7 +63,6 @@ class Load(Common, Reference):
     bonds: Literal["labelled", "kept"] = field(
         "every labelled bond, or those of kept clusters (the published rule)", "labelled"
     )
-    cutoff: Distance = field("Å: an atom's neighbours, of the clusters that are exported", 3.75)
     database: Name = field("name of the database of all kept bonds", "all")
     mixed_databases: dict[Name, Mix] = field("name → what is drawn from the database", {})
     mix_engines: Annotated[list[Name], Unique] = field(
