@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from getl_utils.core import parameters, process, record
 from getl_utils.core.workdir import WorkDir
-from getl_utils.files import espresso, lammps, lobster, published
+from getl_utils.files import espresso, lammps, lobster, lobsterin, published
 from getl_utils.files.frames import readings, structure_name
 from getl_utils.models import model
 
@@ -114,7 +114,7 @@ def test_icohplist(tmp_path, text):
 @FUZZ
 @given(text=damaged(QUIPPY) | st.binary(max_size=300))
 def test_lobsterin_quippy(tmp_path, text):
-    read_or_refuse(lambda: lobster.read_lobsterin_quippy(write(tmp_path, text)), lobster.FormatError)
+    read_or_refuse(lambda: lobsterin.read_lobsterin_quippy(write(tmp_path, text)), lobster.FormatError)
 
 
 @FUZZ
