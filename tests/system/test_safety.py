@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from getl_utils.core import parameters, process, record
 from getl_utils.core.workdir import WorkDir
-from getl_utils.files import espresso, lammps, lobster, lobsterin, published
+from getl_utils.files import espresso, espresso_save, lammps, lobster, lobsterin, published
 from getl_utils.files.frames import readings, structure_name
 from getl_utils.models import model
 
@@ -157,36 +157,25 @@ def test_data(tmp_path, text):
     read_or_refuse(lambda: lammps.read_data(write(tmp_path, text), ["Zr"]), ValueError)
 
 
-PROJ = """<?xml version="1.0"?>
-<PROJECTIONS>
-<HEADER NUMBER_OF_BANDS="2" NUMBER_OF_K-POINTS="1" NUMBER_OF_SPIN_COMPONENTS="1" NUMBER_OF_ATOMIC_WFC="1"
-FERMI_ENERGY="0.5"/> <EIGENSTATES>
-<K-POINT Weight="2.0">0.0 0.0 0.0</K-POINT>
-<E>0.1 0.2</E>
-<PROJS>
-<ATOMIC_WFC index="1" spin="1">0.9 0.0 0.1 0.0</ATOMIC_WFC>
-</PROJS>
-</EIGENSTATES>
-<OVERLAPS>
-<OVPS dim="1">1.0 0.0</OVPS>
-</OVERLAPS>
-</PROJECTIONS>
+SCHEMA = """<espresso><output><band_structure>
+<fermi_energy>0.5</fermi_energy>
+<ks_energies><k_point weight="2.0">0 0 0</k_point>
+<eigenvalues>0.1 0.2</eigenvalues>
+<occupations>1.0 0.0</occupations>
+</ks_energies></band_structure></output></espresso>
 """
-SCHEMA = "<espresso><output><ks_energies>\n<occupations>1.0 0.0</occupations>\n</ks_energies></output></espresso>\n"
 
 
-def test_the_undamaged_projections_are_read(tmp_path):
-    write(tmp_path, PROJ, "atomic_proj.xml")
+def test_the_undamaged_bands_are_read(tmp_path):
     write(tmp_path, SCHEMA, "data-file-schema.xml")
-    assert espresso.read_projections(tmp_path).amplitudes.shape == (1, 1, 1, 2)
+    assert espresso_save.read_bands(tmp_path).energies.shape == (1, 2)
 
 
 @FUZZ
-@given(text=damaged(PROJ) | st.binary(max_size=300), schema=st.just(SCHEMA) | damaged(SCHEMA))
-def test_atomic_proj(tmp_path, text, schema):
-    write(tmp_path, text, "atomic_proj.xml")
-    write(tmp_path, schema, "data-file-schema.xml")
-    found = read_or_refuse(lambda: espresso.read_projections(tmp_path), ValueError)
+@given(text=damaged(SCHEMA) | st.binary(max_size=300))
+def test_bands(tmp_path, text):
+    write(tmp_path, text, "data-file-schema.xml")
+    found = read_or_refuse(lambda: espresso_save.read_bands(tmp_path), ValueError)
     if found is not None:
         assert all(np.isfinite(values).all() for values in found)
 
@@ -194,10 +183,9 @@ def test_atomic_proj(tmp_path, text, schema):
 def test_entities_that_multiply_are_refused(tmp_path):
     doubled = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 "boom">{doubled}]><x>&e11;</x>'
-    write(tmp_path, SCHEMA, "data-file-schema.xml")
-    write(tmp_path, bomb, "atomic_proj.xml")
-    with pytest.raises(ValueError, match="cut off or damaged"):
-        espresso.read_projections(tmp_path)
+    write(tmp_path, bomb, "data-file-schema.xml")
+    with pytest.raises(ValueError, match="cut off, damaged"):
+        espresso_save.read_bands(tmp_path)
 
 
 @FUZZ
