@@ -2,7 +2,7 @@
 OUT.
 
 The data set has cells, labels (bonds.parquet, ICOHPLIST.lobster) and records, of failed labels too.
-``manifest.json`` has the checksum of every file, the number of cells planned, the parameters, and the command.
+``manifest.json`` has the checksum of every file, the number of cells planned, the parameters and the command.
 Run it again when more labels are done.
 """
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Make spheres.npz, the reference partial waves of projection `lobster`: python make_spheres.py [--output FOLDER].
+"""Make spheres.npz, the reference partial waves of projection `lobster`.
+
+    python make_spheres.py [--output FOLDER]
 
 LOBSTER's numbers depend on the radii of the PAW spheres. The data sets of the published calculations are not
 public; their ``.scf.out`` files say which projectors they have and match the radii of psl 1.0.0. The inputs

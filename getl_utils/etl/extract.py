@@ -86,7 +86,7 @@ def sub_run(key: CellKey, atoms: Atoms | None, folder: Path, cutoff: float, proj
     folder : Path
         Folder of its label.
     cutoff : float
-        Å, of the clusters. In a published folder the neighbours are those that its ``lobsterin-quippy`` lists.
+        Å, of the clusters. In a published folder its ``lobsterin-quippy`` lists the neighbours.
     projection : str
         "full" or "lobster": take the values of this projection instead of the label's own.
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.units import Ry
 
 
 class Output(NamedTuple):

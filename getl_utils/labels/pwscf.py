@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ase.data import atomic_masses, atomic_numbers
+from ase.units import Ry
 from pydantic import Field
 
 from getl_utils.core import process, workdir
@@ -155,7 +156,7 @@ def scf_input(job: Job, real: bool = False) -> str:
 
 def _namelists(s: Settings) -> dict[str, dict[str, Any]]:
     system = {"ecutwfc": s.ecutwfc, "ecutrho": s.ecutrho, "occupations": "smearing", "smearing": "fd",
-              "degauss": s.smearing / espresso.Ry, "nosym": True, "noinv": not s.time_reversal}  # fmt: skip
+              "degauss": s.smearing / Ry, "nosym": True, "noinv": not s.time_reversal}  # fmt: skip
     # Hartree–Fock orbitals are a poor start: without a sharp first diagonalisation the mixing learns noise
     electrons = {"electron_maxstep": s.max_iterations, "conv_thr": s.scf_tolerance,
                  "mixing_beta": s.mixing, "diago_thr_init": 1e-5}  # fmt: skip
