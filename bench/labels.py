@@ -26,7 +26,7 @@ from getl_utils.labels.engine import PROJECTIONS
 from getl_utils.labels.status import BONDS, ICOHPLIST
 from getl_utils.models import agreement as comparison
 from getl_utils.views import agreement as agreement_figures
-from getl_utils.views import figures
+from getl_utils.views import style
 
 SUB_RUNS = (0, 1, 7, 8, 12, 14)
 CALIBRATED_ON = 8
@@ -90,7 +90,7 @@ def write_calibration(bonds: pd.DataFrame, elements: list[str]) -> None:
     bonds = bonds.assign(
         calibrated=bonds.ours * [np.prod([constants[e] for e in name.split("-")]) for name in bonds.type]
     )
-    figures.save(agreement_figures.figure(bonds), calibrated(bonds).round(4), OUT / "labels")
+    style.save(agreement_figures.parity(bonds)[0], calibrated(bonds).round(4), OUT / "labels")
     on = {"determined_on": f"{COMPOSITION} run {RUN} sub-run {CALIBRATED_ON}"}
     write_json(OUT / "calibration.json", {**on, **constants})
 

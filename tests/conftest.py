@@ -38,6 +38,16 @@ def pytest_terminal_summary(terminalreporter):
         )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def the_stand_in_is_an_engine():
+    """Tests may label by an engine of their own (see `small.Standin`)."""
+    from getl_utils.core.parameters import generate
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generate, "ENGINES", (*generate.ENGINES, "standin"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def reference() -> Path:
     if not REFERENCE.is_dir():

@@ -63,6 +63,7 @@ def step(
     p = parameters.for_stage("01_generate", values, str(file))
     work, key = WorkDir(p.work_dir), CellKey(composition, run, sub_run)
     if unit in (Unit.quench, Unit.large, Unit.load):
+        parameters.require_files(values, str(file))
         return _simulate(unit, work, p, key)
     record = _label(unit, work, p, key, values)
     state = record.get("status", record.get("state"))

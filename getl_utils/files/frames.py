@@ -1,5 +1,7 @@
-"""Structures to predict on: the frames of a file one at a time, the damaged ones as errors, so that the
-others go on."""
+"""Structures to predict on: the frames of files of any kind, one at a time.
+
+In place of a frame that cannot be used stands the error that says why, so that the others go on.
+"""
 
 from __future__ import annotations
 
@@ -14,49 +16,190 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
-from getl_utils.files import lammps
+from getl_utils.core.record import read_json
+from getl_utils.files import lammps, xyz
+from getl_utils.files.checks import check_frame
+from getl_utils.files.text import head, lines_of, reason
+
+NAMES = {  # ends and parts of file names; the content decides where it can
+    "dump": r"\.(dump|lammpstrj|lammpsdump)(\.|$)",
+    "data": r"\.(data|lmp)(\.|$)",
+    "vasp": r"POSCAR|CONTCAR|\.(poscar|vasp)$",
+    "xyz": r"\.(xyz|extxyz)(\.|$)",
+    "cif": r"\.cif$",
+}
 
 
 def readings(
     path: Path, elements: Sequence[str], which: str = "all", isolated: bool = False, given: bool = False
 ) -> Iterator[Atoms | ValueError]:
-    """The frames of a LAMMPS dump (``.dump``, ``.lammpstrj``, also gzipped), data file (``.data``, ``.lmp``),
-    or any file ASE reads; in place of a frame that cannot be read, the ValueError that says why.
+    """Read the frames of a structure file.
+
+    The content tells the format, whatever the file is called: LAMMPS dump or data file and extended xyz, all
+    also gzipped, CIF, POSCAR, or input of pw.x. The element of a LAMMPS type is read from the file: from its
+    element labels, or else from its masses (`elements.of_types`), or else, for a dump of our own quench or
+    loading, from the record beside it. Where none tells, the elements must be given.
 
     Parameters
     ----------
-    elements : element of each LAMMPS type, in order. which : ``all``, or ``last``: the last whole frame, and
-    errors behind it.
+    path
+        Structure file.
+    elements
+        Elements of the model: a mass in a LAMMPS file may mean one of these.
+    which
+        `all`, or `last`: the last whole frame and the errors behind it.
+    isolated
+        Accept a structure without a lattice, as an isolated cluster.
+    given
+        `elements` are named by the user in the order of the LAMMPS types.
+
+    Yields
+    ------
+    Atoms or ValueError
+        Positions and cell in Å. In place of a frame that cannot be used, or of the rest of a file that cannot
+        be read, the error that says why and what to do. `atom_ids` gives the atoms' numbers in the file.
     """
-    kinds = set(path.suffixes)
-    if kinds & {".dump", ".lammpstrj"}:
-        yield from lammps.read_frames(path, elements, last=which == "last")
-    elif which == "last":
-        kept: list[Atoms | ValueError] = []
-        for one in _read(path, elements):
-            kept = [one] if isinstance(one, Atoms) else [*kept, one]
-        yield from kept
-    else:
-        yield from _read(path, elements)
+    found = (_checked(one, path, isolated) for one in _guarded(path, _read(path, elements, which, given)))
+    if which != "last":
+        yield from found
+        return
+    kept: list[Atoms | ValueError] = []
+    for one in found:
+        kept = [one] if isinstance(one, Atoms) else [*kept, one]
+    yield from kept
 
 
-def _read(path: Path, elements: Sequence[str]) -> Iterator[Atoms | ValueError]:
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is not there")
+def read_structure(path: Path, elements: Sequence[str] = (), isolated: bool = True) -> Atoms:
+    """Read the first frame of a structure file.
+
+    Parameters
+    ----------
+    path, isolated
+        As for `readings`.
+    elements
+        Elements in the order of the types, for a LAMMPS file that does not tell them.
+
+    Raises
+    ------
+    ValueError
+        The frame cannot be used; says why.
+    """
+    one = next(readings(path, elements, isolated=isolated, given=bool(elements)))
+    if isinstance(one, ValueError):
+        raise one
+    return one
+
+
+def _guarded(path: Path, frames: Iterator[Atoms | ValueError]) -> Iterator[Atoms | ValueError]:
+    """The frames, and in place of an error of the system the ValueError that says it in one sentence."""
     try:
-        if set(path.suffixes) & {".data", ".lmp"}:
-            yield lammps.read_data(path, elements)
-        else:
-            yield from ase.io.iread(path, index=":")
-    except ValueError as error:
-        yield ValueError(f"{path}: {error}" if str(path) not in str(error) else str(error))
-    except Exception as error:  # ASE's readers tell a damaged file in many ways
-        yield ValueError(f"{path}: not readable ({type(error).__name__}: {error})")
+        yield from frames
+    except (ValueError, OSError, EOFError, MemoryError, RecursionError) as error:
+        yield ValueError(reason(error, path))
+
+
+def _read(path: Path, elements: Sequence[str], which: str, given: bool) -> Iterator[Atoms | ValueError]:
+    form = _format(path)
+    order = list(elements) if given else []
+    if form == "dump":
+        yield from lammps.read_frames(path, order or _recorded(path), which == "last", elements)
+    elif form == "data":
+        yield lammps.read_data(path, order, elements)
+    elif form == "xyz":
+        yield from xyz.read_frames(path)
+    else:
+        yield _by_ase(path, form)
+
+
+def _format(path: Path) -> str:
+    """Format of a file, from its first lines and, where they do not tell, its name.
+
+    Raises
+    ------
+    ValueError
+        No regular file, or none of the formats that are read.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"{path}: this is no regular file; copy its content into one")
+    lines = head(path)
+    text = "\n".join(lines)
+    if text.startswith("ITEM: "):
+        return "dump"
+    if re.search(r"^\s*\d+\s+atoms\b", text, re.M) and re.search(r"\s(xlo\s+xhi|avec)\b", text):
+        return "data"
+    named = next((form for form, name in NAMES.items() if re.search(name, path.name)), "")
+    if named != "vasp" and re.fullmatch(r"\s*\d+\s*", lines[0] if lines else ""):
+        return "xyz"
+    if re.search(r"^\s*&system", text, re.M | re.I):
+        return "espresso-in"
+    if not named:
+        raise ValueError(
+            f"{path}: neither a LAMMPS dump or data file nor xyz, CIF, POSCAR or input of pw.x; "
+            "convert it to extended xyz, as with `ase convert`"
+        )
+    return named
+
+
+def _by_ase(path: Path, form: str) -> Atoms:
+    """The one structure of a file, by ASE's reader of this format."""
+    try:
+        _check_counts(path, form)
+        atoms = ase.io.read(str(path.resolve()), index=0, format=form, do_not_split_by_at_sign=True)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # ASE tells a damaged file by errors of many kinds
+        raise ValueError(f"{path}: not readable ({type(error).__name__}: {error})") from None
+    sites = atoms.info.get("occupancy", {}).values() if form == "cif" else ()
+    if any(not (isinstance(part, int | float) and part >= 1) for site in sites for part in site.values()):
+        raise ValueError(f"{path}: a site is occupied only in part; give a structure with whole atoms")
+    return atoms
+
+
+def _check_counts(path: Path, form: str) -> None:
+    """Refuse a POSCAR that announces more atoms than it has lines: ASE takes memory for all of them."""
+    if form == "vasp":
+        counts = [int(word) for line in head(path)[5:7] for word in line.split() if word.isdigit()]
+        lines = sum(1 for _ in lines_of(path, whole=False))
+        if sum(counts) > lines:
+            raise ValueError(f"{sum(counts)} atoms announced in {lines} lines")
+
+
+def _recorded(path: Path) -> list[str]:
+    """Elements in the order of the types, from the record that our own LAMMPS run left beside its dump."""
+    for record in (path.with_name("quench.json"), path.with_name("loading.json")):
+        known = read_json(record) if record.is_file() else None
+        try:
+            if path.name in known["sha256"]:
+                return [str(name) for name in known["identity"]["elements"]]
+        except (KeyError, TypeError):  # no record, or of something else
+            continue
+    return []
+
+
+def _checked(one: Atoms | ValueError, path: Path, isolated: bool) -> Atoms | ValueError:
+    """The frame, or why no model should see it."""
+    if isinstance(one, Atoms):
+        step = one.info.get("timestep")
+        try:
+            check_frame(one, str(path) if step is None else f"{path}, timestep {step}", isolated)
+        except ValueError as error:
+            return error
+    return one
+
+
+def atom_ids(atoms: Atoms) -> np.ndarray:
+    """Return the numbers by which the file calls the atoms: its column `id`, else 1, 2, …; shape (atoms,)."""
+    return atoms.arrays.get("id", np.arange(1, len(atoms) + 1))
 
 
 def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:
-    """Atoms of the frames that `readings` will give, from the files' heads; None if a file's format has none
-    that tells."""
+    """Count the atoms of the frames that `readings` will give, from what the files announce.
+
+    Returns
+    -------
+    int or None
+        None if the format of a file announces no number for the whole file.
+    """
     total = 0
     for path in paths:
         numbers = _announced(path)
@@ -67,42 +210,77 @@ def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:
 
 
 def _announced(path: Path) -> list[int]:
-    """Atoms of each frame, as a LAMMPS dump or data file says before it lists them."""
-    dump = bool(set(path.suffixes) & {".dump", ".lammpstrj"})
-    if not path.exists() or not (dump or set(path.suffixes) & {".data", ".lmp"}):
+    """Atoms of each frame, as a LAMMPS dump or data file announces them."""
+    try:
+        dump = (form := _format(path)) == "dump"
+        if form not in ("dump", "data"):
+            return []
+        with warnings.catch_warnings(action="ignore"):  # a file that is cut off is told when it is read
+            lines = lines_of(path)
+            heads = (next(lines, "") for line in lines if line.startswith("ITEM: NUMBER OF ATOMS"))
+            found = list(heads if dump else islice(lines, 40))
+    except (ValueError, OSError):  # told when it is read
         return []
-    with warnings.catch_warnings(action="ignore"):  # of a file that is cut off: said where it is read
-        lines = lammps.lines_of(path)
-        found = (
-            [next(lines, "") for line in lines if line.startswith("ITEM: NUMBER OF ATOMS")]
-            if dump
-            else islice(lines, 20)
-        )
-    return [
-        int(m[1])
-        for line in found
-        if (m := re.match(r"\s*(\d{1,18})\s*$" if dump else r"\s*(\d{1,18})\s+atoms\b", line))
-    ]
+    pattern = r"\s*(\d{1,18})\s*$" if dump else r"\s*(\d{1,18})\s+atoms\b"
+    return [int(match[1]) for line in found if (match := re.match(pattern, line))]
 
 
-def structure_name(path: Path) -> str:
-    """What a structure's predictions are called: its file's name, or its quench's composition; fit to be a
-    folder's name.
+def structure_names(paths: Sequence[Path]) -> list[str]:
+    """Name the structures of several files, each different, as folders for their predictions.
+
+    A name is the file's name without its last ending, or for a `final.dump` of a quench its composition and
+    run. Files whose names are the same get longer ones: with the ending, then with the folders above. The
+    names follow from the list of paths alone, so a restart finds its results again.
 
     Examples
     --------
-    >>> structure_name(Path("runs/quick/quench/Zr920Cu920Al160/1/final.dump")), structure_name(Path("big.data"))
-    ('Zr920Cu920Al160-1', 'big')
+    >>> structure_names([Path("p1/glass.xyz"), Path("p2/glass.xyz"), Path("Zr46.5Cu.xyz")])
+    ['p1-glass', 'p2-glass', 'Zr46.5Cu']
     """
-    ours = path.name == "final.dump" and path.parents[2].name == "quench"
-    name = f"{path.parents[1].name}-{path.parent.name}" if ours else path.name.lstrip(".").split(".")[0]
-    return (
-        re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_+-]", "_", name)[:200] or "structure"
-    )  # as `safety.safe_path` asks
+    choices = {path: _candidates(path) for path in {Path(path).resolve() for path in paths}}
+    chosen = dict.fromkeys(choices, 0)
+    while True:
+        names = {path: choices[path][n] for path, n in chosen.items()}
+        folded = [name.casefold() for name in names.values()]  # some file systems do not tell A from a
+        same = [path for path, name in names.items() if folded.count(name.casefold()) > 1]
+        if not same:
+            return [names[Path(path).resolve()] for path in paths]
+        for path in same:
+            chosen[path] = min(chosen[path] + 1, len(choices[path]) - 1)
+
+
+def _candidates(path: Path) -> list[str]:
+    """Names of a file, from short to unmistakable."""
+    ours = path.name == "final.dump" and path.parts[-4:-3] == ("quench",)
+    full = re.sub(r"\.(gz|bz2|xz)$", "", path.name.lstrip("."))
+    short = re.sub(r"\.[A-Za-z]+$", "", full)
+    above = list(path.parts[1:-1])
+    if ours:
+        short = full = "-".join(above[-2:])
+        above = above[:-3]
+    longer = ["-".join([*above[n:], name]) for n in range(len(above))[::-1] for name in (short, full)]
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    return [*map(_fit, [short, full, *longer]), f"{_fit(short)[:180]}-{digest}"]
+
+
+def _fit(name: str) -> str:
+    """The name of a folder, as `record.safe_path` asks."""
+    return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_.+-]", "_", name)[-200:] or "structure"
+
+
+def structure_name(path: Path) -> str:
+    """Name the structure of one file; see `structure_names`, which tells apart files of one name.
+
+    Examples
+    --------
+    >>> structure_name(Path("quench/Zr92Cu92Al16/1/final.dump")), structure_name(Path("big.data"))
+    ('Zr92Cu92Al16-1', 'big')
+    """
+    return structure_names([path])[0]
 
 
 def structure_id(atoms: Atoms) -> str:
-    """First 12 hex digits of the SHA-256 of elements, positions, cell and boundaries."""
+    """Return the first 12 hex digits of the SHA-256 of elements, positions, cell and boundaries."""
     digest = hashlib.sha256()
     for array in (
         atoms.numbers.astype("<i8"),

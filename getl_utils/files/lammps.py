@@ -1,51 +1,66 @@
-"""LAMMPS files: dumps frame by frame, and data files (units metal)."""
+"""LAMMPS dumps, frame by frame (units metal). Data files: `lammps_data`."""
 
 from __future__ import annotations
 
-import gzip
 import re
 import warnings
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_masses, atomic_numbers, chemical_symbols
-from ase.io.lammpsdata import read_lammps_data
 from ase.io.lammpsrun import construct_cell
 
-# Own reader of dumps: ASE 3.29's returns a frame cut at a line end as a smaller one without a word, knows no
-# lost atoms, drops columns such as ix, seeks backwards (quadratic in gzip), and puts the box's origin into
-# unscaled positions but not into scaled ones. Its cell and its data-file reader serve below.
+from getl_utils.files import elements as rule
+from getl_utils.files.lammps_data import read_data
+from getl_utils.files.text import lines_of
 
+__all__ = ["CutOffError", "last_frame", "read_data", "read_dump", "read_frames"]
+
+# Own reader: ASE 3.29's returns a frame that is cut at a line end as a smaller one without a word, knows no
+# lost atoms, drops columns such as ix, seeks backwards (quadratic in gzip), and adds the box's origin to
+# unscaled positions but not to scaled ones. Its function for the cell is used.
+
+LABELS = ("element", "typelabel")  # columns that may hold symbols
 POSITIONS = {"x": False, "xs": True, "xu": False, "xsu": True}  # first column of three: are they scaled?
 
 
-def read_dump(path: str | Path, elements: Sequence[str]) -> Iterator[Atoms]:
-    """Read a text dump frame by frame, gzipped or not, one frame in memory at a time.
+class CutOffError(ValueError):
+    """The last frame of a dump is not whole: its simulation still runs or was stopped."""
 
-    x = s·h for scaled coordinates, x − origin for unscaled ones; rows of h are the box vectors
+
+def read_dump(path: str | Path, elements: Sequence[str], known: Sequence[str] = ()) -> Iterator[Atoms]:
+    """Read a text dump frame by frame, with one frame in memory at a time.
+
+    x = s·h for scaled coordinates and x − origin for unscaled ones; the rows of h are the box vectors
     (https://docs.lammps.org/Howto_triclinic.html).
 
     Parameters
     ----------
-    path : dump with columns `id`, `type` or `element`, and x y z, xs ys zs, xu yu zu or xsu ysu zsu.
-    elements : symbol of each type, in their order; a column `element` comes first.
+    path
+        Dump, gzipped or not, with the columns `id`; `element`, `typelabel` or `type`; and x y z, xs ys zs,
+        xu yu zu or xsu ysu zsu.
+    elements
+        Symbol of each type, in their order, where the columns do not tell (see `elements.of_types`). May be
+        empty.
+    known
+        Elements that a mass in the column `mass` may mean. Default: `elements`.
 
-    Returns
-    -------
-    Frames (positions in Å from the box's corner), atoms sorted by id, `info["timestep"]`, every other column
-    as an array of its name in LAMMPS's units. A cut-off last frame is left out with a UserWarning.
+    Yields
+    ------
+    Atoms
+        Positions in Å from the box's corner, atoms sorted by id, `info["timestep"]`, and every other column
+        as an array of its name in LAMMPS's units. A last frame that is cut off is left out with a
+        UserWarning.
 
     Raises
     ------
-    ValueError : lost or doubled atoms, unknown type, positions that are no numbers, a box without volume,
-    or no whole frame at all.
+    ValueError
+        Lost or doubled atoms, a type whose element is not clear, positions that are no numbers, a box
+        without volume, or no whole frame at all.
 
     Examples
     --------
@@ -56,18 +71,20 @@ def read_dump(path: str | Path, elements: Sequence[str]) -> Iterator[Atoms]:
     [('Cu', [[2.0, 2.0, 1.0]], 7)]
     """
     for frame in _whole_frames(path):
-        yield _atoms(frame, elements)
+        yield _atoms(frame, elements, known)
 
 
 def read_frames(
-    path: str | Path, elements: Sequence[str], last: bool = False
+    path: str | Path, elements: Sequence[str], last: bool = False, known: Sequence[str] = ()
 ) -> Iterator[Atoms | ValueError]:
-    """Every frame of a dump as `read_dump`, but a damaged or cut-off one as the error that says so, and the
-    others follow.
+    """Read every frame of a dump; in place of a damaged or cut-off one, yield the error that says so.
 
     Parameters
     ----------
-    last : only the last whole frame, the only one parsed, and the errors behind it.
+    path, elements, known
+        As for `read_dump`.
+    last
+        Give only the last whole frame, the only one that is parsed, and the errors behind it.
     """
     frames = _frames(path)
     if last:
@@ -77,29 +94,14 @@ def read_frames(
         frames = iter(kept)
     for frame in frames:
         try:
-            yield _atoms(frame, elements) if isinstance(frame, dict) else frame
+            yield _atoms(frame, elements, known) if isinstance(frame, dict) else frame
         except ValueError as error:
             yield error
 
 
-class CutOffError(ValueError):
-    """The last frame of a dump is not whole: its simulation still runs or was stopped."""
-
-
 def last_frame(path: str | Path, elements: Sequence[str]) -> Atoms:
-    """Last whole frame of a dump (arguments and errors as `read_dump`); only that one is parsed."""
-    return _atoms(deque(_whole_frames(path), maxlen=1)[0], elements)
-
-
-def lines_of(path: str | Path) -> Iterator[str]:
-    """Lines of a text file, gzipped or not, without a last one that lacks its end."""
-    with open(path, "rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    with (gzip.open if zipped else open)(path, "rt", errors="replace") as stream:
-        try:
-            yield from (line[:-1] for line in stream if line.endswith("\n"))
-        except (EOFError, zlib.error):
-            warnings.warn(f"{path}: the compressed file is cut off; what is left of it is used", stacklevel=3)
+    """Read the last whole frame of a dump (as `read_dump`); only that one is parsed."""
+    return _atoms(deque(_whole_frames(path), maxlen=1)[0], elements, ())
 
 
 def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -121,7 +123,7 @@ def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def _start(path: str | Path, timestep: str) -> dict[str, Any]:
-    return {"timestep": timestep, "where": f"{path}, timestep {timestep}", "rows": []}
+    return {"timestep": timestep, "where": f"{path}, timestep {timestep}", "columns": [], "rows": []}
 
 
 def _count(frame: dict[str, Any]) -> int:
@@ -163,7 +165,7 @@ def _whole_frames(path: str | Path) -> Iterator[dict[str, Any]]:
             yield frame
 
 
-def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
+def _atoms(frame: dict[str, Any], elements: Sequence[str], known: Sequence[str]) -> Atoms:
     """Atoms of a whole frame, checked."""
     where, step, table, (cell, origin) = frame["where"], _step(frame), _table(frame), _box(frame)
     if not (name := next((name for name in POSITIONS if name in frame["columns"]), "")):
@@ -174,13 +176,13 @@ def _atoms(frame: dict[str, Any], elements: Sequence[str]) -> Atoms:
         raise ValueError(f"{where}: positions that are no numbers; it blew up, run with a shorter timestep")
     positions = xyz @ cell if POSITIONS[name] else xyz - origin
     atoms = Atoms(
-        _symbols(frame, table, elements),
+        _symbols(frame, table, elements, known),
         positions,
         cell=cell,
         pbc=[bound.startswith("p") for bound in frame["bounds"][-3:]],
     )
     atoms.info["timestep"] = step
-    for column in (c for c in frame["columns"] if c not in [*names, "element"]):
+    for column in (c for c in frame["columns"] if c not in [*names, *LABELS]):
         atoms.set_array(column, table[column])
     return atoms
 
@@ -189,13 +191,16 @@ def _table(frame: dict[str, Any]) -> np.ndarray:
     """Rows as a structured array sorted by id."""
     if "id" not in frame["columns"]:
         raise ValueError(f"{frame['where']}: no column id to follow the atoms by; dump id type xs ys zs")
-    kinds = {"id": int, "type": int, "element": "U3"}
+    if not frame["rows"]:
+        raise ValueError(f"{frame['where']}: no atoms; run again with a shorter timestep")
+    kinds = {"id": int, "type": int} | dict.fromkeys(LABELS, "U16")
     try:
         dtype = [(name, kinds.get(name, float)) for name in frame["columns"]]
         table = np.loadtxt(frame["rows"], dtype, ndmin=1)
     except ValueError as error:
         raise ValueError(
-            f"{frame['where']}: rows that cannot be read ({error}); a cut-off frame with others behind it must be deleted"
+            f"{frame['where']}: rows that cannot be read ({error}); "
+            "a cut-off frame with others behind it must be deleted"
         ) from None
     table = table[np.argsort(table["id"], kind="stable")]
     if (np.diff(table["id"]) == 0).any():
@@ -228,63 +233,26 @@ def _box(frame: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     return cell, origin
 
 
-def _symbols(frame: dict[str, Any], table: np.ndarray, elements: Sequence[str]) -> list[str]:
-    """Symbol of each row, by the column `element` or by type."""
-    if "element" in frame["columns"]:
-        symbols, unknown = table["element"].tolist(), set(table["element"]) - set(atomic_numbers)
-    elif "type" in frame["columns"]:
-        unknown = set(table["type"].tolist()) - set(range(1, len(elements) + 1))
-        symbols = [] if unknown else [elements[kind - 1] for kind in table["type"]]
-    else:
-        raise ValueError(f"{frame['where']}: neither a column type nor element; dump id type xs ys zs")
-    if unknown:
-        raise ValueError(
-            f"{frame['where']}: unknown type {', '.join(map(str, sorted(unknown)))} where "
-            f"{list(elements)} are given; give one element for each type, in their order"
-        )
-    return symbols
-
-
-def read_data(path: str | Path, elements: Sequence[str] | None = None) -> Atoms:
-    """Read a data file of atom_style atomic.
-
-    Parameters
-    ----------
-    elements : symbol of each type; default the comments under Masses (`1 91.224 # Zr`), else the masses.
-
-    Returns
-    -------
-    Atoms with positions in Å, wrapped as in the file and counted from the box's corner.
-
-    Raises
-    ------
-    ValueError : not readable as such a file, or a type whose element is not clear.
-    """
-    text = Path(path).read_text()
-    kinds = dict(enumerate(elements, 1)) if elements else _kinds(text, path)
-    try:
-        numbers = {kind: atomic_numbers[name] for kind, name in kinds.items()}
-        atoms = read_lammps_data(StringIO(text), Z_of_type=numbers, read_image_flags=False)
-    except Exception as error:  # ASE tells a damaged file by StopIteration, NameError, …
-        raise ValueError(
-            f"{path}: no whole data file of atom_style atomic with types {kinds} ({error!r}); "
-            "write it again, or give one element for each type"
-        ) from None
-    origin = [float(low) for low in re.findall(r"^\s*(\S+)\s+\S+\s+[xyz]lo\s+[xyz]hi", text, re.MULTILINE)]
-    atoms.positions -= origin or atoms.get_celldisp().ravel()  # ASE takes the corner of a box xlo xhi for 0
-    atoms.set_celldisp(np.zeros(3))
-    return atoms
-
-
-def _kinds(text: str, path: str | Path) -> dict[int, str]:
-    """Element of each type from the section Masses."""
-    section, kinds = re.search(r"^\s*Masses.*\n\s*\n((?:\s*\d.*(?:\n|$))+)", text, re.MULTILINE), {}
-    for row in section[1].strip().splitlines() if section else ():
-        (kind, mass), comment = row.split("#")[0].split()[:2], row.partition("#")[2].strip()
-        near = int(np.argmin(np.abs(atomic_masses - float(mass))))
-        kinds[int(kind)] = comment if comment in atomic_numbers else chemical_symbols[near]
-        if kinds[int(kind)] != comment and abs(atomic_masses[near] - float(mass)) > 0.1:
-            raise ValueError(f"{path}: type {kind} has {mass} u, no element's mass; give elements=[…]")
-    if not kinds:
-        raise ValueError(f"{path}: no section Masses to know the elements by; give elements=[…]")
-    return kinds
+def _symbols(
+    frame: dict[str, Any], table: np.ndarray, given: Sequence[str], known: Sequence[str]
+) -> list[str]:
+    """Symbol of each row, from the columns and the given elements."""
+    columns, where = frame["columns"], frame["where"]
+    column = next((c for c in LABELS if c in columns and set(table[c]) & rule.SYMBOLS), "element")
+    if column in columns and (odd := sorted(set(table[column]) - rule.SYMBOLS)):
+        raise ValueError(f"{where}: unknown {column} {', '.join(odd)}; dump the columns id type xs ys zs")
+    if "type" not in columns and column not in columns:
+        raise ValueError(f"{where}: neither a column type nor element; dump id type xs ys zs")
+    if "type" not in columns:
+        return table[column].tolist()
+    kinds, first = np.unique(table["type"], return_index=True)
+    named = [column] if column in columns else []
+    labels, masses = (
+        {int(k): table[c][n].item() for k, n in zip(kinds, first, strict=True) for c in those}
+        for those in (named, ["mass"] if "mass" in columns else [])
+    )
+    symbols = rule.of_types(kinds.tolist(), labels, masses, given, known or given, where)
+    found = [symbols[kind] for kind in table["type"].tolist()]
+    if named and found != table[column].tolist():
+        raise ValueError(f"{where}: atoms of one type have several elements; dump the column element anew")
+    return found

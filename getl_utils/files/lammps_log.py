@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from getl_utils.files.lammps import lines_of
+from getl_utils.files.text import lines_of
 
 
 def thermo_rows(lines: Iterable[str]) -> Iterator[dict[str, float]]:

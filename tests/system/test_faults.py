@@ -21,7 +21,7 @@ from conftest import REPOSITORY
 from small import LIMITS, PARAMETERS, Standin, quenched
 from test_workflow import COMPOSITION, Workflow
 
-from getl_utils.core import cells
+from getl_utils.core import cells, record
 from getl_utils.core.parameters import for_stage
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir
@@ -194,10 +194,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_write_leaves_nothing_half(small_or
     for limit in [0, 1, *(int(10 ** sizes.uniform(2, 5.5)) for _ in range(10))]:
         failed += disk_fails(write_all, limit, work.path) != 0
         assert not [
-            what
-            for record in work.path.rglob("*.json")
-            if record.stat().st_size
-            for what in record.damaged(record)
+            what for file in work.path.rglob("*.json") if file.stat().st_size for what in record.damaged(file)
         ]
         assert set(content(work)) <= set(expected)
         assert all(value == expected[name] for name, value in content(work).items())
