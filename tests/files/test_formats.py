@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from getl_utils.core.bonds import BOND
-from getl_utils.files import espresso, lobster, published
+from getl_utils.files import espresso, lobster, lobsterin, published
 from getl_utils.labels.status import Status, judge
 
 HEADER = "  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  1\n"
@@ -195,7 +195,7 @@ def test_damaged_bnd_is_refused(tmp_path, text):
 
 def test_lobsterin_quippy_that_is_cut_off_is_refused(tmp_path):
     with pytest.raises(lobster.FormatError, match="cohpbetween atom 1 atom 7 off"):
-        lobster.read_lobsterin_quippy(write(tmp_path / "q", "skipDOS\ncohpbetween atom 1 atom 7 off"))
+        lobsterin.read_lobsterin_quippy(write(tmp_path / "q", "skipDOS\ncohpbetween atom 1 atom 7 off"))
 
 
 def test_pw_input_that_is_not_one(tmp_path):
@@ -207,6 +207,6 @@ def test_no_basis_or_pseudopotential_for_an_element_is_said():
     from ase import Atoms
 
     with pytest.raises(ValueError, match="no LOBSTER basis functions for Ni"):
-        lobster.lobsterin({"Ti": ["4s"]}, ["Ni", "Ti"], [-1, 1], [1, 2])
+        lobsterin.lobsterin({"Ti": ["4s"]}, ["Ni", "Ti"], [-1, 1], [1, 2])
     with pytest.raises(ValueError, match="no pseudopotential for Ni"):
         espresso.scf_input(Atoms("Ni", cell=[3, 3, 3]), "x", 10, {}, {}, [1, 1, 1, 0, 0, 0], ".", ".")
