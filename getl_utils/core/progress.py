@@ -14,7 +14,8 @@ from getl_utils.core.workdir import WorkDir
 
 VARIABLE = "GETL_PROGRESS"  # a file that gets the lines instead; TQDM_DISABLE=1 switches them off
 EVERY = {"bar": 0.1, "cell": 0.5, "lines": 30.0}  # seconds between two states
-LINE = "{desc}: {percentage:.0f} %, {n_fmt}/{total_fmt}{unit}, {rate_fmt}, {elapsed} so far, {remaining} left{postfix}"
+LINE = "{desc}: {percentage:.0f} %, {n_fmt}/{total_fmt}{unit}, {rate_fmt}, {elapsed} so far, "
+LINE += "{remaining} left{postfix}"
 OPEN_END = "{desc}: {n_fmt}{unit}, {rate_fmt}, {elapsed} so far{postfix}"
 
 

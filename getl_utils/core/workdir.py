@@ -156,7 +156,7 @@ class WorkDir:
 
     def descriptors(self, composition: str, run: int, sub_run: int) -> Path:
         """File of a cell's descriptors."""
-        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npy"
+        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npz"
 
     def database(self, name: str) -> Path:
         """Folder of a database."""
