@@ -19,6 +19,8 @@ from ase import Atoms
 from getl_utils.core.record import read_json
 from getl_utils.files import lammps, xyz
 from getl_utils.files.checks import check_frame
+from getl_utils.files.names import structure_name as structure_name
+from getl_utils.files.names import structure_names as structure_names
 from getl_utils.files.text import head, lines_of, reason
 
 NAMES = {  # ends and parts of file names; the content decides where it can
@@ -42,15 +44,15 @@ def readings(
 
     Parameters
     ----------
-    path
+    path : Path
         Structure file.
-    elements
+    elements : sequence of str
         Elements of the model: a mass in a LAMMPS file may mean one of these.
-    which
+    which : str, default 'all'
         `all`, or `last`: the last whole frame and the errors behind it.
-    isolated
+    isolated : bool, default False
         Accept a structure without a lattice, as an isolated cluster.
-    given
+    given : bool, default False
         `elements` are named by the user in the order of the LAMMPS types.
 
     Yields
@@ -74,10 +76,12 @@ def read_structure(path: Path, elements: Sequence[str] = (), isolated: bool = Tr
 
     Parameters
     ----------
-    path, isolated
-        As for `readings`.
-    elements
+    path : Path
+        Structure file.
+    elements : sequence of str, optional
         Elements in the order of the types, for a LAMMPS file that does not tell them.
+    isolated : bool, default True
+        Accept a structure without a lattice, as an isolated cluster.
 
     Raises
     ------
@@ -188,12 +192,30 @@ def _checked(one: Atoms | ValueError, path: Path, isolated: bool) -> Atoms | Val
 
 
 def atom_ids(atoms: Atoms) -> np.ndarray:
-    """Return the numbers by which the file calls the atoms: its column `id`, else 1, 2, …; shape (atoms,)."""
+    """Return the numbers by which the file calls the atoms.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        From `readings`.
+
+    Returns
+    -------
+    ndarray
+        Column `id` of the file, else 1, 2, …; (atoms,).
+    """
     return atoms.arrays.get("id", np.arange(1, len(atoms) + 1))
 
 
 def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:
     """Count the atoms of the frames that `readings` will give, from what the files announce.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Structure files.
+    which : str, default 'all'
+        As for `readings`.
 
     Returns
     -------
@@ -225,62 +247,14 @@ def _announced(path: Path) -> list[int]:
     return [int(match[1]) for line in found if (match := re.match(pattern, line))]
 
 
-def structure_names(paths: Sequence[Path]) -> list[str]:
-    """Name the structures of several files, each different, as folders for their predictions.
-
-    A name is the file's name without its last ending, or for a `final.dump` of a quench its composition and
-    run. Files whose names are the same get longer ones: with the ending, then with the folders above. The
-    names follow from the list of paths alone, so a restart finds its results again.
-
-    Examples
-    --------
-    >>> structure_names([Path("p1/glass.xyz"), Path("p2/glass.xyz"), Path("Zr46.5Cu.xyz")])
-    ['p1-glass', 'p2-glass', 'Zr46.5Cu']
-    """
-    choices = {path: _candidates(path) for path in {Path(path).resolve() for path in paths}}
-    chosen = dict.fromkeys(choices, 0)
-    while True:
-        names = {path: choices[path][n] for path, n in chosen.items()}
-        folded = [name.casefold() for name in names.values()]  # some file systems do not tell A from a
-        same = [path for path, name in names.items() if folded.count(name.casefold()) > 1]
-        if not same:
-            return [names[Path(path).resolve()] for path in paths]
-        for path in same:
-            chosen[path] = min(chosen[path] + 1, len(choices[path]) - 1)
-
-
-def _candidates(path: Path) -> list[str]:
-    """Names of a file, from short to unmistakable."""
-    ours = path.name == "final.dump" and path.parts[-4:-3] == ("quench",)
-    full = re.sub(r"\.(gz|bz2|xz)$", "", path.name.lstrip("."))
-    short = re.sub(r"\.[A-Za-z]+$", "", full)
-    above = list(path.parts[1:-1])
-    if ours:
-        short = full = "-".join(above[-2:])
-        above = above[:-3]
-    longer = ["-".join([*above[n:], name]) for n in range(len(above))[::-1] for name in (short, full)]
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    return [*map(_fit, [short, full, *longer]), f"{_fit(short)[:180]}-{digest}"]
-
-
-def _fit(name: str) -> str:
-    """The name of a folder, as `record.safe_path` asks."""
-    return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_.+-]", "_", name)[-200:] or "structure"
-
-
-def structure_name(path: Path) -> str:
-    """Name the structure of one file; see `structure_names`, which tells apart files of one name.
-
-    Examples
-    --------
-    >>> structure_name(Path("quench/Zr92Cu92Al16/1/final.dump")), structure_name(Path("big.data"))
-    ('Zr92Cu92Al16-1', 'big')
-    """
-    return structure_names([path])[0]
-
-
 def structure_id(atoms: Atoms) -> str:
-    """Return the first 12 hex digits of the SHA-256 of elements, positions, cell and boundaries."""
+    """Return the first 12 hex digits of the SHA-256 of elements, positions, cell and boundaries.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
+    """
     digest = hashlib.sha256()
     for array in (
         atoms.numbers.astype("<i8"),
