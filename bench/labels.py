@@ -20,7 +20,7 @@ from getl_utils.files.published import sub_run_folders
 from getl_utils.labels import label
 from getl_utils.models import agreement as comparison
 from getl_utils.views import agreement as agreement_figures
-from getl_utils.views import figures
+from getl_utils.views import style
 
 SUB_RUNS = (0, 1, 7, 8, 12, 14)
 CALIBRATED_ON = 8
@@ -68,7 +68,7 @@ def main(root: str) -> None:
         np.prod([constants[e] for e in name.split("-")]) for name in bonds.type
     ]
     result = table(bonds)
-    figures.save(agreement_figures.figure(bonds), result.round(4), OUT / "labels")
+    style.save(agreement_figures.parity(bonds)[0], result.round(4), OUT / "labels")
     write_json(
         OUT / "calibration.json",
         {"determined_on": f"{COMPOSITION} run {RUN} sub-run {CALIBRATED_ON}", **constants},

@@ -22,17 +22,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from getl_utils.core import parameters, settings
+from getl_utils.core import parameters
 from getl_utils.core.bonds import quench_of
-from getl_utils.core.parameters import Train
+from getl_utils.core.parameters import Setting, Train
 from getl_utils.core.record import atomic_write
-from getl_utils.core.settings import Setting
 from getl_utils.core.workdir import WorkDir, resolve
 from getl_utils.etl import database
 from getl_utils.etl.database import Database
 from getl_utils.models import model, validation
 from getl_utils.models.validation import Split
-from getl_utils.views import figures
+from getl_utils.views import style
 
 EXAMPLE, OUT = "parameters/example.yaml", resolve("data_examples/validation")
 FEWEST = 100  # test bonds
@@ -110,8 +109,8 @@ def quenches(stored: Database, types: list[str], setting: Setting) -> pd.DataFra
 
 def picture(found: pd.DataFrame) -> Figure:
     """The ratio to the distance alone, mean over the compositions left out, a line per type."""
-    figure, (axes,) = figures.axes(width=5)
-    colour, shown = figures.colours(found.type.unique().tolist()), 1
+    figure, (axes,) = style.axes(width=5)
+    colour, shown = style.colours(found.type.unique().tolist()), 1
     for bond_type, rows in found.groupby("type", sort=False):
         each = rows.pivot_table(
             index="quenches", columns="fold", values="ratio"
@@ -124,7 +123,7 @@ def picture(found: pd.DataFrame) -> Figure:
         ylim=(0.5, 1),
     )
     axes.set_xticks(range(1, shown + 1))
-    figures.legend(axes, ncols=5, loc="lower center")
+    style.legend(axes, ncols=5, loc="lower center")
     return figure
 
 
@@ -132,7 +131,7 @@ def main() -> None:
     values = parameters.read(EXAMPLE)
     p, work = parameters.for_stage("05_train", values), WorkDir(values["work_dir"])
     stored, _ = database.read(work.database(p.database)).compressed(p.compress)
-    setting = settings.read_setting(work.model / "tuned.yaml")
+    setting = parameters.read_setting(work.model / "tuned.yaml")
     rows = table(pd.read_csv(work.require(work.model / "validation.csv", f"05_train of {EXAMPLE}")))
     rows = rows.merge(large(stored, p, setting), on=["type", "fold"])
     with atomic_write(OUT / "transfer.csv") as temporary:
@@ -140,7 +139,7 @@ def main() -> None:
     print(rows.round(3).to_string(index=False), flush=True)
     found = quenches(stored, p.bond_types, setting)
     print(found.round(3).to_string(index=False))
-    figures.save(picture(found), found.round(4), OUT / "quenches")
+    style.save(picture(found), found.round(4), OUT / "quenches")
 
 
 if __name__ == "__main__":

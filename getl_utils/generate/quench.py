@@ -1,23 +1,21 @@
-"""Melt–quench by LAMMPS: the protocol, its input text, the run, and the radial distribution of the result."""
+"""Melt–quench by LAMMPS: the protocol, its input text, and the run."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
-from matscipy.neighbours import neighbour_list
 from pydantic import Field
 
 from getl_utils.core.parameters import Quench
 from getl_utils.core.record import content_hash
+from getl_utils.core.workdir import find_potential
 from getl_utils.files.lammps import last_frame
-from getl_utils.generate.lammps import find_potential, run_once
+from getl_utils.generate.lammps import run_once
 
 
 class Protocol(Quench):
@@ -53,12 +51,22 @@ def input_text(counts: Mapping[str, int], protocol: Protocol, seed: int) -> str:
 
     Parameters
     ----------
-    counts : atoms of each element.
-    seed : from it one seed per element and one for the velocities are drawn, all distinct.
+    counts : mapping
+        Element → number of atoms.
+    protocol : Protocol
+        The melt–quench.
+    seed : int
+        One seed per element and one for the velocities are drawn from it, all different.
+
+    Returns
+    -------
+    str
+        The input.
 
     Raises
     ------
-    ValueError : no atoms, or an element that the protocol does not list.
+    ValueError
+        There are no atoms, or an element that the protocol does not list.
 
     Examples
     --------
@@ -122,7 +130,18 @@ def _start(counts: Mapping[str, int], protocol: Protocol, seeds: Sequence[int]) 
 
 
 def interaction(protocol: Protocol) -> list[str]:
-    """Pair style and masses (after it, because EAM files bring their own), in LAMMPS's words."""
+    """Pair style and masses in LAMMPS's words; the masses stand after it because EAM files bring their own.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Its pair style, potential, elements and masses are used.
+
+    Returns
+    -------
+    list of str
+        Lines of the input.
+    """
     words = {"potential": f'"{protocol.potential}"', "elements": " ".join(protocol.elements)}
     masses = [protocol.masses.get(name, atomic_masses[atomic_numbers[name]]) for name in protocol.elements]
     return [
@@ -142,13 +161,29 @@ def _thermo(protocol: Protocol) -> list[str]:
 
 def _npt(protocol: Protocol, start: float, stop: float) -> str:
     p = protocol
-    return f"fix ensemble all npt temp {start} {stop} {p.thermostat_damping} iso {p.pressure} {p.pressure} {p.barostat_damping}"
+    barostat = f"iso {p.pressure} {p.pressure} {p.barostat_damping}"
+    return f"fix ensemble all npt temp {start} {stop} {p.thermostat_damping} {barostat}"
 
 
 def identified(protocol: Protocol) -> tuple[Protocol, dict[str, Any]]:
-    """The protocol with its potential's absolute path, and as JSON with the potential by content.
+    """A protocol with its potential's absolute path, and as JSON with the potential by content.
 
-    By content, so that a moved folder is still the same run. Raises FileNotFoundError as `find_potential`.
+    The content identifies the potential, so that a folder that was moved holds the same run.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The melt–quench.
+
+    Returns
+    -------
+    tuple
+        The protocol with the path, and what identifies it.
+
+    Raises
+    ------
+    FileNotFoundError
+        As `workdir.find_potential`.
     """
     if not protocol.potential:
         return protocol, protocol.model_dump(mode="json")
@@ -165,75 +200,41 @@ def melt_quench(
     command: str = "lmp",
     progress: bool | str = True,
 ) -> Atoms:
-    """Melt and quench in `directory`, unless that was done; return the last frame of `final.dump`.
+    """Melt and quench in a folder, unless that was done.
 
-    That frame is the published workflow's choice; `final.data` and `final.restart` hold the last step.
-    `quench.json` is written last and says that the run is whole; without it the run starts from scratch.
+    ``quench.json`` is written last and says that the run is whole. Without it the run starts from scratch.
+
+    Parameters
+    ----------
+    counts : mapping
+        Element → number of atoms.
+    protocol : Protocol
+        The melt–quench.
+    directory : str or Path
+        Folder of the run. ``final.data`` and ``final.restart`` hold its last step.
+    seed : int
+        As for `input_text`.
+    command : str
+        The program.
+    progress : bool or str
+        As `progress.line` takes it.
+
+    Returns
+    -------
+    Atoms
+        The last frame of ``final.dump``, the published workflow's choice; positions and cell in Å.
 
     Raises
     ------
-    ValueError : `directory` holds the run of another protocol, seed or composition; names what differs.
-    FileNotFoundError, RuntimeError : as `find_potential` and `run`.
+    ValueError
+        The folder holds the run of another protocol, seed or composition. The message names what differs.
+    FileNotFoundError
+        The potential or LAMMPS is not there.
+    RuntimeError
+        LAMMPS failed.
     """
     protocol, known = identified(protocol)
     placed = {name: number for name, number in counts.items() if number}
     identity = {"counts": placed, "seed": seed, **known}
     run_once("quench", input_text(counts, protocol, seed), identity, directory, command, progress)
     return last_frame(Path(directory) / "final.dump", protocol.elements)
-
-
-def radial_distribution(
-    frames: Atoms | Iterable[Atoms], r_max: float = 8.0, n_bins: int = 160
-) -> pd.DataFrame:
-    """Total and partial radial distribution functions, averaged over frames.
-
-    g_AB(r) = V n_AB(r) / (N_A N_B 4π r² dr), n_AB the pairs A→B in the shell; every g goes to 1 (but for
-    1/N), and 4π ρ_B ∫ g_AB r² dr is the coordination number (Allen & Tildesley, Computer Simulation of
-    Liquids, 2.6). Periodic images count, so `r_max` may exceed half the box.
-
-    Parameters
-    ----------
-    frames : one cell or several, all with the same elements.
-    r_max : Å.
-
-    Returns
-    -------
-    (n_bins, 2 + pairs) table: `r` (Å, middle of the bin), `total`, and `A-B` per pair, in the order in which
-    the first atoms of the elements stand in the frame.
-
-    Examples
-    --------
-    >>> from ase.build import bulk
-    >>> table = radial_distribution(bulk("Cu", cubic=True, a=3.6), r_max=3.0, n_bins=30)
-    >>> round(float(table.r[table.total.idxmax()]), 2)  # first shell at 3.6/√2 = 2.546
-    2.55
-    """
-    frames = [frames] if isinstance(frames, Atoms) else frames
-    edges = np.linspace(0, r_max, n_bins + 1)
-    total, used = {}, 0
-    for frame in frames:
-        for name, g in _partials(frame, edges).items():
-            total[name] = total.get(name, 0) + g
-        used += 1
-    if not used:
-        raise ValueError("no frames to average over")
-    return pd.DataFrame({"r": (edges[1:] + edges[:-1]) / 2} | {name: g / used for name, g in total.items()})
-
-
-def _partials(atoms: Atoms, edges: np.ndarray) -> dict[str, np.ndarray]:
-    """g(r) of one frame: total, and per pair of elements in order of appearance."""
-    symbols = list(dict.fromkeys(atoms.get_chemical_symbols()))
-    kind = np.array([symbols.index(symbol) for symbol in atoms.get_chemical_symbols()])
-    first, second, distance = neighbour_list("ijd", atoms, float(edges[-1]))
-    ideal = 4 / 3 * np.pi * np.diff(edges**3) / atoms.get_volume()
-
-    def g(pairs: np.ndarray, n_pairs: int) -> np.ndarray:
-        return np.histogram(distance[pairs], edges)[0] / (n_pairs * ideal)
-
-    number = np.bincount(kind)
-    partials = {"total": g(np.ones(len(distance), bool), len(atoms) ** 2)}
-    for a, name in enumerate(symbols):
-        for b, other in list(enumerate(symbols))[a:]:
-            chosen = (kind[first] == a) & (kind[second] == b)
-            partials[f"{name}-{other}"] = g(chosen, int(number[a] * number[b]))
-    return partials

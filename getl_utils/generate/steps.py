@@ -1,4 +1,4 @@
-"""01_generate's steps, each on its own: quench a run and write its cells, then label them (`label`)."""
+"""Steps of 01_generate, each on its own: quench a run, write its cells, load a large glass."""
 
 from __future__ import annotations
 
@@ -17,20 +17,69 @@ from getl_utils.generate.quench import Protocol, melt_quench
 
 
 def protocol(p: Generate, large: bool = False) -> Protocol:
-    """The melt–quench of the small cells, or of the large glasses for inference."""
+    """The melt–quench of the small cells, or of the large glasses.
+
+    Parameters
+    ----------
+    p : Generate
+        Parameters.
+    large : bool
+        Whether it is that of the large glasses.
+
+    Returns
+    -------
+    Protocol
+        The melt–quench.
+    """
     settings: Quench = p.large_protocol if large else p.quench
     return Protocol(**settings.model_dump(), elements=p.elements)
 
 
 def seed_of(seed: int, composition: str, run: int) -> int:
-    """A seed for each run, the same whatever else is run beside it."""
+    """The seed of a run; it does not depend on the other runs.
+
+    Parameters
+    ----------
+    seed : int
+        The parameter `seed`.
+    composition : str
+        Nominal composition.
+    run : int
+        Number of the quench.
+
+    Returns
+    -------
+    int
+        The seed.
+    """
     return int(content_hash(seed, composition, run), 16) % 900_000_000
 
 
 def quench(
     work: WorkDir, p: Generate, composition: str, run: int, large: bool = False, progress: bool | str = True
 ) -> Atoms:
-    """Melt and quench one run, unless that is done."""
+    """Melt and quench one run, unless that is done.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    p : Generate
+        Parameters.
+    composition : str
+        Nominal composition.
+    run : int
+        Number of the quench.
+    large : bool
+        Whether it is a large glass.
+    progress : bool or str
+        As `progress.line` takes it.
+
+    Returns
+    -------
+    Atoms
+        The quenched cell, Å.
+    """
     return melt_quench(
         parse_composition(composition),
         protocol(p, large),
@@ -43,13 +92,32 @@ def quench(
 def load_glass(
     work: WorkDir, p: Generate, composition: str, run: int, progress: bool | str = True
 ) -> pd.DataFrame:
-    """Load a large glass as `p.loading` says, unless that is done; its stress–strain curve (see
-    `loading.stress_strain`).
+    """Load a large glass as `p.loading` says, unless that is done.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    p : Generate
+        Parameters.
+    composition : str
+        Nominal composition.
+    run : int
+        Number of the quench.
+    progress : bool or str
+        As `progress.line` takes it.
+
+    Returns
+    -------
+    DataFrame
+        The stress–strain curve, as `loading.stress_strain` gives it.
 
     Raises
     ------
-    ValueError : no loading is asked for, or another one is there. FileNotFoundError : the glass is not
-    quenched yet.
+    ValueError
+        No loading is asked for, or the folder holds another one.
+    FileNotFoundError
+        The glass is not quenched yet.
     """
     if p.loading_protocol is None:
         raise ValueError("no loading asked for: the parameter `loading` is empty")
@@ -68,7 +136,21 @@ def load_glass(
 
 
 def make_cells(work: WorkDir, p: Generate, composition: str, run: int, progress: bool | str = True) -> None:
-    """Quench one run and write its deformed copies, what is not there yet."""
+    """Quench one run and write its deformed copies, those that are not there yet.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    p : Generate
+        Parameters.
+    composition : str
+        Nominal composition.
+    run : int
+        Number of the quench.
+    progress : bool or str
+        As `progress.line` takes it.
+    """
     quenched = quench(work, p, composition, run, progress=progress)
     sub_runs.write_sub_runs(
         work, quenched, composition, run, sorted({0, *p.sub_runs}), p.deformations.model_dump()
@@ -76,12 +158,42 @@ def make_cells(work: WorkDir, p: Generate, composition: str, run: int, progress:
 
 
 def thermo(work: WorkDir, p: Generate, composition: str, run: int, large: bool = False) -> pd.DataFrame:
-    """The log of a quench, with `time` in ps."""
+    """The log of a quench.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    p : Generate
+        Parameters.
+    composition : str
+        Nominal composition.
+    run : int
+        Number of the quench.
+    large : bool
+        Whether it is a large glass.
+
+    Returns
+    -------
+    DataFrame
+        The thermo rows, with `time` in ps.
+    """
     log = lammps_log.read_thermo(work.quench(composition, run) / "log.lammps")
     return log.assign(time=log.Step * protocol(p, large).timestep)
 
 
 def timings(records: dict[Any, dict[str, Any]]) -> pd.DataFrame:
-    """One row per label: its cell, status, seconds, bonds and spilling."""
+    """What became of the labels and how long they took.
+
+    Parameters
+    ----------
+    records : dict
+        CellKey → the label's record.
+
+    Returns
+    -------
+    DataFrame
+        One row per label: its cell, status, bonds, seconds, charge spilling and reason.
+    """
     wanted = ("status", "n_bonds", "seconds", "charge_spilling", "reason")
     return pd.DataFrame([{**key._asdict(), **{w: r.get(w) for w in wanted}} for key, r in records.items()])

@@ -26,20 +26,24 @@ def deformation(sub_run: int, sizes: Mapping[str, float]) -> np.ndarray:
 
     Parameters
     ----------
-    sizes : shear, tension, compression, dilation, contraction, as fractions.
+    sub_run : int
+        Number of the sub-run, 0–14.
+    sizes : mapping
+        `shear`, `tension`, `compression`, `dilation` and `contraction`, as fractions.
 
     Returns
     -------
-    (3, 3) array without unit.
+    ndarray
+        (3, 3), without unit.
 
     Raises
     ------
-    ValueError : not one of 0–14.
+    ValueError
+        Not one of 0–14.
 
     Examples
     --------
-    >>> published = {"shear": 0.5, "tension": 0.02, "compression": 0.20, "dilation": 0.01, "contraction": 0.10}
-    >>> deformation(8, published).diagonal()
+    >>> deformation(8, {"compression": 0.20}).diagonal()
     array([0.8, 1. , 1. ])
     """
     matrix = np.eye(3)
@@ -59,11 +63,26 @@ def deformation(sub_run: int, sizes: Mapping[str, float]) -> np.ndarray:
 
 
 def deform(atoms: Atoms, sub_run: int, sizes: Mapping[str, float]) -> Atoms:
-    """A copy of `atoms` in the cell of `sub_run`, with the same fractional coordinates.
+    """A copy of a cell, deformed, with the same fractional coordinates.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The quenched cell, Å.
+    sub_run : int
+        Number of the sub-run, 0–14.
+    sizes : mapping
+        As for `deformation`.
+
+    Returns
+    -------
+    Atoms
+        The deformed cell, Å.
 
     Raises
     ------
-    ValueError : the cell is not orthogonal (a quenched cell is), or the sub-run is unknown.
+    ValueError
+        The cell is not orthogonal, as a quenched cell is, or the sub-run is unknown.
     """
     edges = atoms.cell.array
     if not np.allclose(edges, np.diag(edges.diagonal()), atol=1e-6):
@@ -76,7 +95,19 @@ def deform(atoms: Atoms, sub_run: int, sizes: Mapping[str, float]) -> Atoms:
 
 
 def describe(sub_run: int, sizes: Mapping[str, float]) -> str:
-    """What was done to a sub-run's cell, in words.
+    """Say what was done to a sub-run's cell.
+
+    Parameters
+    ----------
+    sub_run : int
+        Number of the sub-run, 0–14.
+    sizes : mapping
+        As for `deformation`.
+
+    Returns
+    -------
+    str
+        The deformation in words.
 
     Examples
     --------
@@ -91,17 +122,28 @@ def describe(sub_run: int, sizes: Mapping[str, float]) -> str:
     if sub_run <= 12:
         axis, shrink = divmod(sub_run - 7, 2)
         return (
-            f"{AXES[axis]} −{sizes['compression']:.0%}".replace("%", " %")
-            if shrink
-            else f"{AXES[axis]} +{sizes['tension']:.0%}".replace("%", " %")
+            f"{AXES[axis]} {'−' if shrink else '+'}{_percent(sizes['compression' if shrink else 'tension'])}"
         )
-    return f"volume: edges {'+' if sub_run == 13 else '−'}{sizes['dilation' if sub_run == 13 else 'contraction']:.0%}".replace(
-        "%", " %"
-    )
+    grows = sub_run == 13
+    return f"volume: edges {'+' if grows else '−'}{_percent(sizes['dilation' if grows else 'contraction'])}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"
 
 
 def family(sub_run: int) -> str:
-    """The kind of deformation: as quenched, sheared, one axis, or volume.
+    """Name the kind of deformation.
+
+    Parameters
+    ----------
+    sub_run : int
+        Number of the sub-run, 0–14.
+
+    Returns
+    -------
+    str
+        ``as quenched``, ``sheared``, ``one axis`` or ``volume``.
 
     Examples
     --------
@@ -123,7 +165,18 @@ def write_sub_runs(
 
     Parameters
     ----------
-    sizes : see `deformation`.
+    work : WorkDir
+        The work directory.
+    quenched : Atoms
+        The quenched cell, Å.
+    composition : str
+        Its nominal composition.
+    run : int
+        Number of its quench.
+    sub_runs : sequence of int
+        Which copies to write, 0–14.
+    sizes : mapping
+        As for `deformation`.
     """
     record = work.quench(composition, run) / "quench.json"
     run_id = (
@@ -139,7 +192,22 @@ def write_sub_runs(
 
 
 def survey(work: WorkDir, cell_keys: Sequence[cells.CellKey], sizes: Mapping[str, float]) -> pd.DataFrame:
-    """What was done to each cell, its volume (Å^3) and its shortest distance (Å)."""
+    """Say what was done to each cell.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    cell_keys : sequence of CellKey
+        Which cells.
+    sizes : mapping
+        As for `deformation`.
+
+    Returns
+    -------
+    DataFrame
+        One row per cell: what was done, volume (Å³) and shortest distance (Å).
+    """
     rows = [
         {
             "sub-run": key.sub_run,

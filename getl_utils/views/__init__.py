@@ -1,1 +1,1 @@
-"""Figures and widgets."""
+"""Figures, and views with sliders for notebooks."""

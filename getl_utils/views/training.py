@@ -1,4 +1,4 @@
-"""Figures of 05_train: data in, Figure out."""
+"""Figures of a model in training: parity, errors by split, calibration, learning curves, descriptors."""
 
 from __future__ import annotations
 
@@ -7,72 +7,108 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 from scipy.stats import norm
 
-from getl_utils.views.figures import COLOURS, axes, colours, legend, panels
+from getl_utils.views.style import COLOURS, SIGNED, Drawing, axes, colours, legend, log_ticks, panels
+
+MARKS = "os^DvP*"
+CURVES = {"rmse": "model", "published_rmse": "published model"}
 
 
-def parity(results: Mapping[str, pd.DataFrame], types: Sequence[str]) -> Figure:
-    """Predicted against calculated −ICOHP (eV), a panel per type; columns true, predicted."""
-    figure, grid = panels(list(results), width=3.0, height=3.0)
-    for name, panel in grid.items():
-        table = results[name]
-        both = np.concatenate([table.true, table.predicted])
-        panel.plot([both.min(), both.max()], [both.min(), both.max()], color="0.6", lw=1)
-        panel.plot(table.true, table.predicted, ".", ms=3, color=colours(types)[name], rasterized=True)
-        rmse = np.sqrt(np.mean((table.true - table.predicted) ** 2))
-        panel.set(
-            title=f"{name}: RMSE {rmse:.3f} eV",
-            xlabel="−ICOHP, calculated (eV)",
-            ylabel="−ICOHP, predicted (eV)",
-        )
-    return figure
-
-
-def errors(table: pd.DataFrame) -> Figure:
-    """RMSE (eV) of the model and of the distance alone, per type and split; columns type, split, rmse,
-    baseline_rmse."""
-    kinds = list(dict.fromkeys(table.split))
-    figure, grid = axes(len(kinds), width=max(2.6, 9 / max(1, len(kinds))))
-    top = 1.1 * table[["rmse", "baseline_rmse"]].max().max()
-    for panel, kind in zip(grid, kinds, strict=True):
-        some = table[table.split == kind].reset_index(drop=True)
-        panel.bar(some.index - 0.2, some.baseline_rmse, 0.4, color="0.7", label="distance alone")
-        panel.bar(
-            some.index + 0.2, some.rmse, 0.4, color=COLOURS[0], label="model", yerr=some.rmse_std.fillna(0)
-        )
-        panel.set(
-            xticks=some.index,
-            ylim=(0, top),
-            title=f"{kind} ({some.folds.max()} fold{'s' if some.folds.max() > 1 else ''})",
-            xlabel="bond type",
-            ylabel="RMSE (eV)",
-        )
-        panel.set_xticklabels(some.type, rotation=45)
-    legend(grid[0])
-    return figure
-
-
-def calibration(
-    z: pd.DataFrame, levels: Sequence[float] = tuple(np.linspace(0.05, 0.95, 19))
-) -> tuple[Figure, pd.DataFrame]:
-    """How often central intervals hold, and the histogram of the probability integral transform; and their
-    numbers.
+def parity(results: Mapping[str, pd.DataFrame], types: Sequence[str]) -> Drawing:
+    """Draw predicted against calculated −ICOHP, a panel per bond type.
 
     Parameters
     ----------
-    z : a row per test bond: split, z = (true − predicted)/σ. levels : of the intervals.
+    results : mapping of str to DataFrame
+        Bond type and its test bonds: true, predicted (−ICOHP, eV).
+    types : sequence of str
+        Bond types in the order of their colours.
 
     Returns
     -------
-    The figure, and a table with split, level, inside (fraction), for the left panel.
+    Figure, DataFrame
+        The picture, and all rows with their `type`.
+    """
+    figure, grid = panels(list(results), width=3.0, height=3.0)
+    for name, panel in grid.items():
+        table = results[name]
+        ends = np.array([min(table.true.min(), table.predicted.min()), table.true.max()])
+        panel.plot(ends, ends, color="0.6", lw=1)
+        panel.plot(table.true, table.predicted, ".", ms=3, color=colours(types)[name], rasterized=True)
+        rmse = np.sqrt(np.mean((table.true - table.predicted) ** 2))
+        labels = {"xlabel": "−ICOHP, calculated (eV)", "ylabel": "−ICOHP, predicted (eV)"}
+        panel.set(title=f"{name}: RMSE {rmse:.3f} eV", **labels)
+    return figure, pd.concat([rows.assign(type=name) for name, rows in results.items()], ignore_index=True)
+
+
+def errors(table: pd.DataFrame) -> Drawing:
+    """Draw the error of the model over that of the distance alone, per bond type and way to hold out bonds.
+
+    Splits that hold out the same bonds are drawn once, under both names. Bars: the standard deviation over
+    the folds. Hollow: another model on the same bonds, if the table has `published_rmse`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        type, split, rmse, rmse_std, baseline_rmse (eV).
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture, and `table` with the ratio and the name of the split as drawn.
+    """
+    names = _one_name(table)
+    shown = table[table.split.isin(names)].reset_index(drop=True)
+    shown = shown.assign(drawn=shown.split.map(names))
+    shown = shown.assign(ratio=shown.rmse / shown.baseline_rmse, bar=shown.rmse_std / shown.baseline_rmse)
+    figure, (panel,) = axes(width=7.5, height=3.4)
+    types = list(dict.fromkeys(shown.type))
+    for n, (name, colour) in enumerate(colours(list(names.values())).items()):
+        some, mark = shown[shown.drawn == name], MARKS[n % len(MARKS)]
+        places = some.type.map(types.index) + 0.7 * ((n + 0.5) / len(names) - 0.5)
+        panel.errorbar(places, some.ratio, some.bar.fillna(0), fmt=mark, c=colour, ms=5, lw=1, label=name)
+        if "published_rmse" in some:
+            other = some.published_rmse / some.baseline_rmse
+            panel.plot(places, other, mark, mfc="none", color=colour, ms=5, alpha=0.6)
+    panel.axhline(1, color="0.5", lw=1, ls=":")
+    if "published_rmse" in shown and shown.published_rmse.notna().any():
+        panel.plot([], [], "o", mfc="none", color="0.5", ms=5, label="hollow: published model")
+    panel.set(xlabel="bond type", ylabel="RMSE, ratio to the distance alone")
+    panel.set(ylim=(0, min(1.6, 1.1 * max(1.0, shown.ratio.max()))))
+    panel.set_xticks(range(len(types)), types)
+    legend(panel, loc="center left", bbox_to_anchor=(1, 0.5), title="held out")
+    return figure, shown.drop(columns="bar")
+
+
+def _one_name(table: pd.DataFrame) -> dict[str, str]:
+    """Return the splits to draw and their names; equal ones are one."""
+    same: dict[tuple, list[str]] = {}
+    for split, rows in table.groupby("split", sort=False):
+        found = rows.sort_values("type")[["type", "rmse", "baseline_rmse"]].round(12)
+        same.setdefault(tuple(map(tuple, found.to_numpy())), []).append(str(split))
+    return {splits[0]: " = ".join(splits) for splits in same.values()}
+
+
+def calibration(z: pd.DataFrame, levels: Sequence[float] = tuple(np.linspace(0.05, 0.95, 19))) -> Drawing:
+    """Draw how often the intervals hold, and the histogram of the probability integral transform.
+
+    Parameters
+    ----------
+    z : DataFrame
+        A row for each test bond: split, z = (true − predicted)/σ.
+    levels : sequence of float
+        Levels of the central intervals.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture, and split, level, inside (fraction of the bonds), as in the left panel.
     """
     figure, (left, right) = axes(2, width=4.2, height=3.4)
     left.plot([0, 1], [0, 1], color="0.7", lw=1)
     right.axhline(1, color="0.7", lw=1)
-    rows = []
+    rows = [pd.DataFrame({"split": [], "level": [], "inside": []})]
     for name, colour in colours(list(dict.fromkeys(z.split))).items():
         some = z.z[z.split == name].to_numpy()
         inside = [np.mean(np.abs(some) <= norm.ppf(0.5 + level / 2)) for level in levels]
@@ -80,74 +116,73 @@ def calibration(
         right.stairs(*np.histogram(norm.cdf(some), 20, (0, 1), density=True), color=colour)
         rows.append(pd.DataFrame({"split": name, "level": levels, "inside": inside}))
     left.set(xlabel="level of the interval", ylabel="fraction of bonds inside")
-    right.set(xlabel="probability integral transform", ylabel="density")
+    right.set(xlabel="probability integral transform", ylabel="density", ylim=(0, None))
     legend(left)
-    return figure, pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    return figure, pd.concat(rows[1:] or rows, ignore_index=True)
 
 
-def learning_curves(curves: pd.DataFrame, types: Sequence[str]) -> Figure:
-    """RMSE (eV) against training bonds, mean and standard deviation over seeds; columns type, n, rmse,
-    baseline_rmse."""
-    figure, grid = panels([t for t in types if (curves.type == t).any()], height=2.8)
-    for name, panel in grid.items():
-        grouped = curves[curves.type == name].groupby("n")
-        mean, spread = grouped.rmse.mean(), grouped.rmse.std().fillna(0)
-        panel.plot(mean.index, grouped.baseline_rmse.mean(), color="0.6", label="distance alone")
-        panel.plot(mean.index, mean, "o-", ms=4, color=COLOURS[0], label="model")
-        panel.fill_between(mean.index, mean - spread, mean + spread, color=COLOURS[0], alpha=0.2, lw=0)
-        panel.set(xscale="log", yscale="log", xlabel="training bonds", ylabel="RMSE (eV)")
-        _sizes(panel, mean.index)
-        panel.yaxis.set_minor_formatter("{x:.2g}")
-        panel.yaxis.set_major_formatter("{x:.2g}")
-    for panel in list(grid.values())[:1]:
-        legend(panel)
-    return figure
-
-
-def _sizes(panel: Axes, sizes: Sequence[int]) -> None:
-    """Ticks of a logarithmic axis at the sizes themselves, from the largest down, a fifth of the axis apart
-    or more."""
-    kept = [max(sizes)]
-    apart = (max(sizes) / min(sizes)) ** 0.2
-    for size in sorted(sizes, reverse=True):
-        if size < kept[-1] and apart * size <= kept[-1]:
-            kept.append(size)
-    panel.set_xticks(kept)
-    panel.xaxis.set_major_formatter("{x:.0f}")
-    panel.xaxis.set_minor_locator(NullLocator())
-
-
-def tuning(
-    curves: Mapping[str, list[dict[str, float]]],
-    true: np.ndarray,
-    predicted: np.ndarray,
-    bond_type: str,
-    types: Sequence[str],
-) -> Figure:
-    """Learning curves of one type at some hyperparameters, and the parity of its test bonds at the first of
-    these.
+def learning_curves(curves: pd.DataFrame, types: Sequence[str], axis: str = "bonds") -> Drawing:
+    """Draw the error against what was learned from, mean and standard deviation over the seeds.
 
     Parameters
     ----------
-    curves : name → rows of n, rmse, baseline_rmse (eV). true, predicted : −ICOHP (n,), eV.
+    curves : DataFrame
+        type, n, rmse, baseline_rmse and, if there is another model, published_rmse (eV).
+    types : sequence of str
+        Bond types in the order of the panels.
+    axis : str
+        What `n` counts: bonds, cells or quenches. Only these rows are drawn if there is a column `axis`.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture and the rows drawn.
     """
-    figure, (left, right) = axes(2, width=4.2, height=3.4)
-    for (name, rows), colour, style in zip(curves.items(), (COLOURS[0], "0.2"), ("o-", "--"), strict=False):
-        left.plot([r["n"] for r in rows], [r["rmse"] for r in rows], style, ms=4, color=colour, label=name)
-    first = next(iter(curves.values()))
-    left.plot(
-        [r["n"] for r in first], [r["baseline_rmse"] for r in first], color="0.6", label="distance alone"
-    )
-    left.set(
-        xscale="log",
-        xlabel="training bonds",
-        ylabel="RMSE (eV)",
-        ylim=(0, 1.5 * max(r["baseline_rmse"] for r in first)),
-    )
-    _sizes(left, [r["n"] for r in first])
-    legend(left)
-    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
-    right.plot(ends, ends, color="0.6", lw=1)
-    right.plot(true, predicted, ".", ms=4, color=colours(types)[bond_type])
-    right.set(xlabel="−ICOHP, calculated (eV)", ylabel="−ICOHP, predicted (eV)", title=bond_type)
-    return figure
+    curves = curves[curves.axis == axis] if "axis" in curves else curves
+    figure, grid = panels([t for t in types if (curves.type == t).any()], height=2.8)
+    for name, panel in grid.items():
+        some = curves[curves.type == name]
+        alone = some.groupby("n").baseline_rmse.mean()
+        panel.plot(alone.index, alone, color="0.6", label="distance alone")
+        for (column, label), colour in zip(CURVES.items(), COLOURS, strict=False):
+            if column in some and some[column].notna().any():
+                _curve(panel, some.dropna(subset=column).groupby("n")[column], label, colour)
+        panel.set(xscale="log", yscale="log", xlabel=f"training {axis}", ylabel="RMSE (eV)")
+        log_ticks(panel.xaxis, alone.index)
+        log_ticks(panel.yaxis)
+    for panel in list(grid.values())[:1]:
+        legend(panel, fontsize=7)
+    return figure, curves
+
+
+def _curve(panel: Axes, errors: pd.api.typing.SeriesGroupBy, label: str, colour: str) -> None:
+    """Draw one model's curve with its band."""
+    mean, spread = errors.mean(), errors.std().fillna(0)
+    panel.plot(mean.index, mean, "o-", ms=4, color=colour, label=label)
+    panel.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.2, lw=0)
+
+
+def descriptors(table: pd.DataFrame, types: Sequence[str]) -> Drawing:
+    """Draw the bonds of each type on the first two principal components of their descriptors.
+
+    Parameters
+    ----------
+    table : DataFrame
+        type, pc1, pc2, excess: −ICOHP above the mean of bonds of this length (eV), which is the colour.
+    types : sequence of str
+        Bond types in the order of the panels.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture and `table`.
+    """
+    figure, grid = panels([t for t in types if (table.type == t).any()], width=3.0)
+    for name, panel in grid.items():
+        some = table[table.type == name]
+        top = some.excess.abs().quantile(0.95)
+        look = {"c": some.excess, "cmap": SIGNED, "vmin": -top, "vmax": top, "s": 3, "rasterized": True}
+        points = panel.scatter(some.pc1, some.pc2, **look)
+        panel.set(xlabel="PC 1", ylabel="PC 2")
+        figure.colorbar(points, ax=panel, label="excess −ICOHP (eV)")
+    return figure, table

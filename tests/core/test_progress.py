@@ -26,7 +26,7 @@ from getl_utils.ops import status as overview
 LINE = r"labels: (\d+) %, (\d)/4 cells, +[\d.?]+ ?(cells/s|s/cells|s/ cells), \d\d:\d\d so far, [\d:?]+ left"
 PROGRAM = """
 import time
-from getl_utils import progress
+from getl_utils.core import progress
 progress.EVERY["lines"] = {every}
 for _ in progress.each(range(4), "labels", "cells"):
     time.sleep(0.1)

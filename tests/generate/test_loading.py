@@ -10,13 +10,13 @@ from ase.build import bulk
 
 from getl_utils.core import parameters
 from getl_utils.core.parameters import Loading
-from getl_utils.core.workdir import WorkDir
+from getl_utils.core.workdir import WorkDir, find_potential
 from getl_utils.files.lammps import read_dump
 from getl_utils.files.lammps_log import read_thermo
 from getl_utils.generate import lammps as md
 from getl_utils.generate import loading
 from getl_utils.generate import steps as generate
-from getl_utils.generate.lammps import find_potential, missing
+from getl_utils.generate.lammps import missing
 from getl_utils.generate.quench import Protocol
 from getl_utils.inference.trajectory import follow, strains
 

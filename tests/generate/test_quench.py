@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bulk
 
+from getl_utils.core import workdir
 from getl_utils.files.lammps import read_data, read_dump
 from getl_utils.files.lammps_log import read_thermo
-from getl_utils.generate import lammps as md
 from getl_utils.generate.lammps import missing, run
-from getl_utils.generate.quench import Protocol, input_text, melt_quench, radial_distribution
+from getl_utils.generate.quench import Protocol, input_text, melt_quench
+from getl_utils.generate.radial import radial_distribution
 
 COUNTS = {"Cu": 16, "Zr": 16}
 TINY = Protocol(
@@ -112,7 +111,6 @@ def test_quench_is_whole(quenched):
     assert table.Temp[table.stage == 1].mean() > 1000
     last = read_data(directory / "final.data", TINY.elements)
     assert last.get_chemical_formula() == "Cu16Zr16"
-    assert last.get_velocities().any()
 
 
 @needs_lammps
@@ -160,7 +158,7 @@ def test_changed_files_are_refused(quenched, tmp_path):
 
 @needs_lammps
 def test_potential_is_known_by_content(quenched, tmp_path):
-    moved = shutil.copy(md.find_potential("CuZr_mm.eam.fs"), tmp_path)
+    moved = shutil.copy(workdir.find_potential("CuZr_mm.eam.fs"), tmp_path)
     protocol = TINY.model_copy(update={"potential": str(moved)})
     assert same(melt_quench(COUNTS, protocol, quenched[0], seed=1), quenched[1])
     with open(moved, "a") as file:
@@ -171,9 +169,10 @@ def test_potential_is_known_by_content(quenched, tmp_path):
 
 INTERRUPTED = """
 import signal
+from getl_utils.generate.radial import radial_distribution
 from getl_utils.generate.quench import melt_quench
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a script has SIGINT ignored
-from tests.test_quench import COUNTS, TINY
+from test_quench import COUNTS, TINY
 melt_quench(COUNTS, TINY.model_copy(update={{"melt_time": 1e5}}), {!r}, 1, progress=False)
 """
 
@@ -204,7 +203,7 @@ def test_interrupted_leaves_no_process_and_starts_again(tmp_path, quenched, sign
     child = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED.format(str(tmp_path))],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": f"{root}:{Path(__file__).parent}"},
         stderr=subprocess.DEVNULL,
     )
     log = tmp_path / "log.lammps"
@@ -265,51 +264,7 @@ def test_progress_is_one_line_that_ends_at_the_last_step(tmp_path, capsys):
 def test_random_start_keeps_the_least_distance(tmp_path):
     """Also between periodic images; so no potential meets overlapping atoms."""
     start = input_text(COUNTS, TINY, 4).split("pair_style")[0]
-    rest = "mass * 60\npair_style zero 3\npair_coeff * *\nrun 0\nwrite_data a.data\n"
+    rest = "mass 1 91.224\nmass 2 63.546\npair_style zero 3\npair_coeff * *\nrun 0\nwrite_data a.data\n"
     run(start + rest, tmp_path, progress=False)
     table = radial_distribution(read_data(tmp_path / "a.data", TINY.elements), r_max=4, n_bins=40)
     assert table.total[table.r < 2.0].max() == 0 < table.total[table.r > 2.0].max()
-
-
-def coordination(atoms, table, name, other, r_max):
-    """4π ρ_B ∫ g_AB r² dr, exact for the bins' own volumes."""
-    width = table.r[1] - table.r[0]
-    shell = 4 / 3 * np.pi * ((table.r + width / 2) ** 3 - (table.r - width / 2) ** 3)
-    density = sum(s == other for s in atoms.symbols) / atoms.get_volume()
-    return (table[name] * shell * density)[table.r < r_max].sum()
-
-
-def test_fcc_first_shell_has_twelve():
-    atoms = bulk("Cu", cubic=True, a=3.6)  # 4 atoms: most neighbours are periodic images
-    table = radial_distribution(atoms, r_max=5, n_bins=100)
-    assert coordination(atoms, table, "total", "Cu", 3.0) == pytest.approx(12)
-    assert (table.total == table["Cu-Cu"]).all()
-    assert table.r[table.total > 0].iloc[0] == pytest.approx(3.6 / np.sqrt(2), abs=0.05)
-
-
-def test_partials_of_cscl():
-    atoms = Atoms("CuZr", scaled_positions=[[0, 0, 0], [0.5, 0.5, 0.5]], cell=[3.2] * 3, pbc=True) * (2, 2, 2)
-    table = radial_distribution(atoms, r_max=5, n_bins=200)
-    assert coordination(atoms, table, "Cu-Zr", "Zr", 3.0) == pytest.approx(8)
-    assert coordination(atoms, table, "Cu-Cu", "Cu", 4.0) == pytest.approx(6)
-    assert coordination(atoms, table, "Zr-Zr", "Zr", 4.0) == pytest.approx(6)
-    assert np.allclose(table.total, (table["Cu-Cu"] + table["Zr-Zr"] + 2 * table["Cu-Zr"]) / 4)
-
-
-def test_ideal_gas_is_one():
-    rng = np.random.default_rng(0)
-    gas = [Atoms("Zr200Cu600Al100", rng.random((900, 3)) * 20, cell=[20] * 3, pbc=True) for _ in range(10)]
-    table = radial_distribution(iter(gas), r_max=9, n_bins=18)
-    assert list(table)[2:] == ["Zr-Zr", "Zr-Cu", "Zr-Al", "Cu-Cu", "Cu-Al", "Al-Al"]
-    far = table[table.r > 4]  # 1/√pairs: 0.3 % of all, 4 % of Al-Al in the nearest bin
-    assert np.allclose(far.total, 1, atol=0.012)
-    assert np.allclose(far.iloc[:, 2:], 1, atol=0.13)
-    assert np.allclose(far.iloc[:, 2:].mean(), 1, atol=0.03)
-
-
-def test_frames_are_averaged():
-    cells = [bulk("Cu", cubic=True, a=a) * 2 for a in (3.5, 3.7)]
-    mean = sum(radial_distribution(cell).total for cell in cells) / 2
-    assert np.allclose(radial_distribution(cells).total, mean)
-    with pytest.raises(ValueError, match="no frames"):
-        radial_distribution([])

@@ -89,9 +89,9 @@ def test_few_bonds_have_no_slope():
 
 def test_the_command_prints_the_table(tmp_path, atoms, capsys):
     ours = str(write(tmp_path / "a", atoms))
-    assert cli.main(["validate", ours, ours]) == 0
+    assert cli.main(["compare-labels", ours, ours]) == 0
     assert "Zr-Cu" in capsys.readouterr().out
-    assert cli.main(["validate", ours, str(tmp_path / "none")]) == 1
+    assert cli.main(["compare-labels", ours, str(tmp_path / "none")]) == 1
 
 
 class Standin:

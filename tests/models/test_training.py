@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from test_learning import database, train_parameters, unit  # noqa: F401
 
-from getl_utils.core import settings
+from getl_utils.core import parameters
 from getl_utils.etl.database import Database
 from getl_utils.etl.descriptors import compression
 from getl_utils.etl.features import Features
@@ -127,7 +127,7 @@ def test_tuning_finds_what_made_the_labels_and_the_file_can_be_read(database, tm
     assert "none of this type" in found.refused["Ti-Ti"]
     assert table.ln_p["Ni-Ni", "likelihood"].max() >= table.ln_p["Ni-Ni", "groups"]
     assert table.left_out["Ni-Ni", "groups"] <= table.left_out["Ni-Ni", "likelihood"].min() + 1e-9
-    settings.write_setting(tmp_path / "tuned.yaml", found.setting)
+    parameters.write_setting(tmp_path / "tuned.yaml", found.setting)
     later = train_parameters(tuned=str(tmp_path / "tuned.yaml"))
     assert later.setting == found.setting
     before, after = (
@@ -139,19 +139,19 @@ def test_tuning_finds_what_made_the_labels_and_the_file_can_be_read(database, tm
 
 def test_the_search_by_groups_left_out_looks_further_than_its_start(database):  # noqa: F811
     some = [tuning.sample(database, "Ni-Ni", 100, "none", 1)]
-    poor = settings.Hyperparameters(zeta=1, theta=0.1, floor=1e-4, gamma=10)
+    poor = parameters.Hyperparameters(zeta=1, theta=0.1, floor=1e-4, gamma=10)
     found, error = tuning.refine(some, "product_se", [poor])
-    middle = settings.Hyperparameters(zeta=1, theta=0.6, floor=30, gamma=0.1)
+    middle = parameters.Hyperparameters(zeta=1, theta=0.6, floor=30, gamma=0.1)
     assert error <= tuning.left_out(some, "product_se", middle) < tuning.left_out(some, "product_se", poor)
     assert error == pytest.approx(tuning.left_out(some, "product_se", found))
 
 
 def test_a_tuning_that_is_not_there_or_is_none_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="with `tune` first"):
-        settings.read_setting(tmp_path / "a.yaml")
+        parameters.read_setting(tmp_path / "a.yaml")
     (tmp_path / "a.yaml").write_text("kernel: rbf")
     with pytest.raises(ValueError, match="not a setting"):
-        settings.read_setting(tmp_path / "a.yaml")
+        parameters.read_setting(tmp_path / "a.yaml")
 
 
 @pytest.mark.parametrize(

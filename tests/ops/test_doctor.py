@@ -1,4 +1,4 @@
-"""`getl check`: what a machine lacks is said, and what is lacking does not keep the rest from being
+"""`getl doctor`: what a machine lacks is said, and what is lacking does not keep the rest from being
 imported."""
 
 import os
@@ -16,7 +16,7 @@ sys.modules |= {"quippy": None, "tblite": None}  # as if they were not installed
 for file in sorted(pathlib.Path("getl_utils").rglob("[a-z]*.py")):
     importlib.import_module(".".join(file.with_suffix("").parts))
 from getl_utils import cli
-sys.exit(cli.main(["check"]))
+sys.exit(cli.main(["doctor"]))
 """
 
 
@@ -34,7 +34,7 @@ def test_all_that_pyproject_lists_is_looked_for(capsys):
     needed, extra = doctor.listed()
     assert len(doctor.packages(needed)) == len(needed) > 20
     assert {"playwright", "ruff"} <= set(doctor.packages(extra))
-    cli.main(["check"])
+    cli.main(["doctor"])
     shown = capsys.readouterr().out
     assert all(f"  ok       {name} " in shown for name in doctor.packages(needed))
 
@@ -48,7 +48,7 @@ def test_what_is_too_old_and_what_has_no_package_here_are_told_apart():
 def test_what_only_some_commands_need_is_named_but_keeps_nothing_from_running(monkeypatch, capsys):
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     monkeypatch.setattr(doctor, "programs", lambda: dict.fromkeys(doctor.NEEDED))
-    assert cli.main(["check"]) == 0
+    assert cli.main(["doctor"]) == 0
     text = capsys.readouterr().out
     assert "not here Chromium, for make browser: install chromium (Debian: apt-get install chromium)" in text
     assert "not here C++ compiler, for make engines: install g++" in text

@@ -13,7 +13,7 @@ from small import ELEMENTS, LIMITS, Standin, crystal
 from getl_utils import cli
 from getl_utils.core.bonds import IDS
 from getl_utils.core.cells import CellKey
-from getl_utils.core.parameters import for_stage
+from getl_utils.core.parameters import STAGES, for_stage
 from getl_utils.core.record import content_hash, read_json, write_json
 from getl_utils.etl import database as databases
 from getl_utils.etl import descriptors as soap
@@ -21,7 +21,7 @@ from getl_utils.generate import lammps as md
 from getl_utils.inference import drift, predictor
 from getl_utils.labels import label
 from getl_utils.models import agreement, model
-from getl_utils.ops import integrity, provenance, release
+from getl_utils.ops import provenance, release, verify
 from getl_utils.views import loading
 
 FIRST = "1_0.json"
@@ -199,7 +199,7 @@ def test_two_models_side_by_side(small, capsys):
     assert cli.main([*words, "--windows", str(windows), "--allow", "unchecked"]) == 0
     capsys.readouterr()
     pair = [str(folder / FIRST) for folder in (work.predictions("glass"), out / "glass")]
-    assert cli.main(["compare", *pair, "--out", str(work.path / "difference")]) == 0
+    assert cli.main(["compare-predictions", *pair, "--out", str(work.path / "difference")]) == 0
     said = capsys.readouterr().out
     assert first.facts["model_id"] in said
     assert other.facts["model_id"] in said
@@ -248,7 +248,7 @@ def test_a_bad_model_is_refused_and_the_refusal_names_the_check(small, change, c
     ]
     assert cli.main(words) == 1
     assert "checksum differs" in capsys.readouterr().err  # what was checked is another model
-    assert cli.main(["release", str(work.model)]) == 1
+    assert cli.main(["test-model", str(work.model)]) == 1
     assert check in capsys.readouterr().out
     assert cli.main(words) == 1
     assert f"{check.split('[')[0]}" in capsys.readouterr().err
@@ -345,6 +345,54 @@ def test_one_flipped_bit_is_found_and_only_that_result_taken_away(small, spoilt,
     assert cli.main(["verify", str(work.path)]) == 0
 
 
+@pytest.mark.parametrize("spoilt", ["bonds.parquet", "database/all/soap.npy", "model/model.npz"])
+def test_status_sees_the_damage_that_verify_sees(small, spoilt, capsys):
+    work, _ = small
+    (work.path / spoilt).write_bytes((work.path / spoilt).read_bytes()[:-1])
+    assert cli.main(["status", str(work.path)]) == 0
+    assert f"damaged: {work.path / spoilt} is not as it was written" in capsys.readouterr().out
+
+
+def test_verify_fails_where_nothing_was_run(tmp_path, capsys):
+    assert cli.main(["verify", str(tmp_path / "typo")]) == 1
+    assert "typo is not there" in capsys.readouterr().err
+    assert cli.main(["verify", str(tmp_path)]) == 1
+    assert "holds no results" in capsys.readouterr().err
+
+
+GONE = {
+    "quench/Ti27Ni27/2": "01_generate",
+    "labels/Ti27Ni27/1/7": "01_generate",
+    "cells/Ti27Ni27/1/0.xyz": "01_generate",
+    "bonds.parquet": "02_extract",
+    "descriptors/Ti27Ni27/1": "03_transform",
+    "database/all": "04_load",
+    "model": "05_train",
+    "predictions/glass/1_0.json": "06_inference",
+    "predictions": "06_inference",
+}
+
+
+@pytest.mark.parametrize("gone", GONE)
+def test_verify_fails_on_what_a_stage_had_made_and_is_gone(small, gone, capsys):
+    work, values = small
+    write_json(work.path / "parameters/all.yaml", values)
+    for name in ("metrics.json", "validation.csv"):
+        (work.model / name).touch()
+    (work.path / "status.csv").touch()
+    frames = [{"structure": "glass", "frame": n, "step": 0, "error": ""} for n in (1, 2)]
+    predictor.write_summary(work.path / "predictions", frames)
+    for stage in STAGES:
+        work.complete(stage, databases=["all"])
+    assert verify.report(work) == []
+    path = work.path / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert cli.main(["verify", str(work.path)]) == 1
+    assert f"gone ({GONE[gone]} had made it)" in capsys.readouterr().out
+    assert cli.main(["verify", str(work.path), "--repair"]) == 1
+    assert not work.mark(GONE[gone]).exists()
+
+
 def test_a_damaged_label_is_computed_again_and_is_the_same(small, monkeypatch):
     work, values = small
     p, key = for_stage("01_generate", values), CellKey("Ti27Ni27", 1, 7)
@@ -353,7 +401,7 @@ def test_a_damaged_label_is_computed_again_and_is_the_same(small, monkeypatch):
     path = work.label(*key) / "ICOHPLIST.lobster"
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"-1.", b"-2.", 1))
-    assert integrity.repair(work, p)
+    assert verify.repair(work, p)
     for one in records:
         label.label_one(work, CellKey(one.parts[-4], int(one.parts[-3]), int(one.parts[-2])), p)
     assert path.read_bytes() == whole
@@ -365,11 +413,11 @@ def test_a_damaged_cell_is_cut_again_and_its_label_stays(small):
     cell = work.cell("Ti27Ni27", 2, 7)
     whole = cell.read_bytes()
     cell.write_bytes(whole.replace(b"Ti ", b"Ni ", 1))
-    assert "is the labelled one" in integrity.repair(work, for_stage("01_generate", values))[0]
+    assert "is the labelled one" in verify.repair(work, for_stage("01_generate", values))[0]
     assert cell.read_bytes() == whole
     record = work.label("Ti27Ni27", 2, 7) / "label.json"
     assert record.stat().st_mtime_ns > cell.stat().st_mtime_ns
-    assert not list(integrity.damages(work))
+    assert not list(verify.damages(work))
 
 
 def test_descriptors_are_of_this_very_cell_and_soap_or_computed_again(small):

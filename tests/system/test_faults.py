@@ -21,7 +21,7 @@ from conftest import REPOSITORY
 from small import LIMITS, PARAMETERS, Standin, quenched
 from test_workflow import COMPOSITION, Workflow
 
-from getl_utils.core import cells
+from getl_utils.core import cells, record
 from getl_utils.core.parameters import for_stage
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir
@@ -32,7 +32,7 @@ from getl_utils.generate import sub_runs
 from getl_utils.inference import predictor
 from getl_utils.labels import engine, label
 from getl_utils.models import model
-from getl_utils.ops import integrity
+from getl_utils.ops import verify
 
 VALUES = {**PARAMETERS, "sub_runs": list(range(15))}
 KEYS = cells.keys(VALUES["compositions"], VALUES["runs"], VALUES["sub_runs"])
@@ -194,10 +194,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_write_leaves_nothing_half(small_or
     for limit in [0, 1, *(int(10 ** sizes.uniform(2, 5.5)) for _ in range(10))]:
         failed += disk_fails(write_all, limit, work.path) != 0
         assert not [
-            what
-            for record in work.path.rglob("*.json")
-            if record.stat().st_size
-            for what in record.damaged(record)
+            what for file in work.path.rglob("*.json") if file.stat().st_size for what in record.damaged(file)
         ]
         assert set(content(work)) <= set(expected)
         assert all(value == expected[name] for name, value in content(work).items())
@@ -215,7 +212,7 @@ def test_a_disk_that_forgets_the_end_of_files_loses_no_more_than_these(small_ori
     expected, chance = content(work), random.Random(seed)
     recorded = [
         f
-        for pattern in integrity.RECORDS
+        for pattern in verify.RECORDS
         for record in work.path.glob(pattern)
         if record.name != "checks.json"
         for f in [record, *(record.parent / name for name in read_json(record).get("sha256", {}))]
@@ -228,8 +225,8 @@ def test_a_disk_that_forgets_the_end_of_files_loses_no_more_than_these(small_ori
     for file in chance.sample(sorted(set(written)), 5):
         os.truncate(file, chance.choice([0, chance.randrange(file.stat().st_size)]))
     p = for_stage("01_generate", {**PARAMETERS, "work_dir": str(work.path)})
-    assert integrity.repair(work, p)
-    assert not list(integrity.damages(work))
+    assert verify.repair(work, p)
+    assert not list(verify.damages(work))
     write_all(work.path)
     assert content(work) == expected
 

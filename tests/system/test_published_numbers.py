@@ -10,7 +10,7 @@ from conftest import MODEL_DATA, PUBLISHED_GLASS, REPOSITORY
 
 from getl_utils.core import cells, parameters
 from getl_utils.core.bonds import type_of
-from getl_utils.core.settings import Setting
+from getl_utils.core.parameters import Setting
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import extract
 from getl_utils.etl.descriptors import Soap

@@ -1,0 +1,161 @@
+"""Commands on bonds: predict, label, compare-labels, compare-predictions, test-model."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from getl_utils.cli import prediction
+from getl_utils.cli.app import command, elements_of
+from getl_utils.core import cells, parameters
+
+Frames = StrEnum("Frames", {"last": "last", "all": "all"})
+ELEMENTS = "elements of the LAMMPS types, in their order, where a file does not say them: --elements Zr Cu Al"
+Allow = Annotated[list[str], typer.Option(metavar="CHECK", help="a check that the model may have failed")]
+
+
+@command(
+    "predict",
+    "Takes structures and a model; gives every bond's ICOHP.",
+    "Each frame is written before the next is read; a run that was stopped goes on where it was. "
+    "Ends with 1 if a frame could not be predicted.",
+)
+def predict(
+    structures: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="LAMMPS dump or data file, or any file ASE reads")
+    ],
+    out: Annotated[Path, typer.Option(help="folder for <structure>/<n>_<step>.parquet and summary.csv")],
+    model: Annotated[Path | None, typer.Option(help="folder of the model; default: the shipped one")] = None,
+    elements: Annotated[list[str], typer.Option(metavar="SYMBOLS", help=ELEMENTS)] = [],
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="a structure without lattice is a cluster")
+    ] = False,
+    windows: Annotated[
+        Path | None, typer.Option(help="YAML: bond type → [shortest, longest] in Å; default: as trained")
+    ] = None,
+    frames: Annotated[Frames, typer.Option(help="of each file")] = Frames.all,
+    threads: Annotated[int, typer.Option(min=1, help="threads that predict at once")] = 2,
+    lobster: Annotated[bool, typer.Option("--lobster", help="also write LOBSTER's columns")] = False,
+    sigma: Annotated[
+        bool, typer.Option(help="also each bond's predictive σ, and whether it is outside")
+    ] = True,
+    allow: Allow = [],
+) -> None:
+    """Predict the ICOHP of every bond of structures of any size."""
+    start, chosen = time.perf_counter(), elements_of(elements)
+    limits = parameters.read_windows(windows) if windows else {}
+    options = {"which": frames.value, "lobster_files": lobster}
+    reading = {"elements": chosen, "isolated": isolated}
+    folder = model or prediction.default_model(chosen)
+    rows = prediction.predict_files(
+        structures, out, folder, allow, limits, (sigma, threads), options, reading
+    )
+    raise typer.Exit(prediction.report(rows, time.perf_counter() - start))
+
+
+@command(
+    "label",
+    "Takes a structure; gives labels of its bonds.",
+    "Writes bonds.parquet, ICOHPLIST.lobster and label.json. Ends with 1 if the calculation failed.",
+)
+def label(
+    structure: Annotated[Path, typer.Argument(metavar="FILE", help="any file ASE reads")],
+    out: Annotated[Path, typer.Option(help="folder for the results")],
+    engine: Annotated[str, typer.Option(help="gpaw, qe, lobster or xtb")] = "gpaw",
+    projection: Annotated[str, typer.Option(help="of the wave functions; default: the engine's")] = "",
+    kpoints: Annotated[tuple[int, int, int] | None, typer.Option(help="mesh, e.g. --kpoints 6 6 6")] = None,
+    orbitals: Annotated[Path | None, typer.Option(help="YAML: element → shells")] = None,
+    file: Annotated[
+        Path, typer.Option("--parameters", help="orbitals and label_window are taken from here")
+    ] = Path("parameters/quick.yaml"),
+    setting: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="a setting of the engine")
+    ] = [],
+) -> None:
+    """Label one structure."""
+    from getl_utils.labels import label as labels
+
+    own = dict(map(_setting, setting))
+    own |= {"projection": projection} if projection else {}
+    own |= {"kpoints": list(kpoints)} if kpoints else {}
+    record = labels.label_structure(structure, out, _label_settings(file, engine, orbitals, own))
+    facts = f"{record['status']}, {record.get('n_bonds', 0)} bonds, {record['seconds']} s {record['reason']}"
+    print(
+        "\n".join([f"{structure}: {facts}", *(f"  warning: {text}" for text in record.get("warnings", []))])
+    )
+    raise typer.Exit(int(record["status"] != "DONE"))
+
+
+def _setting(words: str) -> tuple[str, Any]:
+    name, equals, value = words.partition("=")
+    if not equals or not name:
+        raise ValueError(f"--set {words}: expected NAME=VALUE, e.g. --set grid_spacing=0.2")
+    return name, yaml.safe_load(value)
+
+
+def _label_settings(file: Path, engine: str, orbitals: Path | None, own: dict[str, Any]) -> dict[str, Any]:
+    """What a label depends on, from a parameter file, a file of orbitals, and options."""
+    p = parameters.for_stage("01_generate", parameters.read(file), str(file))
+    asked = yaml.safe_load(orbitals.read_text()) if orbitals else p.orbitals
+    if not isinstance(asked, dict):
+        raise ValueError(f"{orbitals}: expected lines like `Cu: [3d, 4s]`")
+    given = dict(p.engine_settings) if engine == p.engine else {}
+    return {
+        "engine": engine,
+        "engine_settings": given | own,
+        "label_window": list(p.label_window),
+        "orbitals": asked.get("orbitals", asked),
+    }
+
+
+@command("compare-labels", "Takes two ICOHPLISTs; gives their agreement by type.")
+def compare_labels(
+    ours: Annotated[Path, typer.Argument(help="ICOHPLIST.lobster, or its folder")],
+    theirs: Annotated[Path, typer.Argument(help="another list of the same structure")],
+    structure: Annotated[
+        Path | None, typer.Option(help="cell of both: checks distances and signs of translations")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for a table and a figure")] = None,
+) -> None:
+    """Print n, correlation, slope, intercept and RMSE of each bond type."""
+    from getl_utils.views import agreement
+
+    atoms = cells.read_any(structure) if structure else None
+    table = agreement.validate(ours, theirs, out, atoms)
+    print(table.to_string(index=False, float_format="{:.3f}".format))
+
+
+@command("compare-predictions", "Takes two predictions; says where they differ.")
+def compare_predictions(
+    first: Annotated[Path, typer.Argument(help="<n>_<step>.parquet or .json below predictions/")],
+    second: Annotated[Path, typer.Argument(help="another prediction for the same structure")],
+    most: Annotated[int, typer.Option(min=1, help="bonds shown")] = 10,
+    out: Annotated[Path | None, typer.Option(help="folder for a table and a figure")] = None,
+) -> None:
+    """Print the difference of two predictions for one structure, per type and for single bonds."""
+    prediction.compare(first, second, most, out)
+
+
+@command(
+    "test-model",
+    "Takes a model; runs the checks before bulk prediction.",
+    "Ends with 1 if a check failed that is not allowed to fail.",
+)
+def check_model(
+    model: Annotated[Path, typer.Argument(help="folder of the model")],
+    tests: Annotated[list[Path], typer.Option(metavar="FILE", help="your own checks, pytest tests")] = [],
+    allow: Allow = [],
+) -> None:
+    """Run the checks that a model must pass before it may predict in bulk."""
+    from getl_utils.ops import release
+
+    result = release.check(model, tests)
+    failed, total = release.failures(result), len(result["checks"])
+    print("\n".join(f"failed  {name}: {why}" for name, why in failed.items()))
+    print(f"model {result['model_id']}: {total - len(failed)} of {total} checks passed")
+    raise typer.Exit(int(any(not {name, name.split("[")[0]} & set(allow) for name in failed)))

@@ -1,0 +1,57 @@
+"""Everything a user may set, in one schema: one model per notebook, units in the descriptions.
+
+A YAML file in ``parameters/`` holds the names of all notebooks; each notebook takes those that are its own.
+A file that ``extends`` another says only what differs. Defaults stand here only.
+"""
+
+from getl_utils.core.parameters.base import Common, Settings, Window, field
+from getl_utils.core.parameters.data import Expansion, Extract, Load, Mix, Reference, Soap, Transform
+from getl_utils.core.parameters.extending import extended
+from getl_utils.core.parameters.generate import Cells, Espresso, Generate, Pseudopotential
+from getl_utils.core.parameters.infer import Infer, Workflow
+from getl_utils.core.parameters.lammps import Deformations, Loading, Quench
+from getl_utils.core.parameters.reading import (
+    STAGES,
+    check,
+    for_stage,
+    from_notebook,
+    read,
+    read_windows,
+    require_files,
+    workflow,
+)
+from getl_utils.core.parameters.train import Hyperparameters, Train
+
+__all__ = [
+    "STAGES",
+    "Cells",
+    "Common",
+    "Deformations",
+    "Espresso",
+    "Expansion",
+    "Extract",
+    "Generate",
+    "Hyperparameters",
+    "Infer",
+    "Load",
+    "Loading",
+    "Mix",
+    "Pseudopotential",
+    "Quench",
+    "Reference",
+    "Settings",
+    "Soap",
+    "Train",
+    "Transform",
+    "Window",
+    "Workflow",
+    "check",
+    "extended",
+    "field",
+    "for_stage",
+    "from_notebook",
+    "read",
+    "read_windows",
+    "require_files",
+    "workflow",
+]

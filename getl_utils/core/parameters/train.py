@@ -1,0 +1,73 @@
+"""Parameters of 05_train: how the model is trained and validated, and the published model beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from getl_utils.core.parameters.base import NAME, Common, Composition, Count, Settings, Unique, field
+
+
+class Hyperparameters(Settings):
+    """Of the published kernel and its noise, for one bond type."""
+
+    zeta: float = field("exponent of the SOAP product", 1.0, gt=0, le=100)
+    theta: float = field("Å, length in the bond distance", 0.5, gt=0, le=1e6)
+    gamma: float = field("noise: K + σ_y γ I", 0.01, gt=0, le=1e6)
+
+
+Variant = Annotated[
+    dict[
+        Literal["cutoff", "n_radial", "l_max"],
+        Annotated[int, Field(ge=0, le=30)] | Annotated[float, Field(gt=0, le=15)],
+    ],
+    Field(min_length=1),
+]
+
+
+class Train(Common):
+    """05_train."""
+
+    database: Annotated[str, StringConstraints(pattern=NAME)] = field("database to learn from", "all")
+    published: dict[str, Hyperparameters] = field(
+        "bond type → values of the published model, trained and validated beside ours; `default` for the types "
+        "not named; empty: only ours",
+        {},
+    )
+    n_train: Count = field("bonds per type in validation and of the published model, at most", 2000)
+    n_test: Count = field("bonds per type, at most", 1000)
+    n_seeds: int = field("random splits", 5, ge=1, le=1000)
+    crossed: list[Annotated[list[Composition], Field(min_length=2, max_length=2), Unique]] = field(
+        "pairs of compositions: trained on one, tested on the other", []
+    )
+    curve_sizes: Annotated[list[Count], Unique] = field(
+        "training bonds of the learning curves; empty: none", []
+    )
+    studies: Annotated[list[Literal["ablation", "augmentation", "transfer"]], Unique] = field(
+        "what else is measured", []
+    )
+    variants: list[Variant] = field("of the ablation: what differs in the expansion", [])
+
+    def published_of(self, bond_type: str) -> Hyperparameters:
+        """The published values of one bond type.
+
+        Parameters
+        ----------
+        bond_type : str
+            E.g. ``Zr-Cu``.
+
+        Returns
+        -------
+        Hyperparameters
+            Those of the type, or the default's.
+
+        Raises
+        ------
+        ValueError
+            Neither is given.
+        """
+        found = self.published.get(bond_type) or self.published.get("default")
+        if found is None:
+            raise ValueError(f"no hyperparameters for {bond_type}: add it, or `default`, to `published`")
+        return found

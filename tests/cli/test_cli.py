@@ -1,0 +1,111 @@
+"""The words of `getl`: what a newcomer reads, what is refused, and what ends with a code that is not 0."""
+
+import itertools
+import sys
+
+import pytest
+
+from getl_utils import cli
+from getl_utils.cli import prediction
+from getl_utils.cli.app import RENAMED, app, elements_of, join_elements
+from getl_utils.core.record import write_json
+from getl_utils.labels import label
+
+WORDS = [command.name for command in app.registered_commands]
+
+
+def test_each_command_says_in_about_eight_words_what_it_takes_and_gives(capsys):
+    meanings = {command.name: command.short_help for command in app.registered_commands}
+    assert {name for name, text in meanings.items() if not 5 <= len(text.split()) <= 9} == set()
+    assert len(set(meanings.values())) == len(meanings)
+    assert cli.main(["--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert [name for name, text in meanings.items() if text not in shown] == []
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_an_old_name_is_refused_with_the_new_one_named(old, capsys):
+    assert cli.main([old, "a", "b"]) == 2
+    assert f"`getl {RENAMED[old]}`" in capsys.readouterr().err
+    assert RENAMED[old] in WORDS
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_every_command_has_help_without_a_traceback(name, capsys):
+    assert cli.main([name, "--help"]) == 0
+    assert "Usage: getl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--elements", "Zr", "Cu", "Al"],
+        ["--elements", "Zr Cu Al"],
+        ["--elements", "Zr,Cu,Al"],
+        ["--elements", "Zr", "--elements", "Cu", "--elements", "Al"],
+    ],
+)
+def test_elements_are_given_in_any_of_four_ways(words):
+    joined = join_elements(["predict", *words, "--out", "o", "glass.dump"])
+    given = [word for flag, word in itertools.pairwise(joined) if flag == "--elements"]
+    assert elements_of(given) == ["Zr", "Cu", "Al"]
+    assert joined[-1] == "glass.dump"
+
+
+@pytest.mark.parametrize(("given", "says"), [("Zr Zr", "twice"), ("Zr Qq", "'Qq'"), ("Zr49", "'Zr49'")])
+def test_what_is_no_element_is_refused(given, says):
+    with pytest.raises(ValueError, match=says):
+        elements_of([given])
+
+
+def test_the_shipped_model_is_the_one_that_knows_the_elements(tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction, "root", lambda: tmp_path)
+    monkeypatch.setattr(prediction, "SHIPPED", "models")
+    for name, elements in (("zr-cu-al", ["Zr", "Cu", "Al"]), ("ni-ti", ["Ni", "Ti"])):
+        write_json(tmp_path / "models" / name / "model.json", {"elements": elements})
+    assert prediction.default_model(["Cu", "Zr"]).name == "zr-cu-al"
+    for elements in (["Zr", "Ti"], []):
+        with pytest.raises(ValueError, match=r"--model .*ni-ti \(Ni Ti\)"):
+            prediction.default_model(elements)
+
+
+def test_a_file_as_out_is_refused_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="is a file; name a folder"):
+        prediction._make_folder(tmp_path / "file")
+
+
+def test_a_setting_without_a_value_is_refused(tmp_path, capsys):
+    words = ["label", "cell.xyz", "--out", str(tmp_path), "--set", "grid"]
+    assert cli.main(words) == 1
+    assert "expected NAME=VALUE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("status", "code"), [("DONE", 0), ("SCF_NOT_CONVERGED", 1), ("NOTHING", 1)])
+def test_a_step_ends_with_1_if_its_unit_failed(status, code, tmp_path, monkeypatch, capsys):
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        f"work_dir: {tmp_path}/w\nseed: 1\nelements: [Ni, Ti]\ncompositions: [Ni5Ti5]\nruns: [1]\n"
+        "hyperparameters: {default: {}}\n"
+    )
+    record = {"status": status, "seconds": 1.0, "reason": "why"}
+    monkeypatch.setattr(label, "label_one", lambda work, key, p: record)
+    assert cli.main(["step", "label", str(file), "Ni5Ti5", "1", "0"]) == code
+    assert f"Ni5Ti5/1/0: label {status}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (MemoryError("8 GiB"), "not enough memory"),
+        (OSError(28, "No space left on device", "out/a"), "out/a: No space left on device"),
+        (PermissionError(13, "Permission denied", "out"), "out: Permission denied"),
+    ],
+)
+def test_an_error_of_the_machine_is_one_line(error, says, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(sys.modules["getl_utils.cli.entry"], "app", fail)
+    assert cli.main(["status", "w"]) == 1
+    assert capsys.readouterr().err == f"getl: {says}" + (" (8 GiB)\n" if "memory" in says else "\n")
