@@ -23,6 +23,7 @@ from getl_utils.files.names import structure_name as structure_name
 from getl_utils.files.names import structure_names as structure_names
 from getl_utils.files.text import head, lines_of, reason
 
+LONGEST_CIF = 2048  # characters of a line (https://www.iucr.org/resources/cif/spec/version1.1)
 NAMES = {  # ends and parts of file names; the content decides where it can
     "dump": r"\.(dump|lammpstrj|lammpsdump)(\.|$)",
     "data": r"\.(data|lmp)(\.|$)",
@@ -147,7 +148,7 @@ def _format(path: Path) -> str:
 def _by_ase(path: Path, form: str) -> Atoms:
     """The one structure of a file, by ASE's reader of this format."""
     try:
-        _check_counts(path, form)
+        _check_lines(path, form)
         atoms = ase.io.read(str(path.resolve()), index=0, format=form, do_not_split_by_at_sign=True)
     except (OSError, MemoryError):
         raise
@@ -159,13 +160,17 @@ def _by_ase(path: Path, form: str) -> Atoms:
     return atoms
 
 
-def _check_counts(path: Path, form: str) -> None:
-    """Refuse a POSCAR that announces more atoms than it has lines: ASE takes memory for all of them."""
-    if form == "vasp":
-        counts = [int(word) for line in head(path)[5:7] for word in line.split() if word.isdigit()]
-        lines = sum(1 for _ in lines_of(path, whole=False))
-        if sum(counts) > lines:
-            raise ValueError(f"{sum(counts)} atoms announced in {lines} lines")
+def _check_lines(path: Path, form: str) -> None:
+    """Refuse what takes ASE memory or time without end.
+
+    It takes memory for all atoms that a POSCAR announces, and time with the square of a CIF's longest line.
+    """
+    lines = list(lines_of(path, whole=False))
+    counts = [int(word) for line in lines[5:7] for word in line.split() if word.isdecimal()]
+    if form == "vasp" and sum(counts) > len(lines):
+        raise ValueError(f"{sum(counts)} atoms announced in {len(lines)} lines")
+    if form == "cif" and max(map(len, lines), default=0) > LONGEST_CIF:
+        raise ValueError(f"a line of more than {LONGEST_CIF} characters, which CIF does not allow")
 
 
 def _recorded(path: Path) -> list[str]:

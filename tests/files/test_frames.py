@@ -4,6 +4,7 @@ import errno
 import gzip
 import json
 import os
+import time
 
 import numpy as np
 import pytest
@@ -152,6 +153,14 @@ def test_a_site_that_is_occupied_in_part_is_refused(tmp_path):
 def test_a_poscar_that_announces_more_than_it_has_takes_no_memory(tmp_path):
     (error,) = readings(write(tmp_path, POSCAR.replace("\n1 1\n", "\n1 9999999999\n"), "POSCAR"), KNOWN)
     assert "atoms announced in 10 lines" in str(error)
+
+
+def test_a_cif_with_endless_lines_takes_no_time(tmp_path):
+    text = CIF.replace("_atom_site_fract_x\n", "_atom_site_fract_x\n" + f"{'9' * 5000}\n" * 500)
+    start = time.process_time()
+    (error,) = readings(write(tmp_path, text, "a.cif"), KNOWN)
+    assert "a line of more than 2048 characters" in str(error)
+    assert time.process_time() - start < 1
 
 
 def bad(folder):
