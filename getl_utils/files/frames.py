@@ -107,7 +107,10 @@ def _read(path: Path, elements: Sequence[str], which: str, given: bool) -> Itera
     form = _format(path)
     order = list(elements) if given else []
     if form == "dump":
-        yield from lammps.read_frames(path, order or _recorded(path), which == "last", elements)
+        recorded = _recorded(path)
+        if order and recorded and order != recorded:
+            raise ValueError(f"{path}: the record beside it says {recorded} for its types, not {order}")
+        yield from lammps.read_frames(path, order or recorded, which == "last", elements)
     elif form == "data":
         yield lammps.read_data(path, order, elements)
     elif form == "xyz":
@@ -207,9 +210,10 @@ def atom_ids(atoms: Atoms) -> np.ndarray:
     Returns
     -------
     ndarray
-        Column `id` of the file, else 1, 2, …; (atoms,).
+        Column `id` of integers of the file, else 1, 2, …; (atoms,).
     """
-    return atoms.arrays.get("id", np.arange(1, len(atoms) + 1))
+    ids = atoms.arrays.get("id", np.empty(0))
+    return ids if ids.ndim == 1 and ids.dtype.kind == "i" else np.arange(1, len(atoms) + 1)
 
 
 def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:

@@ -105,6 +105,8 @@ def test_our_own_dump_has_its_elements_in_the_record_beside_it(tmp_path, record)
     )
     (atoms,) = readings(path, KNOWN)
     assert atoms.get_chemical_symbols() == ["Al", "Cu"]
+    (error,) = readings(path, ["Cu", "Al"], given=True)
+    assert "the record beside it says ['Al', 'Cu'] for its types, not ['Cu', 'Al']" in str(error)
     (error,) = readings(write(tmp_path, DUMP, "other.dump"), KNOWN)
     assert "name the elements" in str(error)
 
@@ -133,6 +135,8 @@ def test_ids_with_gaps_are_known(tmp_path):
         (atoms,) = readings(write(tmp_path, text), KNOWN)
         assert atom_ids(atoms).tolist() == [1, 9]
     (atoms,) = readings(write(tmp_path, XYZ), KNOWN)
+    assert atom_ids(atoms).tolist() == [1, 2]
+    atoms.set_array("id", np.array([0.5, 0.7]))
     assert atom_ids(atoms).tolist() == [1, 2]
 
 
