@@ -28,7 +28,7 @@ reference: $(INSTALLED)  ## run notebooks 02–06 on the published data (referen
 	@$(SNAKEMAKE) --configfile parameters/reference.yaml
 	@$(BIN)/getl summary runs/reference
 
-test: $(INSTALLED)  ## run every test: pytest, docstring examples, notebooks (BROWSER=1: also those in Chromium)
+test: $(INSTALLED)  ## install and run every test: pytest, docstring examples, notebooks (nbval); BROWSER=1 for those in Chromium too
 	$(BIN)/python -m pytest $(if $(BROWSER),-m 'not slow')
 
 test-slow: $(INSTALLED)  ## run the tests that take minutes: killed runs, a real Slurm (last results: docs/slow_tests.md)
@@ -61,10 +61,9 @@ engines: $(INSTALLED)  ## install GPAW (needs g++) and Quantum ESPRESSO, pinned 
 	$(BIN)/python workflow/install_gpaw.py
 	$(BIN)/python workflow/install_qe.py
 
-lint: $(INSTALLED)  ## run ruff, and import-linter on the layers of the package
+lint: $(INSTALLED)  ## ruff
 	$(BIN)/ruff check getl_utils tests bench atomistic_models
 	$(BIN)/ruff format --check getl_utils tests bench atomistic_models
-	$(BIN)/lint-imports
 
 notebooks: $(INSTALLED)  ## run the notebooks in place, to renew the committed outputs
 	rm -rf runs/example
