@@ -1,6 +1,7 @@
-"""The site (`make site`): README, documents and executed notebooks as pages; Sphinx with myst-nb, nothing fetched.
+"""The site of `make site`: README, documents and executed notebooks as pages.
 
-Source is the whole repository, so that links between its files are the same here and there.
+Sphinx with myst-nb builds it; nothing is fetched. The source is the whole repository, so links between its
+files are the same on the site as on the code host.
 """
 
 import shutil
@@ -13,14 +14,28 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PAGES = {
     "Notebooks": "notebooks/*.ipynb",
-    "Guides": ["docs/own_alloy.md", "docs/exploring.md", "docs/install.md", "docs/glossary.md", "REPRODUCING.md"],
-    "More": ["docs/*.md", "bench/*.md", "data_examples/*.md", "atomistic_models/*.md", "atomistic_models/*/*.md", "C*.md"],
+    "Studies": "notebooks/studies/*.ipynb",
+    "Guides": [
+        f"{name}.md"
+        for name in ("docs/own_alloy", "docs/exploring", "docs/install", "docs/glossary", "REPRODUCING")
+    ],
+    "More": [
+        f"{place}.md"
+        for place in (
+            "docs/*",
+            "bench/*",
+            "data_examples/*",
+            "atomistic_models/*",
+            "atomistic_models/*/*",
+            "C*",
+        )
+    ],
 }
 
 project, release, html_title = "GETL", PROJECT["version"], "GETL"
 extensions, root_doc, html_theme = ["myst_nb"], "README", "furo"
 html_favicon = "icon.svg"
-include_patterns = ["README.md", *PAGES["Guides"], *PAGES["More"], PAGES["Notebooks"]]
+include_patterns = ["README.md", *PAGES["Guides"], *PAGES["More"], PAGES["Notebooks"], PAGES["Studies"]]
 exclude_patterns = [".*", "runs", "build", "tests", "shared", "workflow", "getl_utils", "parameters"]
 nb_execution_mode = "off"  # as committed
 nb_merge_streams = True
@@ -30,28 +45,31 @@ pygments_style = "a11y-high-contrast-light"  # readable by the colour blind
 
 
 def named(patterns: str | list[str]) -> list[str]:
-    """The pages of a part of the list, each once."""
+    """Return the pages of one part of the list, each once."""
     patterns = [patterns] if isinstance(patterns, str) else patterns
-    return list(dict.fromkeys(str(f.relative_to(ROOT).with_suffix("")) for p in patterns for f in sorted(ROOT.glob(p))))
+    found = (file for pattern in patterns for file in sorted(ROOT.glob(pattern)))
+    return list(dict.fromkeys(str(file.relative_to(ROOT).with_suffix("")) for file in found))
 
 
 def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
-    """The list of pages for the side bar, at the README's end, where the code host does not see it."""
+    """Add the list of pages for the side bar at the end of the README; the code host does not show it."""
     if page != root_doc:
         return
     listed: set[str] = set()
     for caption, patterns in PAGES.items():
         pages = [name for name in named(patterns) if name not in listed]
         listed |= set(pages)
-        source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(f"/{name}" for name in pages) + "\n```\n"
+        lines = "\n".join(f"/{name}" for name in pages)
+        source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n"
 
 
 def write_index(app: Sphinx, failed: Exception | None) -> None:
-    """The README is also index.html."""
+    """Write the README also as index.html."""
     if not failed:
         shutil.copy(Path(app.outdir) / "README.html", Path(app.outdir) / "index.html")
 
 
 def setup(app: Sphinx) -> None:
+    """Connect the two."""
     app.connect("source-read", add_contents)
     app.connect("build-finished", write_index)

@@ -1,5 +1,6 @@
 """What several tests need: the published data, or a loud skip."""
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -10,14 +11,27 @@ from getl_utils.ops import doctor
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("GETL_REFERENCE", REPOSITORY.parent / "shared" / "prm_reference")).resolve()
+CASES = Path(os.environ.get("GETL_CASES", REPOSITORY.parent / "shared" / "lobster_cases")).resolve()
 MODEL_DATA = REFERENCE / "data_examples/ETL_model/ML/big-data-full"
 PUBLISHED_GLASS = (
     "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2/Zr49Cu49Al2-10000-1-1-1.data"
 )
 
 
+def load_script(name):
+    """A script of atomistic_models/paw as a module."""
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "atomistic_models/paw" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def pytest_terminal_summary(terminalreporter):
-    """Say loudly that the comparison with the published numbers did not take place."""
+    """Say loudly which comparisons with data of others did not take place."""
+    if not CASES.is_dir():
+        terminalreporter.write_sep(
+            "!", f"NOT COMPARED WITH LOBSTER'S PUBLIC OUTPUT: no {CASES}; see GETL_CASES"
+        )
     if not REFERENCE.is_dir():
         terminalreporter.write_sep(
             "!", f"NOT COMPARED WITH THE PUBLISHED DATA: no {REFERENCE}; name a clone of it in GETL_REFERENCE"

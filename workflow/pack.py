@@ -1,9 +1,9 @@
 """Pack the cells and labels of a work directory into a data set: python workflow/pack.py WORK_DIR PARAMETERS
 OUT.
 
-Only what was computed goes in: cells, ICOHPLISTs, records (failed labels too). ``manifest.json`` has the
-checksum of every file, how many cells there are to come, the parameters, and the command. Run it again when
-more labels are done.
+The data set has cells, labels (bonds.parquet, ICOHPLIST.lobster) and records, of failed labels too.
+``manifest.json`` has the checksum of every file, the number of cells planned, the parameters, and the command.
+Run it again when more labels are done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections import Counter
 from getl_utils.core import cells, parameters
 from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir
-from getl_utils.labels.status import ICOHPLIST, RECORD
+from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD
 
 COMMAND = "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
 
@@ -33,7 +33,7 @@ def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> Counter:
         out.cell(*key).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(work.cell(*key), out.cell(*key))
         out.label(*key).mkdir(parents=True, exist_ok=True)
-        for name in (RECORD, ICOHPLIST):
+        for name in (RECORD, BONDS, ICOHPLIST):
             if (work.label(*key) / name).exists():
                 shutil.copyfile(work.label(*key) / name, out.label(*key) / name)
     for composition, run in sorted({(key.composition, key.run) for key in keys}):

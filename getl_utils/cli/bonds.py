@@ -39,7 +39,7 @@ def predict(
         Path | None, typer.Option(help="YAML: bond type → [shortest, longest] in Å; default: as trained")
     ] = None,
     frames: Annotated[Frames, typer.Option(help="of each file")] = Frames.all,
-    processes: Annotated[int, typer.Option(min=1, help="processes for the environments")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="threads that predict at once")] = 2,
     lobster: Annotated[bool, typer.Option("--lobster", help="also write LOBSTER's columns")] = False,
     sigma: Annotated[
         bool, typer.Option(help="also each bond's predictive σ, and whether it is outside")
@@ -53,7 +53,7 @@ def predict(
     reading = {"elements": chosen, "isolated": isolated}
     folder = model or prediction.default_model(chosen)
     rows = prediction.predict_files(
-        structures, out, folder, allow, limits, (sigma, processes), options, reading
+        structures, out, folder, allow, limits, (sigma, threads), options, reading
     )
     raise typer.Exit(prediction.report(rows, time.perf_counter() - start))
 

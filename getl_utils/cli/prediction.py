@@ -44,7 +44,7 @@ def default_model(elements: Sequence[str]) -> Path:
 
 def _elements(folder: Path) -> list[str]:
     facts = read_json(folder / "model.json")
-    return list(facts.get("elements") or facts["soap"]["elements"])
+    return list(facts["elements"])
 
 
 def predict_files(
@@ -57,7 +57,7 @@ def predict_files(
     options: Mapping[str, Any],
     reading: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """Predict all files with one evaluator and one line of progress.
+    """Predict all files with one model and one line of progress.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def predict_files(
     windows : mapping
         Bond type → shortest and longest bond (Å); types not named have the range of the training bonds.
     effort : tuple
-        Whether σ is wanted, and how many processes compute the environments.
+        Whether σ is wanted, and how many threads predict.
     options : mapping
         ``which`` frames, and whether to write ``lobster_files``.
     reading : mapping
@@ -92,31 +92,28 @@ def predict_files(
     """
     from getl_utils.core import progress
     from getl_utils.files import frames
-    from getl_utils.inference import predictor
+    from getl_utils.inference import predictor, storing
 
     absent = [str(path) for path in paths if not path.exists()]
     if absent:
         raise FileNotFoundError(f"{', '.join(absent)} is not there")
     trained, rows = _model(folder, allowed), []
     _make_folder(out)
-    model_id = trained.facts["model_id"]
-    write_json(out / "predicted_by.json", {"model_folder": str(folder.resolve()), "model_id": model_id})
+    made_by = {"model_folder": str(folder.resolve()), "model_id": trained.model_id}
+    write_json(out / "predicted_by.json", made_by)
     limits = predictor.windows(trained, windows)
-    number = frames.count_atoms(paths, options["which"])
-    with (
-        predictor.Evaluator(trained, limits, *effort) as evaluator,
-        progress.line("prediction", number, "atoms") as bar,
-    ):
+    number, (sigma, threads) = frames.count_atoms(paths, options["which"]), effort
+    with progress.line("prediction", number, "atoms") as bar:
         for path in paths:
             bar.set_postfix_str(path.name, refresh=False)
-            given = {**options, **reading, "tick": bar.update, "evaluator": evaluator}
+            given = {**options, **reading, "tick": bar.update, "sigma": sigma, "threads": threads}
             name = frames.structure_name(path)
             try:
                 rows += predictor.predict_file(trained, path, out / name, limits, **given)
             except (ValueError, OSError, MemoryError) as error:  # the other files go on
                 why = "not enough memory" if isinstance(error, MemoryError) else str(error)
                 rows.append({"structure": name, "frame": 0, **predictor.NOTHING, "error": why})
-    predictor.write_summary(out, rows)
+    storing.write_summary(out, rows)
     return rows
 
 
@@ -127,9 +124,9 @@ def _model(folder: Path, allowed: Sequence[str]) -> Any:
     from getl_utils.ops import release
 
     trained = model.load(folder)
-    note = engine.preview_note(trained.facts["engine"])
-    made_by = f"labels by {trained.facts['engine']}{f' ({note})' if note else ''}"
-    print(f"model {trained.facts['model_id']} in {folder}: {made_by}")
+    note = engine.preview_note(trained.facts.engine)
+    made_by = f"labels by {trained.facts.engine}{f' ({note})' if note else ''}"
+    print(f"model {trained.model_id} in {folder}: {made_by}")
     for name, why in release.require(folder, allowed).items():
         print(f"allowed by name, {name}: {why}")
     return trained

@@ -18,7 +18,7 @@ from matscipy.neighbours import neighbour_list
 KEY = ["composition", "run", "sub_run"]
 BOND = ["i", "j", "tx", "ty", "tz"]
 IDS = ["run_id", "cell_id", "label_id"]
-COLUMNS = [*KEY, *BOND, "element_i", "element_j", "distance", "icohp", "engine", *IDS]
+COLUMNS = [*KEY, *BOND, "element_i", "element_j", "distance", "icohp", "engine", "projection", *IDS]
 
 
 def parse_composition(formula: str) -> dict[str, int]:
@@ -126,6 +126,61 @@ def neighbours(atoms: Atoms, cutoff: float) -> pd.DataFrame:
     return table.sort_values(BOND, ignore_index=True)
 
 
+def canonical(
+    i: np.ndarray, j: np.ndarray, shifts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Turn bonds so that each has one direction: i < j, or i = j and T > 0 in lexical order.
+
+    The bond from i to j in the cell at T is the bond from j to i in the cell at −T.
+
+    Parameters
+    ----------
+    i : (n,) array of int
+        First atom of each bond, 0-based.
+    j : (n,) array of int
+        Second atom of each bond, 0-based.
+    shifts : (n, 3) array of int
+        Lattice translation T of atom j.
+
+    Returns
+    -------
+    tuple of arrays
+        i (n,), j (n,), T (n, 3), and which bonds were turned (n,).
+
+    Examples
+    --------
+    >>> i, j, shifts, turned = canonical([2, 1], [0, 1], [[1, 0, 0], [0, -3, 4]])
+    >>> i.tolist(), j.tolist(), shifts.tolist(), turned.tolist()
+    ([0, 1], [2, 1], [[-1, 0, 0], [0, 3, -4]], [True, True])
+    """
+    i, j, shifts = np.asarray(i), np.asarray(j), np.asarray(shifts).reshape(-1, 3)
+    leading = np.sign(shifts) @ [9, 3, 1]  # has the sign of the first component that is not 0
+    turned = (i > j) | ((i == j) & (leading < 0))
+    signs = np.where(turned, -1, 1).astype(shifts.dtype)[:, None]
+    return np.where(turned, j, i), np.where(turned, i, j), shifts * signs, turned
+
+
+def turn(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn the bonds of a table so that each has one direction, see `canonical`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns i, j, tx, ty, tz; element_i and element_j, where they are there, are turned too.
+
+    Returns
+    -------
+    DataFrame
+        A copy in the same order of rows.
+    """
+    i, j, shifts, turned = canonical(table.i.to_numpy(), table.j.to_numpy(), table[BOND[2:]].to_numpy())
+    table = table.assign(**dict(zip(BOND, (i, j, *shifts.T), strict=True)))
+    if "element_i" in table:
+        names = ["element_i", "element_j"]
+        table.loc[turned, names] = table.loc[turned, names[::-1]].to_numpy(copy=True)
+    return table
+
+
 def neighbour_table(atoms: Atoms, cutoff: float, minimum_distance: float = 0.0) -> pd.DataFrame:
     """Every bond once, i < j or (i = j and T > 0 in lexical order), with `minimum_distance` ≤ distance ≤
     `cutoff`.
@@ -141,9 +196,8 @@ def neighbour_table(atoms: Atoms, cutoff: float, minimum_distance: float = 0.0) 
     24
     """
     table = neighbours(atoms, cutoff)
-    forward = (table.tx > 0) | ((table.tx == 0) & ((table.ty > 0) | ((table.ty == 0) & (table.tz > 0))))
-    once = (table.i < table.j) | ((table.i == table.j) & forward)
-    return table[once & (table.distance >= minimum_distance)].reset_index(drop=True)
+    *_, turned = canonical(table.i, table.j, table[BOND[2:]])
+    return table[~turned & (table.distance >= minimum_distance)].reset_index(drop=True)
 
 
 def check_structure(
@@ -194,18 +248,30 @@ def _check_closest(atoms: Atoms, closest: float, where: str) -> None:
 
 
 def place(labels: pd.DataFrame, atoms: Atoms, tolerance: float = 2e-3) -> pd.DataFrame:
-    """Bring labels to our convention: i ≤ j, and T such that |r_j + T·cell − r_i| is the printed distance.
+    """Bring the labels of a file to our convention and hold them to the structure.
 
-    LOBSTER prints the translation of atomMU, so its sign is the opposite of ours (seen on every bond of
-    version 3.0.0); the distance decides which sign a file uses.
+    LOBSTER prints the translation of atomMU, whose sign is the opposite of ours (seen on every bond of
+    version 3.0.0). The printed distance decides which sign a file uses: |r_j + T·cell − r_i| must be that
+    distance.
 
     Parameters
     ----------
-    labels : i, j, tx, ty, tz as printed, distance (Å), icohp (eV). tolerance : Å.
+    labels : DataFrame
+        i, j, tx, ty, tz as printed, distance (Å), and any other columns.
+    atoms : Atoms
+        The structure.
+    tolerance : float
+        Largest difference of a distance, Å.
+
+    Returns
+    -------
+    DataFrame
+        A copy with our translations, every bond in one direction (see `canonical`).
 
     Raises
     ------
-    ValueError : a distance fits neither sign: labels and structure do not belong together.
+    ValueError
+        A distance fits neither sign: labels and structure do not belong together.
 
     Examples
     --------
@@ -235,7 +301,4 @@ def place(labels: pd.DataFrame, atoms: Atoms, tolerance: float = 2e-3) -> pd.Dat
             f"{error[sign].max():.3f} Å): label and structure do not belong together"
         )
     labels[BOND[2:]] = sign * shifts
-    swap = labels.i > labels.j
-    labels.loc[swap, ["i", "j"]] = labels.loc[swap, ["j", "i"]].to_numpy(copy=True)
-    labels.loc[swap, BOND[2:]] *= -1
-    return labels
+    return turn(labels)

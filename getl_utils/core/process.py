@@ -116,11 +116,12 @@ def run(
     output: Path | None = None,
     follow: Callable[[TextIO], object] | None = None,
     environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
 ) -> int:
     """Run a program in a folder until it ends.
 
-    If this process is interrupted, the program and its children get SIGTERM, and SIGKILL after `GRACE`
-    seconds.
+    If this process is interrupted or the time is over, the program and its children get SIGTERM, and SIGKILL
+    after `GRACE` seconds.
 
     Parameters
     ----------
@@ -136,11 +137,18 @@ def run(
         Function that reads the program's output as a text stream while it runs, instead of `output`.
     environment : mapping, optional
         Environment variables to add or change.
+    timeout : float, optional
+        Seconds after which the program is ended; no limit by default.
 
     Returns
     -------
     int
         Exit code of the program; negative if a signal ended it.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        The time is over.
 
     Examples
     --------
@@ -163,7 +171,7 @@ def run(
         try:
             if follow:
                 follow(process.stdout)
-            return process.wait()
+            return process.wait(timeout)
         except BaseException:  # Ctrl-C, a batch system's time limit, or an error in `follow`
             _end(process)
             raise

@@ -103,7 +103,7 @@ class WorkDir:
         return self.path / "labels" / safe_path(composition) / str(int(run)) / str(int(sub_run))
 
     def descriptors(self, composition: str, run: int, sub_run: int) -> Path:
-        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npy"
+        return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npz"
 
     def database(self, name: str) -> Path:
         return self.path / "database" / safe_path(name)

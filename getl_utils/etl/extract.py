@@ -1,5 +1,4 @@
-"""From a sub-run's files to rows of the bond table, its clusters, and the ledgers of what could not be
-used."""
+"""From the files of sub-runs to the bond table, the clusters, and the lists of what could not be used."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, COLUMNS, IDS, KEY, neighbours, place
+from getl_utils.core.bonds import BOND, COLUMNS, IDS, KEY, neighbours, place, turn
 from getl_utils.core.cells import CellKey
 from getl_utils.core.progress import each
 from getl_utils.core.record import (
@@ -29,47 +28,40 @@ from getl_utils.core.record import (
 from getl_utils.core.workdir import WorkDir
 from getl_utils.files import lobster
 from getl_utils.files import published as reference
-from getl_utils.labels.status import RECORD, Status, judge
+from getl_utils.labels.status import ICOHPLIST, RECORD, Status, judge, projection_of
 
 CLUSTER_COLUMNS = [*KEY, "centre", "element", "n_bonds", "sum_icohp", "kept", "missing", *IDS]
 
 
 class SubRun(NamedTuple):
-    """What was extracted from one sub-run: status row, bonds, clusters; the tables are empty where it is not
-    usable."""
+    """What was extracted: status, bonds and clusters; empty tables where a sub-run is not usable."""
 
     status: dict[str, Any]
     bonds: pd.DataFrame
     clusters: pd.DataFrame
 
 
-def _canonical(table: pd.DataFrame) -> pd.MultiIndex:
-    """Neighbour rows (both directions) as bonds: i ≤ j, T turned round with them."""
-    rows = table[BOND].to_numpy(int).copy()
-    back = (rows[:, 0] > rows[:, 1]) | (
-        (rows[:, 0] == rows[:, 1]) & (rows[:, 2:] * [9, 3, 1]).sum(1).astype(int).__lt__(0)
-    )
-    rows[back] = np.column_stack([rows[back, 1], rows[back, 0], -rows[back, 2:]])
-    return pd.MultiIndex.from_arrays(rows.T, names=BOND)
-
-
 def match_clusters(labels: pd.DataFrame, neighbour_rows: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    """Which labelled bonds belong to a kept cluster, and what became of every cluster.
+    """Find the labelled bonds of kept clusters, and what became of every cluster.
 
     A cluster (an atom and its neighbours) is kept only if every one of its bonds has a label. A bond comes
-    from the cluster of its lower-numbered atom: if that one is dropped the bond is lost, as in every
+    from the cluster of its lower-numbered atom. If that one is dropped the bond is lost, as in every
     published row.
 
     Parameters
     ----------
-    labels : i, j, tx, ty, tz, icohp (eV), our convention. neighbour_rows : i, j, tx, ty, tz, both directions.
+    labels : DataFrame
+        i, j, tx, ty, tz, icohp (eV), every bond in one direction.
+    neighbour_rows : DataFrame
+        i, j, tx, ty, tz, both directions.
 
     Returns
     -------
-    (n_labels,) bool array, and a table with a row per cluster: centre, n_bonds, sum_icohp (eV), kept,
-    missing.
+    tuple
+        Which labels are of kept clusters, (n_labels,) bool, and a table with a row per cluster: centre,
+        n_bonds, sum_icohp (eV), kept, missing.
     """
-    rows = neighbour_rows[BOND].assign(bond=_canonical(neighbour_rows))
+    rows = neighbour_rows[BOND].assign(bond=pd.MultiIndex.from_frame(turn(neighbour_rows[BOND])))
     icohp = pd.Series(labels.icohp.to_numpy(), index=pd.MultiIndex.from_frame(labels[BOND]))
     rows["icohp"] = icohp.reindex(pd.MultiIndex.from_tuples(rows.bond)).to_numpy() if len(rows) else []
     lost = rows[rows.icohp.isna()].groupby("i").j.apply(lambda j: " ".join(str(n + 1) for n in j))
@@ -82,59 +74,96 @@ def match_clusters(labels: pd.DataFrame, neighbour_rows: pd.DataFrame) -> tuple[
     return icohp.index.isin(pd.Index(bonds)), clusters
 
 
-def sub_run(key: CellKey, atoms: Atoms | None, folder: Path, cutoff: float) -> SubRun:
+def sub_run(key: CellKey, atoms: Atoms | None, folder: Path, cutoff: float, projection: str = "") -> SubRun:
     """Extract one sub-run from its folder (ours, or one with the files of pw.x and LOBSTER).
 
     Parameters
     ----------
-    atoms : its cell; None where there is none. cutoff : Å, of the clusters where no ``lobsterin-quippy``
-    lists them.
+    key : CellKey
+        The sub-run.
+    atoms : Atoms or None
+        Its cell; None where there is none.
+    folder : Path
+        Folder of its label.
+    cutoff : float
+        Å, of the clusters. In a published folder the neighbours are those that its ``lobsterin-quippy`` lists.
+    projection : str
+        "full" or "lobster": take the values of this projection instead of the label's own.
+
+    Returns
+    -------
+    SubRun
+        Status row, bonds and clusters.
     """
     verdict = judge(folder)
-    status = {
-        **key._asdict(),
-        "status": int(verdict.status),
-        "name": verdict.status.name,
-        "reason": verdict.reason,
-    }
+    status = {**key._asdict(), **_named(verdict.status, verdict.reason)}
     empty = SubRun(status, pd.DataFrame(columns=[*COLUMNS, "kept"]), pd.DataFrame(columns=CLUSTER_COLUMNS))
     if not verdict.status.usable or atoms is None:
         return empty
     try:
-        labels = place(verdict.labels, atoms)
-        listed = folder / "lobsterin-quippy"
-        rows = lobster.read_lobsterin_quippy(listed) if listed.exists() else neighbours(atoms, cutoff)
+        origin = _origin(folder)
+        labels = place(verdict.labels, atoms) if verdict.printed else verdict.labels
+        labels, origin["projection"] = _projected(labels, projection, origin["projection"])
+        kept, clusters = match_clusters(labels, _neighbours(folder, atoms, cutoff))
     except ValueError as error:
-        return empty._replace(
-            status=status | {"status": 5, "name": Status.NO_ICOHP.name, "reason": str(error)}
-        )
-    kept, clusters = match_clusters(labels, rows)
+        return empty._replace(status=status | _named(Status.NO_ICOHP, str(error)))
     symbols = np.array(atoms.get_chemical_symbols(), dtype=object)
-    origin = {
-        "run_id": atoms.info.get("run_id", ""),
-        "cell_id": atoms.info.get("cell_id", ""),
-        **_origin(folder),
-    }
-    bonds = labels.assign(
-        **key._asdict(), **origin, kept=kept, element_i=symbols[labels.i], element_j=symbols[labels.j]
-    )
-    clusters = clusters.assign(
-        **key._asdict(), **{name: origin[name] for name in IDS}, element=symbols[clusters.centre]
-    )
+    origin |= {name: atoms.info.get(name, "") for name in ("run_id", "cell_id")}
+    elements = {"element_i": symbols[labels.i], "element_j": symbols[labels.j]}
+    bonds = labels.assign(**key._asdict(), **origin, **elements, kept=kept)
+    ids = {name: origin[name] for name in IDS}
+    clusters = clusters.assign(**key._asdict(), **ids, element=symbols[clusters.centre])
     status |= {"n_bonds": len(bonds), "n_kept": int(kept.sum()), **origin}
     return SubRun(status, bonds[[*COLUMNS, "kept"]], clusters[CLUSTER_COLUMNS])
+
+
+def _named(status: Status, reason: str) -> dict[str, Any]:
+    return {"status": int(status), "name": status.name, "reason": reason}
+
+
+def _neighbours(folder: Path, atoms: Atoms, cutoff: float) -> pd.DataFrame:
+    """Neighbours within the cutoff; in a published folder those that are listed there."""
+    listed = folder / "lobsterin-quippy"
+    ours = any((folder / name).exists() for name in (RECORD, "lobster.json"))
+    return (
+        lobster.read_lobsterin_quippy(listed) if listed.exists() and not ours else neighbours(atoms, cutoff)
+    )
+
+
+def _projected(labels: pd.DataFrame, asked: str, own: str) -> tuple[pd.DataFrame, str]:
+    """The labels with icohp of the projection asked for, and its name."""
+    if not asked or asked == own:
+        return labels, own
+    if f"icohp_{asked}" not in labels:
+        raise ValueError(f"the label has projection {own} only, not {asked}; label this cell again")
+    return labels.assign(icohp=labels[f"icohp_{asked}"]), asked
 
 
 def _origin(folder: Path) -> dict[str, str]:
     if (folder / RECORD).exists():
         record = read_json(folder / RECORD)
-        return {"engine": record["engine"], "label_id": record["label_id"]}
-    return {"engine": "lobster", "label_id": content_hash(folder / "ICOHPLIST.lobster")}
+        known = {"engine": record["engine"], "label_id": record["label_id"]}
+        return known | {"projection": projection_of(record)}
+    return {"engine": "lobster", "label_id": content_hash(folder / ICOHPLIST), "projection": "lobster"}
 
 
 def folders(work: WorkDir, cell_keys: Sequence[CellKey], roots: Iterable[Path]) -> dict[CellKey, Path]:
-    """Where each sub-run's files lie: below `roots` (published trees, data sets in our layout) or in
-    `work`."""
+    """Find where the files of each sub-run lie.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    cell_keys : sequence of CellKey
+        The sub-runs.
+    roots : iterable of Path
+        Published trees and data sets in our layout; what is there goes before the work directory.
+
+    Returns
+    -------
+    dict
+        Sub-run → its folder.
+    """
     found = {key: work.label(*key) for key in cell_keys}
     for root in roots:
         ours = WorkDir(root)
@@ -146,8 +175,17 @@ def folders(work: WorkDir, cell_keys: Sequence[CellKey], roots: Iterable[Path]) 
 
 
 def import_cells(work: WorkDir, places: dict[CellKey, Path], roots: Sequence[Path] = ()) -> None:
-    """Copy cells into `work`, published (``<NC>.xyz``) or of a data set, so that later stages read one form
-    only."""
+    """Copy published cells into a work directory, so that later stages read one form only.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory. Cells that it has stay.
+    places : dict
+        Sub-run → its folder, which may hold ``<composition>.xyz``.
+    roots : sequence of Path
+        Data sets in our layout.
+    """
     for key, folder in places.items():
         if work.cell(*key).exists():
             continue
@@ -161,14 +199,34 @@ def import_cells(work: WorkDir, places: dict[CellKey, Path], roots: Sequence[Pat
 
 
 def extract(
-    work: WorkDir, cell_keys: Sequence[CellKey], roots: Sequence[Path], cutoff: float, progress: bool = False
+    work: WorkDir,
+    cell_keys: Sequence[CellKey],
+    roots: Sequence[Path],
+    cutoff: float,
+    progress: bool = False,
+    projection: str = "",
 ) -> SubRun:
-    """Extract every sub-run; the three tables have the rows of all. Published cells are copied into `work`
-    first.
+    """Extract every sub-run. Published cells are copied into `work` first.
 
     Parameters
     ----------
-    cutoff : Å, see `sub_run`. progress : show a line of it.
+    work : WorkDir
+        Where cells and labels are, and where published cells are copied to.
+    cell_keys : sequence of CellKey
+        The sub-runs.
+    roots : sequence of Path
+        Published trees and data sets, see `folders`.
+    cutoff : float
+        Å, see `sub_run`.
+    progress : bool
+        Show a line of progress.
+    projection : str
+        See `sub_run`.
+
+    Returns
+    -------
+    SubRun
+        Three tables with the rows of all sub-runs.
     """
     places = folders(work, cell_keys, roots)
     if roots:
@@ -176,7 +234,8 @@ def extract(
     parts = []
     for key in each(cell_keys, "extraction", "cells", progress):
         path = work.cell(*key)
-        parts.append(sub_run(key, cells.read(path) if path.exists() else None, places[key], cutoff))
+        atoms = cells.read(path) if path.exists() else None
+        parts.append(sub_run(key, atoms, places[key], cutoff, projection))
     status = pd.DataFrame([part.status for part in parts])
     bonds, clusters = (
         pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)
@@ -186,8 +245,15 @@ def extract(
 
 
 def write(work: WorkDir, result: SubRun) -> None:
-    """Write ``status.csv``, ``ND.info``, ``DUB.info``, ``clusters.parquet``, ``bonds.parquet``, and last
-    ``bonds.json``."""
+    """Write the tables of all sub-runs, and last their record ``bonds.json``.
+
+    Parameters
+    ----------
+    work : WorkDir
+        Gets ``status.csv``, ``ND.info``, ``DUB.info``, ``clusters.parquet`` and ``bonds.parquet``.
+    result : SubRun
+        What `extract` returned.
+    """
     status, record = result.status, work.bonds.with_suffix(".json")
     record.unlink(missing_ok=True)
     write_csv(work.statuses, status)
@@ -218,7 +284,20 @@ def write(work: WorkDir, result: SubRun) -> None:
 
 
 def unmatched_rows(clusters: pd.DataFrame, symbols: dict[CellKey, list[str]]) -> list[tuple[int, int, str]]:
-    """Rows of ``DUB.info``: ``run sub_run KNF: Cu95-Cu94, …``, one for each dropped cluster."""
+    """Return the rows of ``DUB.info``: ``run sub_run KNF: Cu95-Cu94, …``, one for each dropped cluster.
+
+    Parameters
+    ----------
+    clusters : DataFrame
+        See `match_clusters`.
+    symbols : dict
+        Sub-run → element of each atom.
+
+    Returns
+    -------
+    list of (int, int, str)
+        The rows.
+    """
     rows = []
     for c in clusters[~clusters.kept.astype(bool)].itertuples():
         names = symbols[CellKey(c.composition, c.run, c.sub_run)]

@@ -38,7 +38,7 @@ def check_frame(atoms: Atoms, where: str, isolated: bool = False) -> None:
     if not len(atoms):
         raise ValueError(f"{where}: no atoms")
     if not np.abs(np.concatenate([atoms.positions, atoms.cell.array])).max() <= FARTHEST:  # also of NaN
-        raise ValueError(f"{where}: a coordinate is no number or beyond {FARTHEST:g} Å; the file is damaged")
+        raise ValueError(f"{where}: a coordinate is NaN or beyond {FARTHEST:g} Å; the file is damaged")
     if atoms.cell.rank < 3 and not isolated:
         raise ValueError(
             f"{where}: no lattice; write the cell into the file, or take it as a cluster with `--isolated`"

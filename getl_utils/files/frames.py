@@ -69,6 +69,27 @@ def readings(
     yield from kept
 
 
+def read_structure(path: Path, elements: Sequence[str] = (), isolated: bool = True) -> Atoms:
+    """Read the first frame of a structure file.
+
+    Parameters
+    ----------
+    path, isolated
+        As for `readings`.
+    elements
+        Elements in the order of the types, for a LAMMPS file that does not tell them.
+
+    Raises
+    ------
+    ValueError
+        The frame cannot be used; says why.
+    """
+    one = next(readings(path, elements, isolated=isolated, given=bool(elements)))
+    if isinstance(one, ValueError):
+        raise one
+    return one
+
+
 def _guarded(path: Path, frames: Iterator[Atoms | ValueError]) -> Iterator[Atoms | ValueError]:
     """The frames, and in place of an error of the system the ValueError that says it in one sentence."""
     try:
@@ -128,8 +149,8 @@ def _by_ase(path: Path, form: str) -> Atoms:
         raise
     except Exception as error:  # ASE tells a damaged file by errors of many kinds
         raise ValueError(f"{path}: not readable ({type(error).__name__}: {error})") from None
-    partly = [site for site in atoms.info.get("occupancy", {}).values() if min(site.values()) < 1]
-    if partly:
+    sites = atoms.info.get("occupancy", {}).values() if form == "cif" else ()
+    if any(not (isinstance(part, int | float) and part >= 1) for site in sites for part in site.values()):
         raise ValueError(f"{path}: a site is occupied only in part; give a structure with whole atoms")
     return atoms
 

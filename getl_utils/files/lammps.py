@@ -123,7 +123,7 @@ def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def _start(path: str | Path, timestep: str) -> dict[str, Any]:
-    return {"timestep": timestep, "where": f"{path}, timestep {timestep}", "rows": []}
+    return {"timestep": timestep, "where": f"{path}, timestep {timestep}", "columns": [], "rows": []}
 
 
 def _count(frame: dict[str, Any]) -> int:
@@ -191,6 +191,8 @@ def _table(frame: dict[str, Any]) -> np.ndarray:
     """Rows as a structured array sorted by id."""
     if "id" not in frame["columns"]:
         raise ValueError(f"{frame['where']}: no column id to follow the atoms by; dump id type xs ys zs")
+    if not frame["rows"]:
+        raise ValueError(f"{frame['where']}: no atoms; run again with a shorter timestep")
     kinds = {"id": int, "type": int} | dict.fromkeys(LABELS, "U16")
     try:
         dtype = [(name, kinds.get(name, float)) for name in frame["columns"]]

@@ -13,12 +13,15 @@ import pandas as pd
 from getl_utils.core.bonds import BOND
 from getl_utils.core.record import atomic_write
 
-_ATOM = r"([A-Z][a-z]?)(\d+)"
+_ATOM = r"([A-Z][a-z]?)([0-9]{1,9})"
 _ROW = re.compile(
-    rf"\s*\d+\s+{_ATOM}\s+{_ATOM}\s+(\d+\.\d{{5}})\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+\.\d{{5}})\s*"
+    rf"\s*[0-9]+\s+{_ATOM}\s+{_ATOM}\s+([0-9]{{1,9}}\.[0-9]{{5}})"
+    r"\s+(-?[0-9]{1,9})\s+(-?[0-9]{1,9})\s+(-?[0-9]{1,9})\s+(-?[0-9]{1,9}\.[0-9]{5})\s*"
 )
 _HEADER = "  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  {spin}"
-_QUIPPY = re.compile(r"cohpbetween atom (\d+) atom (\d+) offset (-?\d+) (-?\d+) (-?\d+)")
+_QUIPPY = re.compile(
+    r"cohpbetween atom ([0-9]{1,9}) atom ([0-9]{1,9}) offset (-?[0-9]{1,9}) (-?[0-9]{1,9}) (-?[0-9]{1,9})"
+)
 
 
 class FormatError(ValueError):
@@ -103,9 +106,12 @@ def write_icohplist(path: str | Path, bonds: pd.DataFrame, symbols: Sequence[str
 def read_output(path: str | Path) -> Output:
     """Read LOBSTER's standard output (``<NC>.lb.out`` or ``lobsterout``)."""
     text = Path(path).read_text(errors="replace")
-    found = re.search(r"setting up CO interactions\.\.\. found (\d+) interactions", text)
+    found = re.search(r"setting up CO interactions\.\.\. found ([0-9]{1,9}) interactions", text)
     version = re.search(r"^LOBSTER (v\S+)", text, re.MULTILINE)
-    spillings = [re.findall(rf"abs\. {kind} +spilling: +([\d.]+)%", text) for kind in ("total", "charge")]
+    spillings = [
+        re.findall(rf"abs\. {kind} +spilling: +([0-9]{{1,9}}(?:\.[0-9]*)?)%", text)
+        for kind in ("total", "charge")
+    ]
     return Output(
         int(found[1]) if found else None,
         bool(re.search(r"^finished in", text, re.MULTILINE)),

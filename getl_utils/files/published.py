@@ -8,27 +8,40 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import ase.io
 import numpy as np
 import pandas as pd
 from ase import Atoms
 
 from getl_utils.core.record import atomic_write
+from getl_utils.files import xyz
 
 
 def sub_run_folders(root: str | Path, composition: str) -> dict[tuple[int, int], Path]:
-    """Folders of all sub-runs of a composition below `root`, however the tree is split: (run, sub-run) →
-    folder.
+    """Find the folders of all sub-runs of a composition, however the tree is split.
 
     The published layout is ``…/<NC>/c/md/lammps/<atoms>/<ID_RUN>/<…>/<SUB_RUN>/``.
 
+    Parameters
+    ----------
+    root
+        Folder of a published tree.
+    composition
+        Nominal composition, the name of a folder.
+
+    Returns
+    -------
+    dict
+        (run, sub-run) to folder.
+
     Raises
     ------
-    FileNotFoundError : `root` is no folder.
+    FileNotFoundError
+        `root` is no folder.
     """
     root = Path(root)
     if not root.is_dir():
@@ -41,8 +54,17 @@ def sub_run_folders(root: str | Path, composition: str) -> dict[tuple[int, int],
 
 
 def write_bnd(path: str | Path, bonds: pd.DataFrame, extra: str | None = None) -> None:
-    """Write bonds as ``run sub_run A B distance −ICOHP``, with the column `extra` first where one is
-    named."""
+    """Write bonds as rows of ``run sub_run A B distance −ICOHP``.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    bonds
+        Columns run, sub_run, i, j, distance (Å), icohp (eV) and, if named, `extra`.
+    extra
+        Column of integers to write first.
+    """
     columns = [*([extra] if extra else []), "run", "sub_run"]
     numbers = bonds[columns].to_numpy(int)
     rows = zip(numbers, bonds.i + 1, bonds.j + 1, bonds.distance, -bonds.icohp, strict=True)
@@ -52,15 +74,26 @@ def write_bnd(path: str | Path, bonds: pd.DataFrame, extra: str | None = None) -
 
 
 def read_bnd(path: str | Path) -> pd.DataFrame:
-    """Read a ``.bnd`` with six columns, or seven (mixed database: `source` first, the composition's place in
-    the list).
+    """Read a ``.bnd`` with six columns, or with seven (mixed database).
+
+    Parameters
+    ----------
+    path
+        File to read.
+
+    Returns
+    -------
+    DataFrame
+        run, sub_run, i, j (0-based), distance (Å), icohp (eV, negative = bonding); with seven columns
+        `source` first, the composition's place in the list of the database.
 
     Raises
     ------
-    ValueError : a row has another number of columns, or a word that is no number.
+    ValueError
+        A row has another number of columns, or a word that is no finite number.
     """
     names = ["run", "sub_run", "i", "j", "distance", "icohp"]
-    rows = [line.split() for line in Path(path).read_text().splitlines() if line.strip()]
+    rows = [line.split() for line in Path(path).read_text(errors="replace").splitlines() if line.strip()]
     widths = {len(row) for row in rows}
     if not rows or len(widths) > 1 or not widths <= {6, 7}:
         raise ValueError(f"{path}: expected rows of 6 or 7 columns, found {sorted(widths) or 'none'}")
@@ -69,8 +102,10 @@ def read_bnd(path: str | Path) -> pd.DataFrame:
         table = pd.DataFrame(rows, columns=names).astype(
             {c: float if c in ("distance", "icohp") else int for c in names}
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path}: a column is not a number ({error})") from None
+    if not np.isfinite(table[["distance", "icohp"]].to_numpy()).all():
+        raise ValueError(f"{path}: a distance or an ICOHP is not finite")
     table[["i", "j"]] -= 1
     table["icohp"] *= -1
     return table
@@ -83,9 +118,16 @@ def write_database_info(path: str | Path, name: str, bond_type: str, counts: Map
 
 
 def read_database_info(path: str | Path) -> tuple[str, str, dict[str, int]]:
-    """Read a mixed database's ``.info``: its name, its bond type, composition → number of bonds."""
-    head, *rows = (line.split() for line in Path(path).read_text().splitlines() if line.strip())
-    if len(head) != 2 or any(len(row) != 2 for row in rows):
+    """Read a mixed database's ``.info``: its name, its bond type, and bonds of each composition.
+
+    Raises
+    ------
+    ValueError
+        The file is not of this format.
+    """
+    head, *rows = [line.split() for line in Path(path).read_text(errors="replace").splitlines()] or [[]]
+    rows = [row for row in rows if row]
+    if len(head) != 2 or any(len(row) != 2 or not row[1].isdecimal() or len(row[1]) > 9 for row in rows):
         raise ValueError(f"{path}: expected `<database> <A>-<B>` and then `<composition> <number>` lines")
     return head[0], head[1], {nc: int(n) for nc, n in rows}
 
@@ -97,8 +139,10 @@ def write_ledger(path: str | Path, rows: Iterable[tuple[Any, ...]]) -> None:
 
 
 def write_clusters(path: str | Path, clusters: Iterable[Atoms]) -> None:
-    """Write per-cluster frames: central atom first, ``ID_RUN SUB_STEP ID_CENTRAL_ATOM SUM_ICOHP`` in the
-    comment line."""
+    """Write clusters, the central atom first.
+
+    The comment line holds ``ID_RUN SUB_STEP ID_CENTRAL_ATOM SUM_ICOHP``, taken from `info`.
+    """
     with atomic_write(path) as temporary, open(temporary, "w") as out:
         for atoms in clusters:
             flat = "  ".join(" ".join(f"{x:10.6f}" for x in vector) for vector in atoms.cell.array)
@@ -112,60 +156,125 @@ def write_clusters(path: str | Path, clusters: Iterable[Atoms]) -> None:
 
 
 def read_clusters(path: str | Path) -> list[Atoms]:
-    """Read a per-cluster ``.xyz``."""
-    return list(ase.io.iread(path, index=":", format="extxyz"))
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Admits what a dict of NumPy arrays needs and nothing else: unpickling any other name would run a
-    stranger's code."""
-
-    ALLOWED: ClassVar = {
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
-        if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(
-                f"{module}.{name} is not allowed in a .vec file; do not trust this file"
-            )
-        module = module.replace("numpy.core", "numpy._core")
-        return super().find_class(module, name)
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"encoding {encoding!r} is not allowed in a .vec file")
-    return text.encode("latin1")
-
-
-def read_vec(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a ``.vec``: a Python-2 pickle of a dict of float64 vectors. Loads no code.
+    """Read a per-cluster ``.xyz``.
 
     Raises
     ------
-    pickle.UnpicklingError : the file names anything but NumPy arrays. ValueError : it holds anything else, or
-    is damaged.
+    ValueError
+        A cluster is damaged.
     """
+    found = []
+    for one in xyz.read_frames(path):
+        if isinstance(one, ValueError):
+            raise one
+        found.append(one)
+    return found
+
+
+class _Dtype:
+    """Stands for a NumPy type in a pickle: NumPy's own can be made to break memory."""
+
+    def __init__(self, code: str, *_: Any) -> None:
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state: tuple) -> None:
+        self.order = state[1]
+
+
+class _Array:
+    """Stands for a NumPy array in a pickle; `vector` makes it one."""
+
+    def __init__(self, *_: Any) -> None:
+        self.state: tuple = ()
+
+    def __setstate__(self, state: tuple) -> None:
+        self.state = state
+
+    def vector(self) -> np.ndarray:
+        """Vector of float64; ValueError if it is anything else."""
+        _, shape, kind, _, raw = self.state
+        if not (isinstance(kind, _Dtype) and kind.code == "f8" and kind.order in ("<", ">", "=")):
+            raise ValueError("not of float64")
+        data = np.frombuffer(raw.encode("latin1") if isinstance(raw, str) else raw, f"{kind.order}f8")
+        if shape != data.shape:
+            raise ValueError(f"{data.size} numbers of shape {shape}")
+        return data.astype(float)
+
+
+class _Bytes:
+    """Stands for `_codecs.encode`, by which Python 3 writes bytes."""
+
+    def __new__(cls, text: str, encoding: str) -> bytes:  # type: ignore[misc]
+        if encoding != "latin1":
+            raise pickle.UnpicklingError(f"encoding {encoding!r} is not allowed in a .vec file")
+        return text.encode("latin1")
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a function has no state")
+
+
+class _ArraysOnly(pickle._Unpickler):
+    """Knows the four names that a dict of arrays needs; any other would run a stranger's code.
+
+    This is pickle in Python: the one in C takes memory for as many objects as a damaged file claims, and so
+    do some words of later protocols than Python 2's.
+    """
+
+    dispatch: ClassVar = {
+        ord(word.code): pickle._Unpickler.dispatch[ord(word.code)]
+        for word in pickletools.opcodes
+        if word.proto <= 2
+    }
+    NAMES: ClassVar = {
+        ("numpy.core.multiarray", "_reconstruct"): _Array,
+        ("numpy._core.multiarray", "_reconstruct"): _Array,
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): _Dtype,
+        ("_codecs", "encode"): _Bytes,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.NAMES:
+            raise pickle.UnpicklingError(
+                f"{module}.{name} is not allowed in a .vec file; do not trust this file"
+            )
+        return self.NAMES[module, name]
+
+
+def read_vec(path: str | Path) -> dict[str, np.ndarray]:
+    """Read a ``.vec``, a Python-2 pickle of a dict of float64 vectors. Loads no code.
+
+    Parameters
+    ----------
+    path
+        File to read.
+
+    Returns
+    -------
+    dict
+        Name to vector.
+
+    Raises
+    ------
+    pickle.UnpicklingError
+        The file names anything but NumPy arrays.
+    ValueError
+        It holds anything else, or is damaged.
+    """
+    data = Path(path).read_bytes()
     try:
-        content = _ArraysOnly(io.BytesIO(Path(path).read_bytes()), encoding="latin1").load()
+        content = _ArraysOnly(io.BytesIO(data), encoding="latin1").load()
     except pickle.UnpicklingError:
         raise
     except Exception as error:
         raise ValueError(f"{path}: damaged .vec file ({type(error).__name__}: {error})") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a dict of vectors, found {type(content).__name__}")
-    for key, vector in content.items():
-        if not (
-            isinstance(key, str)
-            and isinstance(vector, np.ndarray)
-            and vector.dtype == np.float64
-            and vector.ndim == 1
-        ):
-            raise ValueError(f"{path}: entry {key!r} is not a vector of float64")
-    return content
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ValueError(f"{path}: expected a dict of vectors by name, found {type(content).__name__}")
+    return {key: _vector(path, key, value) for key, value in content.items()}
+
+
+def _vector(path: str | Path, key: str, value: Any) -> np.ndarray:
+    try:
+        return value.vector()
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: entry {key!r} is not a vector of float64 ({error})") from None

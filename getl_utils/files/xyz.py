@@ -57,6 +57,8 @@ def read_frames(path: str | Path) -> Iterator[Atoms | ValueError]:
             raise
         except Exception as error:  # ASE tells a damaged frame by errors of many kinds
             yield ValueError(f"{where}: not readable ({type(error).__name__}: {error})")
+    if not number:
+        yield ValueError(f"{path}: no frame in it; write it again")
 
 
 def _atoms(rows: list[str]) -> Atoms:

@@ -1,8 +1,4 @@
-"""What a loading does to bonds and atoms: strengths, exchanged bonds, categories, non-affine displacement.
-
-Own numpy: freud has neither D²min nor a bookkeeping of bonds; OVITO's AtomicStrainModifier has D²min, but
-brings half a gigabyte with Qt for thirty lines and knows no bonds of ours.
-"""
+"""What a loading does to bonds and atoms: strengths, exchanged bonds, categories, non-affine displacement."""
 
 from __future__ import annotations
 
@@ -10,18 +6,33 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from ase import Atoms
 
-from getl_utils.core.bonds import BOND, neighbours
-from getl_utils.inference.trajectory import Trajectory
+from getl_utils.core.bonds import BOND
+from getl_utils.inference.trajectory import Trajectory, d2min
 
 STATES = ["kept", "broken", "formed"]
 CATEGORIES = ("weak", "medium", "strong")
 
 
 def strengths(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Number of bonds and distribution of −ICOHP (eV) per frame and type: frame, type, bonds, mean, std, q10,
-    median, q90."""
+    """Describe the distribution of −ICOHP in each frame.
+
+    Parameters
+    ----------
+    tables
+        One per frame, with the columns type and predicted (ICOHP, eV).
+
+    Returns
+    -------
+    DataFrame
+        frame (0, 1, …), type, bonds (their number), and mean, std, q10, median and q90 of −ICOHP, eV.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"type": "Cu-Cu", "predicted": [-1.0, -3.0]})
+    >>> strengths([table])[["frame", "type", "bonds", "mean"]].values.tolist()
+    [[0, 'Cu-Cu', 2, 2.0]]
+    """
     rows = []
     for n, table in enumerate(tables):
         groups = (-table.predicted).groupby(table.type.astype(str))
@@ -36,11 +47,10 @@ def strengths(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _followed(bonds: pd.DataFrame, trajectory: Trajectory, frame: int, strength: str) -> pd.DataFrame:
-    """Bonds under their lasting name: T between the unwrapped atoms, i ≤ j (T > 0 where i = j); type, −ICOHP
-    as `strength`.
+    """Name each bond so that it keeps its name in all frames: T between the unwrapped atoms, i ≤ j.
 
-    T counts from where the file has the atoms, so it changes when one of them is wrapped; T + n_j − n_i does
-    not, n being the cells by which the file's atom lies away from the followed one.
+    T counts from where the file has the atoms, so it changes when an atom is wrapped. T + n_j − n_i does not,
+    where n are the cells between the file's atom and the followed one.
     """
     i, j, shift = bonds.i.to_numpy(), bonds.j.to_numpy(), trajectory.shifts[frame]
     cells = bonds[BOND[2:]].to_numpy() + shift[j] - shift[i]
@@ -58,29 +68,39 @@ def exchanges(
     limits: Mapping[str, Sequence[float]],
     hysteresis: float = 0.1,
 ) -> pd.DataFrame:
-    """Bonds kept, broken and formed between the first frame and each later one.
+    """Find the bonds kept, broken and formed between the first frame and each later one.
 
-    With w the upper end of its type's window, a bond of the first frame is broken in a later one where its
-    atoms are further apart than w·(1 + hysteresis), else kept; a bond of the later frame is formed where the
-    same images of its atoms were further apart than that in the first. Between w and w·(1 + hysteresis)
-    nothing happens: there vibration decides. The two frames decide, not the path between them, so the answer
-    does not depend on how often frames were dumped; kept + broken are the bonds of the first frame, and
-    exchanging the two frames exchanges broken and formed.
+    Let w be the upper end of the window of a bond's type. A bond of the first frame is broken in a later one
+    if its atoms are further apart than w·(1 + hysteresis), and kept if not. A bond of the later frame is
+    formed if the same images of its atoms were further apart than that in the first. A distance between w and
+    w·(1 + hysteresis) changes nothing, because there vibration decides.
+
+    The two frames decide, not the path between them, so the result does not depend on how often frames were
+    dumped. Kept and broken bonds together are the bonds of the first frame. If the two frames are exchanged,
+    broken and formed are exchanged.
 
     Parameters
     ----------
-    tables : one per frame of `trajectory`: i, j, tx, ty, tz, type, predicted (ICOHP, eV). limits : type →
-    window, Å.
+    tables
+        One per frame of `trajectory`: i, j, tx, ty, tz, type, predicted (ICOHP, eV).
+    trajectory
+        The frames.
+    limits
+        Window of each bond type, Å.
+    hysteresis
+        Part of w by which a bond must be longer than w to be broken.
 
     Returns
     -------
-    DataFrame : frame, i, j, tx, ty, tz (between the unwrapped atoms), type, state, distance_before,
-    distance_after (Å), before, after (−ICOHP in the first frame and in this one, eV; NaN where it is no bond
-    of that frame).
+    DataFrame
+        frame, i, j, tx, ty, tz (between the unwrapped atoms), type, state, distance_before, distance_after
+        (Å), before and after (−ICOHP in the first frame and in this one, eV; NaN where the pair is no bond of
+        that frame).
 
     Raises
     ------
-    ValueError : not one table per frame, or a type without a window.
+    ValueError
+        The number of tables is not that of the frames, or a type has no window.
     """
     if len(tables) != len(trajectory.cells):
         raise ValueError(f"{len(tables)} tables of bonds for {len(trajectory.cells)} frames")
@@ -104,12 +124,18 @@ def exchanges(
 
 
 def exchange_summary(bonds: pd.DataFrame) -> pd.DataFrame:
-    """Bonds kept, broken and formed over the frames, with their mean −ICOHP (eV) before and after.
+    """Count the bonds kept, broken and formed in each frame.
+
+    Parameters
+    ----------
+    bonds
+        From `exchanges`.
 
     Returns
     -------
-    DataFrame : frame, type (`all` for all), state, bonds, before, after, and `fraction` of the first frame's
-    bonds of the type.
+    DataFrame
+        frame, type (`all` for all), state, bonds (their number), before and after (mean −ICOHP, eV), and
+        `fraction` of the first frame's bonds of the type.
     """
     some = pd.concat([bonds, bonds.assign(type="all")])
     table = some.groupby(["frame", "type", "state"], observed=False).agg(
@@ -122,18 +148,23 @@ def exchange_summary(bonds: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_equal_length(bonds: pd.DataFrame, width: float = 0.1) -> pd.DataFrame:
-    """Were broken bonds weaker than kept ones of the same length? Mean −ICOHP (eV) before, per type.
+    """Compare broken bonds with kept bonds of the same length.
 
     Each broken bond is compared with the mean of the kept ones whose length in the first frame lies in the
     same bin.
 
     Parameters
     ----------
-    bonds : one frame of `exchanges`. width : Å, of the bins of the length.
+    bonds
+        One frame of `exchanges`.
+    width
+        Width of the bins of the length, Å.
 
     Returns
     -------
-    DataFrame by type: compared (broken bonds with kept ones of their length), broken, kept_same_length.
+    DataFrame
+        By type: compared (number of broken bonds for which there are kept ones of their length), and the mean
+        −ICOHP (eV) in the first frame of these broken bonds and of the kept ones (kept_same_length).
     """
     some = bonds[bonds.before.notna()].assign(bin=bonds.distance_before // width)
     levels = some[some.state == "kept"].groupby(["type", "bin"]).before.mean().rename("level")
@@ -146,7 +177,21 @@ def at_equal_length(bonds: pd.DataFrame, width: float = 0.1) -> pd.DataFrame:
 def categories(
     strength: Sequence[float], element: Sequence[str], names: Sequence[str] = CATEGORIES
 ) -> pd.Categorical:
-    """How strongly an atom is bonded: equal parts of the atoms of its element, by rank of the strength.
+    """Sort atoms into categories by strength, equally many of each element in each category.
+
+    Parameters
+    ----------
+    strength
+        Bond strength of each atom, eV; (atoms,).
+    element
+        Element of each atom; (atoms,).
+    names
+        Categories, from weak to strong.
+
+    Returns
+    -------
+    Categorical
+        Category of each atom; (atoms,).
 
     Examples
     --------
@@ -158,59 +203,29 @@ def categories(
     return pd.Categorical.from_codes((rank * len(names) // number).astype(int), list(names), ordered=True)
 
 
-def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
-    """Non-affine displacement D²min (Å^2) of each atom between the first frame and `frame`.
-
-    D²min_i = min over J of (1/n_i) Σ_j |r_ij(t) − r_ij(0)·J|², j the n_i neighbours of i in the first frame
-    (M. L. Falk, J. S. Langer, Phys. Rev. E 57, 7192 (1998); there not divided by n_i, which is done here so
-    that an atom with more neighbours has not more for that alone). J = X⁻¹Y with X = Σ r(0)ᵀr(0), Y = Σ
-    r(0)ᵀr(t).
-
-    Parameters
-    ----------
-    cutoff : Å, of the neighbours.
-
-    Returns
-    -------
-    (atoms,), NaN for an atom whose neighbours (fewer than three, or in a plane) leave J open.
-    """
-    start = Atoms(
-        trajectory.symbols,
-        trajectory.scaled[0] @ trajectory.cells[0],
-        cell=trajectory.cells[0],
-        pbc=trajectory.pbc,
-    )
-    table, number = neighbours(start, cutoff), len(start)
-    i, j, cells = table.i.to_numpy(), table.j.to_numpy(), table[BOND[2:]].to_numpy()
-    before, after = trajectory.vectors(0, i, j, cells), trajectory.vectors(frame, i, j, cells)
-
-    def total(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        sums = [np.bincount(i, a[:, k] * b[:, m], number) for k in range(3) for m in range(3)]
-        return np.array(sums).T.reshape(number, 3, 3)
-
-    x, y = total(before, before), total(before, after)
-    size = np.trace(x, axis1=1, axis2=2) / 3
-    solvable = np.linalg.det(x) > 1e-9 * size**3
-    affine = np.full((number, 3, 3), np.nan)
-    affine[solvable] = np.linalg.solve(x[solvable], y[solvable])
-    rest = after - np.einsum("nk,nkm->nm", before, affine[i])
-    result = np.bincount(i, (rest**2).sum(axis=1), number) / np.maximum(1, np.bincount(i, minlength=number))
-    return np.where(solvable, result, np.nan)
-
-
 def atom_table(
     table: pd.DataFrame, trajectory: Trajectory, bonds: pd.DataFrame, frame: int, cutoff: float
 ) -> pd.DataFrame:
-    """What each atom was in the first frame, and what became of it in `frame`.
+    """Describe each atom in the first frame and what changed at it until another frame.
 
     Parameters
     ----------
-    table : bonds of the first frame. bonds : from `exchanges`. cutoff : Å, for D²min.
+    table
+        Bonds of the first frame: i, j, predicted (ICOHP, eV).
+    trajectory
+        The frames.
+    bonds
+        From `exchanges`.
+    frame
+        Number of the later frame.
+    cutoff
+        For `d2min`, Å.
 
     Returns
     -------
-    DataFrame : atom (0-based), element, bonds, strength (Σ −ICOHP, eV), category, d2min (Å^2), broken,
-    formed, exchanged (their sum).
+    DataFrame
+        atom (0-based), element, bonds (their number), strength (Σ −ICOHP, eV), category, d2min (Å^2), broken,
+        formed and exchanged (their sum).
     """
     number, ends = len(trajectory.symbols), np.concatenate([table.i, table.j])
     result = pd.DataFrame({"atom": range(number), "element": trajectory.symbols})
@@ -225,10 +240,19 @@ def atom_table(
 
 
 def mobility(atoms: pd.DataFrame) -> pd.DataFrame:
-    """Per element and category: atoms, their mean strength (eV), median D²min (Å^2) and mean number of
-    exchanged bonds.
+    """Compare the mobility of weakly and strongly bonded atoms.
 
-    `rank_correlation` is Spearman's, of strength and D²min, over all atoms of the element.
+    Parameters
+    ----------
+    atoms
+        From `atom_table`.
+
+    Returns
+    -------
+    DataFrame
+        By element and category: atoms (their number), strength (mean, eV), d2min (median, Å^2), exchanged
+        (mean number of bonds), and `rank_correlation`, Spearman's, of strength and D²min over all atoms of
+        the element.
     """
     elements = pd.Categorical(
         atoms.element, list(dict.fromkeys(atoms.element))

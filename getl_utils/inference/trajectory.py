@@ -1,4 +1,8 @@
-"""Frames of the same atoms: which of them, followed across the periodic boundaries, and their strain."""
+"""Frames of the same atoms: choosing them, following the atoms, and how they are displaced.
+
+D²min is computed here and not by matscipy, whose function takes time with the square of the number of atoms
+and allows one image of a neighbour only. A test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,25 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from getl_utils.core.bonds import BOND, neighbours
+
 
 @dataclass(frozen=True)
 class Trajectory:
     """Frames of the same atoms, followed across the periodic boundaries.
 
-    scaled : (frames, atoms, 3), unwrapped. shifts : (frames, atoms, 3), whole cells: as given = scaled +
-    shifts.
-    cells : (frames, 3, 3), Å, rows are vectors. symbols : (atoms,). pbc : (3,).
+    Attributes
+    ----------
+    scaled
+        Unwrapped scaled coordinates; (frames, atoms, 3).
+    shifts
+        Whole cells between the followed atom and the file's: file = scaled + shifts; (frames, atoms, 3).
+    cells
+        Cells, rows are vectors, Å; (frames, 3, 3).
+    symbols
+        Elements; (atoms,).
+    pbc
+        Periodic directions; (3,).
     """
 
     scaled: np.ndarray
@@ -26,12 +41,27 @@ class Trajectory:
     pbc: np.ndarray
 
     def vectors(self, frame: int, i: np.ndarray, j: np.ndarray, cells: np.ndarray) -> np.ndarray:
-        """r_j + T·cell − r_i (Å) of pairs in one frame; T counts between the unwrapped atoms."""
+        """Return r_j + T·cell − r_i of pairs in one frame.
+
+        Parameters
+        ----------
+        frame
+            Number of the frame.
+        i, j
+            Atoms; (pairs,).
+        cells
+            T, counted between the unwrapped atoms; (pairs, 3).
+
+        Returns
+        -------
+        ndarray
+            Vectors, Å; (pairs, 3).
+        """
         return (self.scaled[frame, j] - self.scaled[frame, i] + cells) @ self.cells[frame]
 
 
 def spread(number: int, most: int) -> list[int]:
-    """At most `most` of 0 … number − 1, evenly spaced, the first and the last among them.
+    """Choose at most `most` of 0 … number − 1, evenly spaced, with the first and the last.
 
     Examples
     --------
@@ -42,17 +72,26 @@ def spread(number: int, most: int) -> list[int]:
 
 
 def comparable(summary: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The rows of the first structure of which several frames, with as many atoms each, were predicted; none
-    if there is no such.
+    """Choose frames of one structure that can be followed.
+
+    The structure is the first of which several frames with equally many atoms were predicted.
 
     Parameters
     ----------
-    summary : a row per frame: structure, atoms, error (empty if it was predicted). most : rows, evenly
-    spaced.
+    summary
+        A row per frame: structure, atoms, error (empty if it was predicted).
+    most
+        Greatest number of rows to choose, evenly spaced.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `summary`; none if there is no such structure.
 
     Examples
     --------
-    >>> summary = pd.DataFrame({"structure": ["a", "b", "b", "b"], "frame": [1, 1, 2, 3], "atoms": 9, "error": ["", "", "", "x"]})
+    >>> summary = pd.DataFrame({"structure": ["a", "b", "b", "b"], "frame": [1, 1, 2, 3], "atoms": 9})
+    >>> summary["error"] = ["", "", "", "damaged"]
     >>> comparable(summary, 21).frame.tolist(), len(comparable(summary[:2], 21))
     ([1, 2], 0)
     """
@@ -64,8 +103,14 @@ def comparable(summary: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def pick(frames: Iterable[Atoms], numbers: Iterable[int]) -> Iterator[Atoms]:
-    """The frames of these numbers, counted from 1, one at a time; what stands for a damaged one elsewhere is
-    passed over.
+    """Yield the frames of some numbers, counted from 1, one at a time.
+
+    Parameters
+    ----------
+    frames
+        All frames of a file, with an error in place of each damaged one (`frames.readings`).
+    numbers
+        Numbers of whole frames.
 
     Examples
     --------
@@ -81,32 +126,40 @@ def pick(frames: Iterable[Atoms], numbers: Iterable[int]) -> Iterator[Atoms]:
 
 
 def follow(frames: Iterable[Atoms]) -> Trajectory:
-    """Follow atoms through frames: each is taken to the image nearest, in scaled coordinates, to where it was
-    before.
+    """Follow atoms through frames, across the periodic boundaries.
 
-    Right as long as no atom moves, beyond the affine motion of the cell, by half a cell from one frame to the
-    next.
+    Each atom is taken to the image that is nearest, in scaled coordinates, to where it was in the frame
+    before. This is right as long as no atom moves by half a cell from one frame to the next, beyond the
+    affine motion of the cell.
 
     Parameters
     ----------
-    frames : the same atoms in the same order (a dump's are sorted by id).
+    frames
+        The same atoms in the same order. Atoms of a LAMMPS dump are sorted by id.
+
+    Returns
+    -------
+    Trajectory
+        The frames with unwrapped atoms.
 
     Raises
     ------
-    ValueError : no frames, other atoms in a frame, or a cell that jumped (LAMMPS flips strongly sheared
-    boxes).
+    ValueError
+        There are no frames, a frame has other atoms, or the cell jumped (LAMMPS flips strongly sheared
+        boxes).
     """
     scaled, shifts, cells, first = [], [], [], None
     for n, atoms in enumerate(frames):
         first = atoms if first is None else first
         if atoms.get_chemical_symbols() != first.get_chemical_symbols():
             raise ValueError(
-                f"frame {n} has other atoms, or in another order, than the first: they cannot be followed"
+                f"frame {n} has other atoms than the first, or in another order: they cannot be followed"
             )
         cell = atoms.cell.array
         if cells and np.abs(cell @ np.linalg.inv(cells[-1]) - np.eye(3)).max() > 0.45:
             raise ValueError(
-                f"the cell of frame {n} jumped: a flipped box, or frames too far apart; dump more, with `flip no`"
+                f"the cell of frame {n} jumped: a flipped box, or frames too far apart; "
+                "dump more often, with `flip no`"
             )
         given = atoms.positions @ np.linalg.inv(cell)
         whole = np.rint(given - scaled[-1]).astype(int) * atoms.pbc if scaled else np.zeros(given.shape, int)
@@ -125,14 +178,65 @@ def follow(frames: Iterable[Atoms]) -> Trajectory:
 
 
 def strains(trajectory: Trajectory) -> pd.DataFrame:
-    """Engineering strain L/L₀ − 1 of the three cell vectors in each frame; `strain` is that of the one that
-    changes most.
+    """Compute the engineering strain L/L₀ − 1 of the three cell vectors in each frame.
+
+    Parameters
+    ----------
+    trajectory
+        The frames.
 
     Returns
     -------
-    DataFrame : frame (0, 1, …), x, y, z, strain; positive in tension.
+    DataFrame
+        frame (0, 1, …), x, y, z, and `strain`, that of the vector that changes most; positive in tension.
     """
     lengths = np.linalg.norm(trajectory.cells, axis=2)
     table = pd.DataFrame(lengths / lengths[0] - 1, columns=list("xyz"))
     table.insert(0, "frame", range(len(table)))
     return table.assign(strain=table[table[list("xyz")].iloc[-1].abs().idxmax()])
+
+
+def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
+    """Compute the non-affine displacement D²min of each atom between the first frame and another.
+
+    D²min_i = min over J of (1/n_i) Σ_j |r_ij(t) − r_ij(0)·J|², where j are the n_i neighbours of atom i in
+    the first frame (M. L. Falk, J. S. Langer, Phys. Rev. E 57, 7192 (1998)). The sum there is not divided by
+    n_i. It is here, so that D²min does not grow with the number of neighbours. J = X⁻¹Y with
+    X = Σ r(0)ᵀr(0) and Y = Σ r(0)ᵀr(t).
+
+    Parameters
+    ----------
+    trajectory
+        The frames.
+    frame
+        Number of the later frame.
+    cutoff
+        Greatest distance of a neighbour in the first frame, Å.
+
+    Returns
+    -------
+    ndarray
+        D²min, Å^2; (atoms,). NaN for an atom that has fewer than three neighbours, or all in one plane.
+    """
+    start = Atoms(
+        trajectory.symbols,
+        trajectory.scaled[0] @ trajectory.cells[0],
+        cell=trajectory.cells[0],
+        pbc=trajectory.pbc,
+    )
+    table, number = neighbours(start, cutoff), len(start)
+    i, j, cells = table.i.to_numpy(), table.j.to_numpy(), table[BOND[2:]].to_numpy()
+    before, after = trajectory.vectors(0, i, j, cells), trajectory.vectors(frame, i, j, cells)
+
+    def total(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        sums = [np.bincount(i, a[:, k] * b[:, m], number) for k in range(3) for m in range(3)]
+        return np.array(sums).T.reshape(number, 3, 3)
+
+    x, y = total(before, before), total(before, after)
+    size = np.trace(x, axis1=1, axis2=2) / 3
+    solvable = np.linalg.det(x) > 1e-9 * size**3
+    affine = np.full((number, 3, 3), np.nan)
+    affine[solvable] = np.linalg.solve(x[solvable], y[solvable])
+    rest = after - np.einsum("nk,nkm->nm", before, affine[i])
+    result = np.bincount(i, (rest**2).sum(axis=1), number) / np.maximum(1, np.bincount(i, minlength=number))
+    return np.where(solvable, result, np.nan)

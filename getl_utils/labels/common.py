@@ -13,15 +13,6 @@ from getl_utils.core.bonds import BOND, check_structure, neighbour_table
 from getl_utils.labels.icohp import ProjectedBands, icohp, spilling
 
 TIE = 1e-3  # Å: images this equally far share the pair's value
-MOST_SPILLING = 0.1  # of the charge
-
-
-def settings(given: Mapping[str, Any], defaults: Mapping[str, Any], engine: str) -> dict[str, Any]:
-    """Defaults with what is given put over them; ValueError for a setting the engine does not have."""
-    unknown = sorted(set(given) - set(defaults))
-    if unknown:
-        raise ValueError(f"engine {engine} has no setting {unknown[0]!r}; it has {', '.join(defaults)}")
-    return {**defaults, **given}
 
 
 def check(
@@ -30,19 +21,27 @@ def check(
     cutoff: float,
     engine: str,
     mesh: Sequence[int] = (1, 1, 1),
-    where: str = "at Γ",
 ) -> None:
     """Refuse what no engine can label.
 
     Parameters
     ----------
-    cutoff : Å. mesh : k points along each lattice vector; the cell is told apart from its image that many
-    cells away.
-    where : how to call this mesh in a message.
+    atoms : Atoms
+        The structure.
+    orbitals : mapping
+        Element → shells.
+    cutoff : float
+        Length of the longest bond, Å.
+    engine : str
+        Name of the engine, for the messages.
+    mesh : sequence of int
+        k points along each lattice vector. The cell is told apart from its image that many cells away.
 
     Raises
     ------
-    ValueError : not periodic, thinner than the cutoff, atoms too close, an element without orbitals.
+    ValueError
+        The structure is not periodic, thinner than the cutoff, has atoms too close, or an element without
+        orbitals.
     """
     if not len(atoms) or not atoms.pbc.all() or abs(atoms.cell.volume) < 1e-6:
         raise ValueError(f"engine {engine} needs a cell with atoms that is periodic in three directions")
@@ -50,8 +49,10 @@ def check(
     normals = np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
     height = abs(np.linalg.det(cell)) / normals.max()
     if height < cutoff:
+        where = "at Γ" if tuple(mesh) == (1, 1, 1) else f"with {list(mesh)} k points"
         raise ValueError(
-            f"the cell is {height:.2f} Å thick, thinner than the cutoff of {cutoff} Å: {where} no bond can be told apart"
+            f"the cell is {height:.2f} Å thick, thinner than the cutoff of {cutoff} Å: {where} no bond can be "
+            "told apart; take a larger cell or more k points"
         )
     for element in dict.fromkeys(atoms.get_chemical_symbols()):
         if element not in orbitals:
@@ -62,15 +63,28 @@ def check(
 def choose(
     symbols: np.ndarray, shells: np.ndarray, orbitals: Mapping[str, Sequence[str]], source: str
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Which orbitals to keep; and per element the shells used, asked for but absent, and dropped.
+    """Choose orbitals by their shells.
 
     Parameters
     ----------
-    symbols, shells : (o,), element and shell name of every orbital. source : whose orbitals these are.
+    symbols : (o,) array of str
+        Element of every orbital.
+    shells : (o,) array of str
+        Shell name of every orbital.
+    orbitals : mapping
+        Element → shells asked for.
+    source : str
+        Whose orbitals these are, for the message.
+
+    Returns
+    -------
+    tuple
+        Which orbitals to keep (o,); per element the shells used, asked for but absent, and dropped.
 
     Raises
     ------
-    ValueError : an element has none of the shells asked for.
+    ValueError
+        An element has none of the shells asked for.
 
     Examples
     --------
@@ -91,15 +105,22 @@ def choose(
 
 
 def fold(table: pd.DataFrame, mesh: Sequence[int] = (1, 1, 1)) -> tuple[pd.DataFrame, int]:
-    """Keep of the images that a k mesh cannot tell apart the shortest (`ties`: how many are as short); count
-    the rest.
+    """Keep the shortest of the images that a k mesh cannot tell apart.
 
-    With N k points along a lattice vector T and T ± N are one and the same value. An atom's own such images
-    are left out, uncounted.
+    With N k points along a lattice vector, T and T ± N are one value. An atom's own such images are left out
+    and not counted.
 
     Parameters
     ----------
-    table : i, j, tx, ty, tz, distance (Å), every bond once.
+    table : DataFrame
+        i, j, tx, ty, tz, distance (Å), every bond once.
+    mesh : sequence of int
+        k points along each lattice vector.
+
+    Returns
+    -------
+    tuple
+        The bonds kept, with the column `ties` (how many images are as short), and how many were left out.
 
     Examples
     --------
@@ -121,40 +142,62 @@ def fold(table: pd.DataFrame, mesh: Sequence[int] = (1, 1, 1)) -> tuple[pd.DataF
 
 
 def bonds(
-    bands: ProjectedBands,
+    bands: Mapping[str, ProjectedBands],
+    default: str,
     atoms: Atoms,
     window: tuple[float, float],
     minimum_projection: float,
     mesh: Sequence[int] = (1, 1, 1),
     moved: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Every bond of the window (Å) with its ICOHP, and spilling and folded images for the record.
+    """Give every bond of a window its ICOHP in each projection.
 
     Parameters
     ----------
-    mesh : k points along each lattice vector, see `fold`. moved : (atoms, 3), lattice vectors by which each
-    atom was moved.
+    bands : mapping
+        Name of a projection → its bands.
+    default : str
+        The projection whose values are the column icohp and whose spilling is recorded.
+    atoms : Atoms
+        The structure.
+    window : (float, float)
+        Shortest and longest bond, Å.
+    minimum_projection : float
+        See `icohp.icohp`.
+    mesh : sequence of int
+        k points along each lattice vector, see `fold`.
+    moved : (atoms, 3) array of int, optional
+        Lattice vectors by which the program moved each atom.
+
+    Returns
+    -------
+    tuple
+        Bonds with icohp and, for several projections, icohp_<name> of each; spilling, folded images and
+        warnings for the record. A projection that fails, and is not the default, is a warning.
 
     Raises
     ------
-    ValueError : see `cohp.icohp`.
+    ValueError
+        See `icohp.icohp`.
     """
     table, folded = fold(neighbour_table(atoms, window[1]), mesh)
     pairs = table[BOND].to_numpy(int)
     if moved is not None:
         pairs[:, 2:] += moved[table.j] - moved[table.i]
-    table["icohp"] = icohp(bands, pairs, minimum_projection) / table.pop("ties")
+    ties, facts, failed = table.pop("ties"), {}, []
+    for name, one in bands.items():
+        try:
+            table[f"icohp_{name}"] = icohp(one, pairs, minimum_projection) / ties
+            facts[name] = spilling(one, minimum_projection)
+        except ValueError as error:
+            if name == default:
+                raise
+            failed.append(f"there is no projection {name}: {error}")
+    table["icohp"] = table[f"icohp_{default}"]
+    if len(bands) == 1:
+        table = table.drop(columns=f"icohp_{default}")
     table = table[table.distance >= window[0]].sort_values(BOND, ignore_index=True)
-    return table, {**spilling(bands, minimum_projection), "folded_images": folded}
-
-
-def warnings(record: Mapping[str, Any], most_spilling: float = MOST_SPILLING) -> list[str]:
-    """What about a label's spilling (see `cohp.spilling`) must travel with it."""
-    found = []
-    if record["dropped_electrons"] > 0.01:
-        found.append(
-            f"{record['dropped_electrons']:.2f} electrons are in bands outside the orbitals; the basis lacks something"
-        )
-    if record["charge_spilling"] > most_spilling:
-        found.append(f"charge spilling {record['charge_spilling']:.1%}")
-    return found
+    others = {name: values for name, values in facts.items() if name != default}
+    return table, {
+        **facts[default], "folded_images": folded, "other_projections": others, "warnings": failed,
+    }  # fmt: skip

@@ -1,136 +1,222 @@
-"""Label engines: one file each, one small interface. An engine gives the ICOHP of a structure's bonds."""
+"""Label engines: one file each, one template. An engine gives the ICOHP of a structure's bonds.
+
+`Engine.label` does what all engines share: it reads the settings, refuses structures that cannot be labelled
+and sets of shells that lack something, runs the calculation, times its parts, projects, and refuses a label
+whose spilling is too large. An engine adds `solve` (the self-consistent calculation) and `project` (bands and
+their projections on orbitals).
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from getl_utils.labels import common, shells
+from getl_utils.labels.icohp import ProjectedBands
+from getl_utils.labels.result import COLUMNS, Label, LabelError
+
+__all__ = ["COLUMNS", "Engine", "EngineSettings", "Label", "LabelError", "available", "get", "names"]
 NAMES = ("gpaw", "lobster", "qe", "xtb")
-COLUMNS = ["i", "j", "tx", "ty", "tz", "distance", "icohp"]
+PROJECTIONS = ("full", "lobster")
+Orbitals = Mapping[str, Sequence[str]]
 
 
-class LabelError(RuntimeError):
-    """A structure could not be labelled.
+class EngineSettings(BaseModel):
+    """Settings that every engine has."""
 
-    Parameters
-    ----------
-    status : what became of it, in the words of `getl_utils.labels.status`: "SCF_NOT_CONVERGED", "NO_ICOHP",
-    ….
-    message : what, where, and what to do.
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
 
-    Examples
-    --------
-    >>> LabelError("NO_ICOHP", "cell 3: no bond within 4.2 Å; raise the cutoff").status
-    'NO_ICOHP'
+    kpoints: tuple[int, int, int] = Field((1, 1, 1), description="mesh")
+    minimum_projection: float = Field(0.01, ge=0, lt=1, description="see `icohp.icohp`")
+    # a label with Cu 3d 4s and Zr 4d 5s alone spills 33 %, good ones 0.7 to 1.6 %
+    most_spilling: float = Field(0.05, gt=0, le=1, description="of the charge; above it a label is refused")
+    check_shells: bool = Field(True, description="refuse orbitals that lack a recommended shell")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an engine is asked for: atoms, element → shells, shortest and longest bond (Å), its settings."""
+
+    atoms: Atoms
+    orbitals: Orbitals
+    window: tuple[float, float]
+    settings: Any
+
+    @property
+    def formula(self) -> str:
+        """Chemical formula of the atoms."""
+        return self.atoms.get_chemical_formula()
+
+    @property
+    def elements(self) -> list[str]:
+        """The elements, each once, by name."""
+        return sorted(set(self.atoms.get_chemical_symbols()))
+
+
+class Projected(NamedTuple):
+    """Bands of one calculation in one or two projections, and facts for the record.
+
+    `moved` (atoms, 3) has the lattice vectors by which the program moved each atom; None: it moved none.
     """
 
-    def __init__(self, status: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-    def __reduce__(self) -> tuple:  # errors cross process borders
-        return type(self), (self.status, str(self))
+    bands: dict[str, ProjectedBands]
+    record: dict[str, Any]
+    moved: np.ndarray | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Label:
-    """The bonds of one structure, and how they came about.
+class Engine:
+    """Template of all engines; a module of this room offers one as `ENGINE`.
 
     Attributes
     ----------
-    bonds : i, j, tx, ty, tz, distance (Å), icohp (eV, negative = bonding), one row per bond. Atoms are
-    0-based;
-        i < j, or i = j and T > 0 in lexical order; the bond is the vector r_j + T·cell − r_i, positions as
-        given.
-    record : what must travel with the numbers: engine, engine_version, method, preview, seconds, electrons,
-        spilling, n_bonds, warnings (list of str), ….
-
-    Raises
-    ------
-    ValueError : a column is missing, a pair is not in this order or occurs twice, an ICOHP is not a number.
-
-    Examples
-    --------
-    >>> row = pd.DataFrame([[0, 1, 0, 0, -1, 2.5, -0.4]], columns=COLUMNS)
-    >>> Label(row, {"engine": "xtb"}).record
-    {'engine': 'xtb', 'n_bonds': 1}
+    name : str
+        Name of the engine.
+    preview : bool
+        True if its numbers are for looking at, not for a database.
+    Settings : type
+        Its settings; `Settings.model_fields` says what each means.
     """
 
-    bonds: pd.DataFrame
-    record: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        missing = [name for name in COLUMNS if name not in self.bonds]
-        if missing:
-            raise ValueError(f"label lacks the columns {missing}; it has {list(self.bonds.columns)}")
-        b = self.bonds
-        forward = (b.tx > 0) | ((b.tx == 0) & ((b.ty > 0) | ((b.ty == 0) & (b.tz > 0))))
-        wrong = ~((b.i < b.j) | ((b.i == b.j) & forward)) | b.duplicated(COLUMNS[:5])
-        if wrong.any():
-            raise ValueError(
-                f"bond {b.loc[wrong.idxmax(), COLUMNS[:5]].tolist()} is not in the order i < j, or is there twice"
-            )
-        if not np.isfinite(b[["distance", "icohp"]].to_numpy(float)).all():
-            raise ValueError("a distance or ICOHP is not a finite number")
-        self.record["n_bonds"] = len(b)
-
-
-@runtime_checkable
-class Engine(Protocol):
-    """What every module of this package offers as `ENGINE`.
-
-    `preview` is True if its numbers are for looking at, not for a database.
-    """
-
-    name: str
-    preview: bool
+    name: ClassVar[str]
+    preview: ClassVar[bool] = False
+    Settings: ClassVar[type[EngineSettings]] = EngineSettings
 
     def missing(self) -> str | None:
-        """None if usable here; otherwise what is missing and how to install it."""
+        """Return None if the engine is usable here, otherwise what is missing and how to install it."""
+        raise NotImplementedError
+
+    def solve(self, job: Job) -> AbstractContextManager[Any]:
+        """Hold the self-consistent solution of a job, in whatever form `project` takes."""
+        raise NotImplementedError
+
+    def project(self, solved: Any, job: Job) -> Projected:
+        """Project the bands of a solution on the job's orbitals."""
+        raise NotImplementedError
+
+    def shells_of_data_sets(self, job: Job) -> dict[str, list[str]] | None:
+        """Return element → shells that the data sets hold; None: every occupied shell is there."""
+        return None
 
     def label(
-        self,
-        atoms: Atoms,
-        *,
-        orbitals: Mapping[str, Sequence[str]],
-        minimum_distance: float,
-        cutoff: float,
-        **settings: Any,
+        self, atoms: Atoms, *, orbitals: Orbitals, minimum_distance: float, cutoff: float, **settings: Any
     ) -> Label:
-        """Label all bonds between `minimum_distance` and `cutoff` (Å).
+        """Label all bonds of a structure whose length lies within a window.
+
+        A mesh of N k points cannot tell an image of a pair from the one N cells away. The value goes to the
+        shortest image. Longer ones are left out and counted in the record (`folded_images`); equally short
+        ones share the value.
 
         Parameters
         ----------
-        orbitals : element → shells of the local basis, e.g. {"Al": ["3s", "3p"]}. An engine takes those of
-        them that
-            it has, and writes into the record which it used and which not.
-        settings : the engine's own, by keyword.
+        atoms : Atoms
+            Periodic in three directions.
+        orbitals : mapping
+            Element → shells of the local basis, e.g. ``{"Al": ["3s", "3p"]}``.
+        minimum_distance : float
+            Length of the shortest bond, Å.
+        cutoff : float
+            Length of the longest bond, Å.
+        **settings
+            The engine's own, see `Settings`.
+
+        Returns
+        -------
+        Label
+            Bonds and record.
 
         Raises
         ------
-        LabelError : the calculation failed, `status` says how.
-        ValueError : the structure or a parameter cannot be right.
+        LabelError
+            The calculation failed or the label is worthless; its `status` says how.
+        ValueError
+            The structure, the orbitals or a setting cannot be right.
         """
+        job = Job(atoms, orbitals, (minimum_distance, cutoff), self.read(settings))
+        self.check(job)
+        start = time.perf_counter()
+        with self.solve(job) as solved:
+            middle = time.perf_counter()
+            try:
+                bonds, record = self.bonds(solved, job)
+            except (ValueError, FileNotFoundError) as error:
+                raise LabelError("NO_ICOHP", f"{job.formula}: {error}") from error
+        end = time.perf_counter()
+        record |= {"engine": self.name, "preview": self.preview, "settings": job.settings.model_dump()}
+        record |= {"seconds": end - start, "seconds_scf": middle - start, "seconds_cohp": end - middle}
+        record.setdefault("warnings", []).extend(self.judge(record, job))
+        return Label(bonds, record)
+
+    def read(self, given: Mapping[str, Any]) -> Any:
+        """Check settings; ValueError names one that the engine does not have, or a value that cannot be."""
+        unknown = sorted(set(given) - set(self.Settings.model_fields))
+        if unknown:
+            known = ", ".join(self.Settings.model_fields)
+            raise ValueError(f"engine {self.name} has no setting {unknown[0]!r}; it has {known}")
+        try:
+            return self.Settings(**given)
+        except ValidationError as error:
+            why = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ValueError(f"settings of engine {self.name}: {why}") from None
+
+    def check(self, job: Job) -> None:
+        """Refuse a structure or orbitals that cannot be labelled, before anything runs."""
+        common.check(job.atoms, job.orbitals, job.window[1], self.name, job.settings.kpoints)
+        if job.settings.check_shells and not self.preview:
+            shells.check({e: job.orbitals[e] for e in job.elements}, self.shells_of_data_sets(job))
+
+    def bonds(self, solved: Any, job: Job) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Return the bonds of a solution in all its projections, and facts for the record."""
+        found = self.project(solved, job)
+        name, s = getattr(job.settings, "projection", "full"), job.settings
+        table, facts = common.bonds(
+            found.bands, name, job.atoms, job.window, s.minimum_projection, s.kpoints, found.moved
+        )
+        return table, found.record | facts | {"projection": name}
+
+    def judge(self, record: Mapping[str, Any], job: Job) -> list[str]:
+        """Return warnings; LabelError SPILLED if the orbitals miss too much of the charge."""
+        spilt, limit = record.get("charge_spilling") or 0.0, job.settings.most_spilling
+        said = f"charge spilling {spilt:.1%}"
+        if spilt > limit and not self.preview:
+            hint = shells.advice({e: job.orbitals[e] for e in job.elements})
+            raise LabelError("SPILLED", f"{job.formula}: {said} is more than the {limit:.0%} allowed; {hint}")
+        lost = record.get("dropped_electrons", 0.0)
+        outside = f"{lost:.2f} electrons are in bands outside the orbitals; the basis lacks something"
+        return ([outside] if lost > 0.01 else []) + ([said] if spilt > limit else [])
 
 
 def names() -> list[str]:
-    """Names of all engines; each is a module of this room that offers ``ENGINE``."""
+    """Return the names of all engines; each is a module of this room that offers ``ENGINE``."""
     return list(NAMES)
 
 
 def get(name: str) -> Engine:
-    """The engine called `name`; its program is imported only when it is used.
+    """Return an engine; its program is imported only when it is used.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Returns
+    -------
+    Engine
+        The engine.
 
     Raises
     ------
-    ValueError : no such engine; names the nearest and all known ones.
+    ValueError
+        No such engine; the message names the nearest and all known ones.
 
     Examples
     --------
@@ -147,12 +233,22 @@ def get(name: str) -> Engine:
 
 
 def available() -> dict[str, str | None]:
-    """Every engine's name → None if it is usable here, otherwise what is missing."""
+    """Return every engine's name → None if it is usable here, otherwise what is missing."""
     return {name: get(name).missing() for name in names()}
 
 
 def preview_note(name: str) -> str:
-    """What must stand on figures made from the labels of this engine, or of several joined by " + "; empty if
-    no preview."""
+    """Return what must stand on figures made from an engine's labels; empty if they are no preview.
+
+    Parameters
+    ----------
+    name : str
+        An engine, or several joined by " + ".
+
+    Returns
+    -------
+    str
+        The note.
+    """
     known = any(part in names() and get(part).preview for part in name.split(" + "))
     return f"preview: {name} labels, not DFT" if known else ""

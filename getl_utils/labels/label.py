@@ -1,44 +1,51 @@
-"""Label one cell: run an engine, write ICOHPLIST.lobster, and last of all label.json.
+"""Label cells: run an engine, write bonds.parquet and ICOHPLIST.lobster, and last of all label.json.
 
-A sub-run's label is the unit of work and of restart: what is whole is never computed again, what is not is
-redone alone.
+``bonds.parquet`` is the label, in full precision. ``ICOHPLIST.lobster`` is an export with five decimals. A
+sub-run's label is the unit of work and of restart: a whole label is never computed again.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import check_structure, neighbours
+from getl_utils.core.bonds import BOND, KEY, check_structure
 from getl_utils.core.cells import CellKey
+from getl_utils.core.once import once, standing
 from getl_utils.core.parameters import Generate
 from getl_utils.core.process import lock
-from getl_utils.core.record import (
-    atomic_write,
-    checksums,
-    code_version,
-    content_hash,
-    damaged,
-    now,
-    read_json,
-    write_json,
-)
+from getl_utils.core.record import atomic_write, content_hash, read_json
 from getl_utils.core.workdir import WorkDir
-from getl_utils.files import espresso, lobster
+from getl_utils.files import lobster
 from getl_utils.labels import engine as engines
-from getl_utils.labels.status import ICOHPLIST, RECORD, Status
+from getl_utils.labels.inputs import write_inputs
+from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, Status
+
+__all__ = ["label_all", "label_cell", "label_one", "label_structure", "settings_of", "write_inputs"]
 
 
 def settings_of(p: Generate) -> dict[str, Any]:
-    """What a label depends on besides its cell, as it is recorded beside it."""
+    """Return what a label depends on besides its cell, as it is recorded beside it.
+
+    Parameters
+    ----------
+    p : Generate
+        Parameters.
+
+    Returns
+    -------
+    dict
+        engine, engine_settings, label_window (Å), orbitals.
+    """
     return {
         "engine": p.engine,
         "engine_settings": p.engine_settings,
@@ -47,145 +54,217 @@ def settings_of(p: Generate) -> dict[str, Any]:
     }
 
 
-def is_done(folder: Path, cell: Path, settings: Mapping[str, Any]) -> bool:
-    """Whether `folder` holds a label of this very cell with these very settings.
-
-    Raises
-    ------
-    ValueError : it holds one of another cell or made with other settings, which must not be taken for it nor
-    be lost.
-    """
-    if not (folder / RECORD).exists():
-        return False
-    record = read_json(folder / RECORD)
-    differing = sorted(name for name in settings if record.get("settings", {}).get(name) != settings[name])
-    if record.get("cell_id") != content_hash(cell):
-        differing.append("the cell")
-    if differing:
-        raise ValueError(
-            f"{folder} holds a label made with another {', '.join(differing)}; use another work_dir, "
-            "or delete that folder to compute it again"
-        )
-    return record["status"] != Status.DONE.name or (
-        (folder / ICOHPLIST).exists() and not damaged(folder / RECORD)
-    )
+def _identity(cell: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"cell_id": content_hash(cell), **settings}
 
 
-def label_cell(cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: float) -> dict[str, Any]:
-    """Label the cell in file `cell`, unless that is done, and return the record.
+def label_cell(
+    cell: Path, folder: Path, settings: Mapping[str, Any], cutoff: float, key: CellKey
+) -> dict[str, Any]:
+    """Label the cell of a file, unless that is done.
 
     A failed calculation is a status in the record, not an exception.
 
     Parameters
     ----------
-    settings : see `settings_of`. cutoff : Å; the cell must be twice as thick.
+    cell : Path
+        Extended xyz file.
+    folder : Path
+        Where the label is written.
+    settings : mapping
+        See `settings_of`.
+    cutoff : float
+        Å; the cell must be twice as thick.
+    key : CellKey
+        What the cell is called.
+
+    Returns
+    -------
+    dict
+        The record, as in ``label.json``.
+
+    Raises
+    ------
+    ValueError
+        The folder holds the label of another cell or one made with other settings.
     """
-    with lock(folder):
-        if is_done(folder, cell, settings):
-            return read_json(folder / RECORD)
-        atoms, start = cells.read(cell), time.perf_counter()
-        record: dict[str, Any] = {
-            "engine": settings["engine"],
-            "settings": dict(settings),
-            "cell_id": content_hash(cell),
-        }
-        record["run_id"] = atoms.info.get("run_id", "")
+
+    def make() -> dict[str, Any]:
+        atoms = cells.read(cell)
         try:
             check_structure(atoms, thickness=2 * cutoff, where=str(cell))
-            record |= _run_engine(atoms, folder, settings)
-        except engines.LabelError as error:
-            record |= {"status": error.status, "reason": str(error)}
+            return _label(atoms, folder, settings, key, content_hash(cell))
         except ValueError as error:
-            record |= {"status": Status.NOTHING.name, "reason": str(error)}
-        return _finish(record, folder, start)
+            return _failed(Status.NOTHING.name, error, settings, content_hash(cell))
 
-
-def _finish(record: dict[str, Any], folder: Path, start: float) -> dict[str, Any]:
-    record["seconds"] = round(time.perf_counter() - start, 2)
-    record["label_id"] = content_hash(record["cell_id"], record["settings"], record["status"])
-    record |= {"code": code_version(), "time": now(), "sha256": checksums(folder, folder.glob(ICOHPLIST))}
-    write_json(folder / RECORD, record)
-    return record
+    with lock(folder):
+        return once(folder / RECORD, _identity(cell, settings), make, [BONDS, ICOHPLIST], repair=True)
 
 
 def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Label one structure of any file ASE reads: ICOHPLIST.lobster, bonds.parquet and, last of all,
-    label.json in `folder`.
+    """Label one structure of any file ASE reads: bonds.parquet, ICOHPLIST.lobster and label.json.
 
-    A failed calculation is a status in the record, not an exception.
+    A failed calculation is a status in the record, not an exception. In bonds.parquet the composition is the
+    chemical formula, run and sub_run are 0.
 
     Parameters
     ----------
-    settings : see `settings_of`.
+    structure : Path
+        File of the structure.
+    folder : Path
+        Where the label is written.
+    settings : mapping
+        See `settings_of`.
+
+    Returns
+    -------
+    dict
+        The record, as in ``label.json``.
 
     Raises
     ------
-    ValueError : the file is no structure, `folder` holds another label, or the structure cannot be right.
-    RuntimeError : the engine is not installed.
+    ValueError
+        The file is no structure, the folder holds another label, or the structure or a setting cannot be
+        right.
+    RuntimeError
+        The engine is not installed.
     """
-    missing = engines.get(settings["engine"]).missing()
-    if missing:
-        raise RuntimeError(f"engine {settings['engine']!r} cannot run: {missing}")
-    if is_done(folder, structure, settings):
-        return read_json(folder / RECORD)
-    atoms = cells.read_any(structure)
-    folder.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    record = {"engine": settings["engine"], "settings": dict(settings), "cell_id": content_hash(structure)}
-    try:
-        record |= _run_engine(atoms, folder, settings, folder / "bonds.parquet")
-    except engines.LabelError as error:
-        record |= {"status": error.status, "reason": str(error)}
-    return _finish(record, folder, start)
+    _require(settings["engine"])
+
+    def make() -> dict[str, Any]:
+        atoms = cells.read_any(structure)
+        key = CellKey(atoms.get_chemical_formula(), 0, 0)
+        return _label(atoms, folder, settings, key, content_hash(structure))
+
+    with lock(folder):
+        return once(folder / RECORD, _identity(structure, settings), make, [BONDS, ICOHPLIST], repair=True)
 
 
-def _run_engine(
-    atoms: Atoms, folder: Path, settings: Mapping[str, Any], parquet: Path | None = None
+def _label(
+    atoms: Atoms, folder: Path, settings: Mapping[str, Any], key: CellKey, cell_id: str
 ) -> dict[str, Any]:
+    """Run the engine and write the bonds; the facts for the record."""
     minimum, cutoff = settings["label_window"]
-    label = engines.get(settings["engine"]).label(
-        atoms,
-        orbitals=settings["orbitals"],
-        minimum_distance=minimum,
-        cutoff=cutoff,
-        **settings["engine_settings"],
-    )
-    lobster.write_icohplist(folder / ICOHPLIST, label.bonds, atoms.get_chemical_symbols())
-    if parquet is not None:
-        with atomic_write(parquet) as temporary:
-            label.bonds.to_parquet(temporary, index=False)
-    used = {"used_settings": label.record.get("settings", {})}
-    record = {name: value for name, value in label.record.items() if name not in ("settings", "seconds")}
-    return {**record, **used, "status": Status.DONE.name, "reason": "", "n_bonds": len(label.bonds)}
+    try:
+        label = engines.get(settings["engine"]).label(
+            atoms,
+            orbitals=settings["orbitals"],
+            minimum_distance=minimum,
+            cutoff=cutoff,
+            **settings["engine_settings"],
+        )
+    except engines.LabelError as error:
+        return _failed(error.status, error, settings, cell_id)
+    facts = _facts(Status.DONE.name, "", settings, cell_id)
+    origin = {"engine": settings["engine"], "projection": label.record.get("projection", "full")}
+    write_bonds(folder, label.bonds, atoms, key, origin | {"label_id": facts["label_id"]})
+    used = {"used_settings": label.record.get("settings", {}), "run_id": atoms.info.get("run_id", "")}
+    given = {name: value for name, value in label.record.items() if name not in ("settings", "seconds")}
+    return {**given, **used, **facts, **origin, "n_bonds": len(label.bonds)}
+
+
+def _facts(status: str, reason: str, settings: Mapping[str, Any], cell_id: str) -> dict[str, Any]:
+    """What the record of every label has."""
+    known = {"engine": settings["engine"], "settings": dict(settings), "cell_id": cell_id}
+    label_id = content_hash(cell_id, dict(settings), status)
+    return known | {"status": status, "reason": reason, "label_id": label_id}
+
+
+def _failed(status: str, error: Exception, settings: Mapping[str, Any], cell_id: str) -> dict[str, Any]:
+    return _facts(status, str(error), settings, cell_id)
+
+
+def write_bonds(
+    folder: Path, bonds: pd.DataFrame, atoms: Atoms, key: CellKey, origin: Mapping[str, str]
+) -> None:
+    """Write a label: bonds.parquet in full precision, and ICOHPLIST.lobster.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the label.
+    bonds : DataFrame
+        i, j, tx, ty, tz, distance (Å), icohp (eV), and columns icohp_<projection>.
+    atoms : Atoms
+        The structure.
+    key : CellKey
+        What the cell is called.
+    origin : mapping
+        engine, projection and label_id.
+    """
+    symbols = np.array(atoms.get_chemical_symbols(), dtype=object)
+    elements = {"element_i": symbols[bonds.i], "element_j": symbols[bonds.j]}
+    values = [name for name in bonds if name == "distance" or name.startswith("icohp")]
+    table = bonds.assign(**key._asdict(), **elements, **origin)
+    with atomic_write(folder / BONDS) as temporary:
+        table[[*KEY, *BOND, *elements, *values, *origin]].to_parquet(temporary, index=False)
+    lobster.write_icohplist(folder / ICOHPLIST, bonds, symbols)
 
 
 def label_one(work: WorkDir, key: CellKey, p: Generate) -> dict[str, Any]:
-    """Write the inputs of one sub-run and label it, unless that is done; the record."""
-    write_inputs(work, key, p)
-    return label_cell(work.cell(*key), work.label(*key), settings_of(p), p.cutoff)
+    """Label one cell of a work directory, unless that is done.
+
+    Parameters
+    ----------
+    work : WorkDir
+        Holds the cell.
+    key : CellKey
+        The cell.
+    p : Generate
+        Parameters.
+
+    Returns
+    -------
+    dict
+        The record; its `status` is "DONE" if the label is usable.
+    """
+    return label_cell(work.cell(*key), work.label(*key), settings_of(p), p.cutoff, key)
 
 
 def label_all(
     work: WorkDir, cell_keys: Sequence[CellKey], p: Generate
 ) -> Iterator[tuple[CellKey, dict[str, Any]]]:
-    """Label every cell that has no label yet, `p.processes` at once; yields each key and record as it is
-    there.
+    """Label every cell that has no label yet, `p.processes` at once.
+
+    Parameters
+    ----------
+    work : WorkDir
+        Holds the cells.
+    cell_keys : sequence of CellKey
+        The cells.
+    p : Generate
+        Parameters.
+
+    Yields
+    ------
+    (CellKey, dict)
+        Each cell and its record as soon as it is there.
 
     Raises
     ------
-    RuntimeError : the engine is not installed; says how to get it. Raised before anything runs.
+    RuntimeError
+        The engine is not installed. Raised before anything runs.
     """
-    settings = settings_of(p)
-    done = {key for key in cell_keys if is_done(work.label(*key), work.cell(*key), settings)}
+    done = {key for key in cell_keys if _is_done(work, key, p)}
     for key in cell_keys:
         if key in done:
             yield key, read_json(work.label(*key) / RECORD)
     waiting = [key for key in cell_keys if key not in done]
-    missing = engines.get(p.engine).missing() if waiting else None
-    if missing:
-        raise RuntimeError(f"engine {p.engine!r} cannot run: {missing}")
     if waiting:
+        _require(p.engine)
         yield from _in_parallel(work, waiting, p)
+
+
+def _is_done(work: WorkDir, key: CellKey, p: Generate) -> bool:
+    record = work.label(*key) / RECORD
+    return standing(record, _identity(work.cell(*key), settings_of(p)), repair=True) is not None
+
+
+def _require(engine: str) -> None:
+    """RuntimeError if an engine is not installed."""
+    missing = engines.get(engine).missing()
+    if missing:
+        raise RuntimeError(f"engine {engine!r} cannot run: {missing}")
 
 
 def _in_parallel(
@@ -201,30 +280,3 @@ def _in_parallel(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def write_inputs(work: WorkDir, key: CellKey, p: Generate) -> None:
-    """Write the inputs of Quantum ESPRESSO and LOBSTER for one cell into its label folder, in the published
-    form."""
-    atoms, folder = cells.read(work.cell(*key)), work.label(*key)
-    elements = sorted(set(atoms.get_chemical_symbols()))
-    texts = {
-        "lobsterin": lobster.lobsterin(p.orbitals, elements, p.lobster_energies, p.label_window),
-        "lobsterin-quippy": lobster.lobsterin_quippy(
-            p.orbitals, elements, p.lobster_energies, neighbours(atoms, p.cutoff)
-        ),
-    }
-    if p.espresso.pseudopotentials:
-        texts[f"{key.composition}.scf.in"] = _scf_input(atoms, key, p)
-    for name, text in texts.items():
-        with atomic_write(folder / name) as temporary:
-            temporary.write_text(text)
-
-
-def _scf_input(atoms: Atoms, key: CellKey, p: Generate) -> str:
-    e = p.espresso
-    species = {symbol: entry.model_dump() for symbol, entry in e.pseudopotentials.items()}
-    bands = espresso.count_bands(atoms.get_chemical_symbols(), e.basis_size, e.band_factor)
-    return espresso.scf_input(
-        atoms, key.composition, bands, species, e.settings, e.k_points, directory=".", pseudo_dir=e.pseudo_dir
-    )

@@ -1,5 +1,4 @@
-"""Quantum ESPRESSO's programs: where they are, and one self-consistent run with them; shared by `qe` and
-`lobster`."""
+"""Quantum ESPRESSO's programs: where they are, and one self-consistent run; shared by `qe` and `lobster`."""
 
 from __future__ import annotations
 
@@ -11,49 +10,88 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
+from pydantic import Field
 
-from getl_utils.core import workdir
+from getl_utils.core import process, workdir
 from getl_utils.files import espresso, upf
-from getl_utils.labels.engine import LabelError
+from getl_utils.labels import common
+from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError
 
 WHEEL = Path(sys.prefix, "engines", "qe")  # the environment of its own that ``make engines`` sets up
 PAW = Path(__file__).resolve().parents[2] / "atomistic_models" / "paw"
 PREFIX = "getl"
 
-DEFAULTS: dict[str, Any] = {
-    "pseudo_dir": None,  # None: atomistic_models/paw
-    "pseudopotentials": {},  # element → file there; of those not named <element>.UPF
-    "ecutwfc": 70.0,  # Ry
-    "ecutrho": 560.0,  # Ry
-    "kpoints": [1, 1, 1],
-    "shift": [0, 0, 0],  # 1: by half a step
-    "time_reversal": True,  # k and −k count once
-    "smearing": 0.108846,  # eV, Fermi–Dirac: 0.008 Ry as the reference's DFT
-    "band_factor": 1.1,  # bands per atomic function
-    "max_iterations": 100,
-    "scf_tolerance": 1e-6,  # Ry
-    "mixing": 0.4,
-    "launcher": "",  # put before the system's programs, e.g. "mpirun -n 4"
-    "timeout": None,  # s, for each program
-    "folder": None,  # where to keep what the programs write; None: nothing is kept
-}
+
+class Settings(EngineSettings):
+    """Settings of a self-consistent run of pw.x."""
+
+    pseudo_dir: str | None = Field(None, description="folder of the data sets; None: atomistic_models/paw")
+    pseudopotentials: dict[str, str] = Field({}, description="element → file, if not <element>.UPF")
+    ecutwfc: float = Field(70.0, gt=0, description="Ry")
+    ecutrho: float = Field(560.0, gt=0, description="Ry")
+    shift: tuple[int, int, int] = Field((0, 0, 0), description="of the mesh; 1: by half a step")
+    time_reversal: bool = Field(True, description="k and −k count once")
+    smearing: float = Field(0.108846, ge=0, description="eV, Fermi–Dirac; 0.008 Ry as the reference's DFT")
+    band_factor: float = Field(1.1, gt=0, description="bands per atomic function")
+    max_iterations: int = Field(100, gt=0, description="SCF steps")
+    scf_tolerance: float = Field(1e-6, gt=0, description="Ry")
+    mixing: float = Field(0.4, gt=0, le=1, description="of the density")
+    launcher: str = Field("", description='put before the system\'s programs, e.g. "mpirun -n 4"')
+    timeout: float | None = Field(None, gt=0, description="s, for each program")
+    folder: str | None = Field(None, description="keeps what the programs write; None: nothing is kept")
+
+
+class PlaneWaveEngine(Engine):
+    """An engine on pw.x."""
+
+    Settings = Settings
+    real: bool = False  # whether the wave functions of Γ alone are taken real
+
+    @contextlib.contextmanager
+    def solve(self, job: Job) -> Iterator[tuple[Path, str]]:
+        """Hold the folder of a converged run, and the version of pw.x."""
+        with folder(job.settings.folder) as where:
+            yield where, scf(job, where, self.real)
+
+    def check(self, job: Job) -> None:
+        """Refuse also a data set that is not there."""
+        common.check(job.atoms, job.orbitals, job.window[1], self.name, job.settings.kpoints)
+        pseudopotentials(job)
+        super().check(job)
+
+    def shells_of_data_sets(self, job: Job) -> dict[str, list[str]]:
+        """Return the shells of the data sets' atomic functions."""
+        files = pseudopotentials(job)
+        return {e: [shell for shell, _ in upf.read_atomic_functions(f)] for e, f in files.items()}
 
 
 def missing() -> str | None:
-    """None if pw.x and projwfc.x are on PATH or in the wheel's environment, otherwise how to get them."""
-    if all(shutil.which(name) for name in ("pw.x", "projwfc.x")) or (WHEEL / "bin" / "python").exists():
+    """Return None if pw.x is on PATH or in the wheel's environment, otherwise how to get it."""
+    if shutil.which("pw.x") or (WHEEL / "bin" / "python").exists():
         return None
-    return "pw.x and projwfc.x are not on PATH, and the wheel qepy is not installed; run: make engines"
+    return "pw.x is not on PATH, and the wheel qepy is not installed; run: make engines"
 
 
 def command(program: str, launcher: str = "") -> list[str]:
-    """How to call `program`: the system's through `launcher`, otherwise the wheel's."""
+    """Return how to call a program of Quantum ESPRESSO.
+
+    Parameters
+    ----------
+    program : str
+        Its name, e.g. "pw.x".
+    launcher : str
+        Put before the system's program.
+
+    Returns
+    -------
+    list of str
+        The system's program through the launcher, otherwise the wheel's.
+    """
     if shutil.which(program):
         return [*shlex.split(launcher), program]
     return [str(WHEEL / "bin" / "python"), "-m", "qepy", f"--{program}"]
@@ -61,7 +99,7 @@ def command(program: str, launcher: str = "") -> list[str]:
 
 @contextlib.contextmanager
 def folder(keep: str | None) -> Iterator[Path]:
-    """The folder to work in: `keep`, made if need be, or a temporary one."""
+    """Hold the folder to work in: `keep`, made if need be, or a temporary one."""
     if keep:
         Path(keep).mkdir(parents=True, exist_ok=True)
         yield Path(keep)
@@ -70,107 +108,129 @@ def folder(keep: str | None) -> Iterator[Path]:
             yield Path(temporary)
 
 
-def pseudopotentials(atoms: Atoms, settings: Mapping[str, Any]) -> dict[str, Path]:
-    """Element → its UPF file; ValueError if one is not there."""
-    folder = workdir.resolve(settings["pseudo_dir"] or PAW)
-    names = {
-        e: settings["pseudopotentials"].get(e, f"{e}.UPF") for e in sorted(set(atoms.get_chemical_symbols()))
-    }
-    absent = [name for name in names.values() if not (folder / name).is_file()]
+def pseudopotentials(job: Job) -> dict[str, Path]:
+    """Return element → its UPF file; ValueError if one is not there."""
+    where = workdir.resolve(job.settings.pseudo_dir or PAW)
+    names = {e: job.settings.pseudopotentials.get(e, f"{e}.UPF") for e in job.elements}
+    absent = [name for name in names.values() if not (where / name).is_file()]
     if absent:
         raise ValueError(
-            f"no pseudopotential {', '.join(absent)} in {folder}; see pseudo_dir and pseudopotentials"
+            f"no pseudopotential {', '.join(absent)} in {where}; see pseudo_dir and pseudopotentials"
         )
-    return {element: folder / name for element, name in names.items()}
+    return {element: where / name for element, name in names.items()}
 
 
-def scf_input(
-    atoms: Atoms, settings: Mapping[str, Any], files: Mapping[str, Path], real: bool = False
-) -> str:
-    """Text of the input, in the layout of the reference; no symmetry is used but, with `time_reversal`, that
-    of k and −k.
+def scf_input(job: Job, real: bool = False) -> str:
+    """Return the text of the input, in the layout of the reference.
+
+    No symmetry is used but, with `time_reversal`, that of k and −k. Data sets must be in the working folder's
+    reach, see `pseudo_dir`.
 
     Parameters
     ----------
-    real : where Γ is the only k point, take its wave functions real.
+    job : Job
+        What the engine is asked for.
+    real : bool
+        Take the wave functions real where Γ is the only k point.
+
+    Returns
+    -------
+    str
+        Input of pw.x.
     """
-    functions = {
-        e: sum(2 * momentum + 1 for _, momentum in upf.read_atomic_functions(f)) for e, f in files.items()
-    }
+    s, atoms, files = job.settings, job.atoms, pseudopotentials(job)
+    functions = {e: sum(2 * m + 1 for _, m in upf.read_atomic_functions(f)) for e, f in files.items()}
     species = {
         e: {"mass": atomic_masses[atomic_numbers[e]], "pseudopotential": f.name} for e, f in files.items()
     }
-    bands = espresso.count_bands(atoms.get_chemical_symbols(), functions, settings["band_factor"])
-    ry = settings["smearing"] / espresso.Ry
-    system = {
-        "ecutwfc": settings["ecutwfc"],
-        "ecutrho": settings["ecutrho"],
-        "occupations": "smearing",
-        "smearing": "fd",
-        "degauss": ry,
-        "nosym": True,
-        "noinv": not settings["time_reversal"],
-    }
-    # Hartree–Fock orbitals are a poor start: without a sharp first diagonalisation the mixing learns from
-    # noise
-    electrons = {"electron_maxstep": settings["max_iterations"], "conv_thr": settings["scf_tolerance"],
-                 "mixing_beta": settings["mixing"], "diago_thr_init": 1e-5}  # fmt: skip
-    names = {"control": {"verbosity": "high", "wf_collect": True}, "system": system, "electrons": electrons}
-    mesh: list[int] | None = [*settings["kpoints"], *settings["shift"]]
+    bands = espresso.count_bands(atoms.get_chemical_symbols(), functions, s.band_factor)
+    mesh: list[int] | None = [*s.kpoints, *s.shift]
     if real and mesh == [1, 1, 1, 0, 0, 0]:
         mesh = None
-    pseudo_dir = str(next(iter(files.values())).parent)
+    where = str(next(iter(files.values())).parent)
     return espresso.scf_input(
-        atoms, PREFIX, bands, species, names, mesh, directory=".", pseudo_dir=pseudo_dir
+        atoms, PREFIX, bands, species, _namelists(s), mesh, directory=".", pseudo_dir=where
     )
 
 
-def run(program: str, source: Path, settings: Mapping[str, Any]) -> tuple[Path, str]:
-    """Run `program` on the input `source` in its folder; the file of its output, and what went wrong ("" if
-    nothing)."""
-    call = [*command(program, settings["launcher"]), "-in", source.name]
-    out, wrong = execute(program, call, source, settings["timeout"])
-    text = out.read_text(errors="replace")
-    error = re.search(r"Error in routine\s*(.*?)\s*%%%", text, re.DOTALL)
-    if error:
-        return out, f"{program}: {' '.join(error[1].split())}"
-    return out, wrong or ("" if "JOB DONE" in text else f"{program} ended before its end")
+def _namelists(s: Settings) -> dict[str, dict[str, Any]]:
+    system = {"ecutwfc": s.ecutwfc, "ecutrho": s.ecutrho, "occupations": "smearing", "smearing": "fd",
+              "degauss": s.smearing / espresso.Ry, "nosym": True, "noinv": not s.time_reversal}  # fmt: skip
+    # Hartree–Fock orbitals are a poor start: without a sharp first diagonalisation the mixing learns noise
+    electrons = {"electron_maxstep": s.max_iterations, "conv_thr": s.scf_tolerance,
+                 "mixing_beta": s.mixing, "diago_thr_init": 1e-5}  # fmt: skip
+    control = {"verbosity": "high", "wf_collect": True}
+    return {"control": control, "system": system, "electrons": electrons}
 
 
-def execute(program: str, call: list[str], source: Path, timeout: float | None) -> tuple[Path, str]:
-    """Run `call` in the folder of `source`, output beside it; the file of its output, and what went wrong."""
+def execute(program: str, call: Sequence[str], source: Path, timeout: float | None) -> tuple[Path, str]:
+    """Run a program in the folder of its input.
+
+    Parameters
+    ----------
+    program : str
+        Its name, for the message.
+    call : sequence of str
+        The program and its arguments.
+    source : Path
+        Its input. The output lies beside it.
+    timeout : float or None
+        s.
+
+    Returns
+    -------
+    (Path, str)
+        File of its output, and what went wrong ("" if nothing).
+    """
     out = source.with_suffix(".out")
-    environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    with open(out, "w") as stdout, open(source.with_suffix(".err"), "w") as stderr:
-        try:
-            code = subprocess.run(
-                call, cwd=source.parent, env=environment, stdout=stdout, stderr=stderr, timeout=timeout
-            ).returncode
-        except subprocess.TimeoutExpired:
-            return out, f"{program} was stopped after {timeout} s"
-        except OSError as error:
-            return out, f"{program} cannot be started: {error}"
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    try:
+        code = process.run(call, source.parent, output=out, environment=threads, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return out, f"{program} was stopped after {timeout:g} s"
+    except OSError as error:
+        return out, f"{program} cannot be started: {error}"
     if code < 0:
         return out, f"{program} was killed by signal {-code}"
     return out, f"{program} ended with exit code {code}" if code else ""
 
 
-def scf(
-    atoms: Atoms, where: Path, settings: Mapping[str, Any], files: Mapping[str, Path], real: bool = False
-) -> str:
-    """One self-consistent field in the folder `where`; the version of pw.x. `real`: see `scf_input`.
+def scf(job: Job, where: Path, real: bool = False) -> str:
+    """Run one self-consistent field.
+
+    Parameters
+    ----------
+    job : Job
+        What the engine is asked for.
+    where : Path
+        Folder to run in.
+    real : bool
+        See `scf_input`.
+
+    Returns
+    -------
+    str
+        Version of pw.x.
 
     Raises
     ------
-    LabelError : SCF_NOT_CONVERGED: in so many steps, or pw.x was killed, stopped, or gave up.
+    LabelError
+        SCF_NOT_CONVERGED: not in so many steps, or pw.x was killed, stopped, or gave up.
     """
-    source, formula = where / f"{PREFIX}.scf.in", atoms.get_chemical_formula()
-    source.write_text(scf_input(atoms, settings, files, real))
-    out, wrong = run("pw.x", source, settings)
+    source, s = where / f"{PREFIX}.scf.in", job.settings
+    source.write_text(scf_input(job, real))
+    out, wrong = execute("pw.x", [*command("pw.x", s.launcher), "-in", source.name], source, s.timeout)
+    text = out.read_text(errors="replace")
     found = espresso.read_output(out)
-    if not found.converged and found.terminated:
-        wrong = f"pw.x did not converge in {settings['max_iterations']} steps; lower mixing, or raise max_iterations or smearing"
-    if wrong or not found.converged:
-        raise LabelError("SCF_NOT_CONVERGED", f"{formula}: {wrong}")
-    version = re.search(r"Program PWSCF (v\.\S+)", out.read_text(errors="replace"))
+    error = re.search(r"Error in routine\s*(.*?)\s*%%%", text, re.DOTALL)
+    if error:
+        wrong = f"pw.x: {' '.join(error[1].split())}"
+    elif not found.converged and found.terminated:
+        wrong = (
+            f"pw.x did not converge in {s.max_iterations} steps; lower mixing, or raise max_iterations or "
+            "smearing"
+        )
+    if wrong or not found.converged or "JOB DONE" not in text:
+        raise LabelError("SCF_NOT_CONVERGED", f"{job.formula}: {wrong or 'pw.x ended before its end'}")
+    version = re.search(r"Program PWSCF (v\.\S+)", text)
     return f"pw.x {version[1]}" if version else "pw.x"

@@ -23,22 +23,23 @@ reported as SCF_NOT_CONVERGED. All quenched glasses tried converged, in 24 to 40
 from __future__ import annotations
 
 import importlib.util
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree, kB
+from pydantic import Field
 
 from getl_utils.labels import common
-from getl_utils.labels.engine import COLUMNS, Label, LabelError
+from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Projected
 from getl_utils.labels.icohp import ProjectedBands
 
 METHOD = "GFN1-xTB"
 HEAVIEST = 86
-MINIMUM_PROJECTION = 0.5
+NOTE = "preview: tight binding at Γ, not DFT; do not train on it, do not mix it with other labels"
 LARGEST_CHARGE = 3.0  # e; glasses have up to 1.5, collapsed SCF solutions 30
 CORES = (2, 10, 18, 36, 54)  # electrons of the noble gases
 
@@ -62,113 +63,78 @@ def shell_name(number: int, angular_momentum: int, repeat: int = 0) -> str:
     return f"{period - inner + repeat}{'spdf'[angular_momentum]}"
 
 
-class Xtb:
-    """GFN1-xTB at Γ; see the module and `getl_utils.labels.engine.Engine`."""
+class Settings(EngineSettings):
+    """Settings of GFN1-xTB. For labels in parallel processes set OMP_NUM_THREADS=1 before the first."""
+
+    electronic_temperature: float = Field(1263.0, gt=0, description="K; 0.008 Ry as the reference's DFT")
+    accuracy: float = Field(20.0, gt=0, description="factor on the SCF thresholds; larger is looser")
+    max_iterations: int = Field(120, gt=0, description="SCF cycles")
+    # the program's own 0.4 ended 10 eV too high in a 100-atom cell; 0.2 and 0.1 did not, in half the cycles
+    mixer_damping: float = Field(0.2, gt=0, le=1, description="damping of the charge mixer")
+    guess: Literal[0, 1] = Field(0, description="0: superposed atoms, 1: electronegativity equilibration")
+    minimum_projection: float = Field(0.5, ge=0, lt=1, description="see `icohp.icohp`")
+    most_spilling: float = Field(0.1, gt=0, le=1, description="of the charge; above it a warning is given")
+    kpoints: tuple[Literal[1], Literal[1], Literal[1]] = Field((1, 1, 1), description="Γ only")
+
+
+class Xtb(Engine):
+    """GFN1-xTB at Γ; see the module and `getl_utils.labels.engine.Engine`.
+
+    Examples
+    --------
+    >>> pair = Atoms("Cu2", [[0, 0, 0], [2.3, 0, 0]], cell=[9, 9, 9], pbc=True)
+    >>> label = Xtb().label(pair, orbitals={"Cu": ["4s", "3d"]}, minimum_distance=1.8, cutoff=4.2)
+    >>> len(label.bonds), bool(label.bonds.icohp[0] < 0)
+    (1, True)
+    """
 
     name = "xtb"
     preview = True
+    Settings = Settings
 
     def missing(self) -> str | None:
-        """None if tblite is installed, otherwise how to install it."""
+        """Return None if tblite is installed, otherwise how to install it."""
         if importlib.util.find_spec("tblite") is None:
             return "the package tblite is not installed; run: pip install tblite"
         return None
 
-    def label(
-        self,
-        atoms: Atoms,
-        *,
-        orbitals: Mapping[str, Sequence[str]],
-        minimum_distance: float,
-        cutoff: float,
-        **settings: Any,
-    ) -> Label:
-        """Label all bonds between `minimum_distance` and `cutoff` (Å); a pair's value goes to its shortest
-        image.
+    def check(self, job: Job) -> None:
+        """Refuse what GFN1 cannot do."""
+        super().check(job)
+        if job.atoms.numbers.max() > HEAVIEST or job.atoms.numbers.min() < 1:
+            raise ValueError(f"{METHOD} has the elements H to Rn only")
 
-        At Γ the value of a pair is the sum over all its images. Longer images, and an atom with its own
-        images, are left out and counted in the record (`folded_images`); equally short ones share the value.
+    @contextmanager
+    def solve(self, job: Job) -> Iterator[tuple[Any, ...]]:
+        """Hold tblite's result, the orbitals to keep, their atoms, and the shells used."""
+        calculator = _calculator(job.atoms, job.settings)
+        owners, shells = _shells(calculator, job.atoms)
+        symbols = np.array(job.atoms.get_chemical_symbols())[owners]
+        keep, choice = common.choose(symbols, shells, job.orbitals, METHOD)
+        yield _scf(calculator, job), keep, owners, choice
 
-        Parameters
-        ----------
-        atoms : periodic in three directions.
-        orbitals : element → shells, e.g. {"Cu": ["4s", "3d"]}.
-        settings : `electronic_temperature` (K), `accuracy` (factor on the SCF thresholds, larger is looser),
-            `max_iterations`, `mixer_damping`, `guess` (0: superposed atoms, 1: electronegativity
-            equilibration), `minimum_projection`. For labels in parallel processes set OMP_NUM_THREADS=1
-            before the first.
-
-        Raises
-        ------
-        LabelError : SCF_NOT_CONVERGED, or NO_ICOHP if the projection fails.
-        ValueError : not periodic, a cell thinner than the cutoff, atoms too close, an element GFN1 or
-            `orbitals` lacks.
-
-        Examples
-        --------
-        >>> pair = Atoms("Cu2", [[0, 0, 0], [2.3, 0, 0]], cell=[9, 9, 9], pbc=True)
-        >>> label = Xtb().label(pair, orbitals={"Cu": ["4s", "3d"]}, minimum_distance=1.8, cutoff=4.2)
-        >>> len(label.bonds), bool(label.bonds.icohp[0] < 0)
-        (1, True)
-        """
-        start = time.perf_counter()
-        settings = common.settings(settings, _DEFAULTS, self.name)
-        _check(atoms, orbitals, cutoff)
-        bands, record = _bands(atoms, orbitals, settings)
-        try:
-            table, facts = common.bonds(
-                bands, atoms, (minimum_distance, cutoff), settings["minimum_projection"]
-            )
-        except ValueError as error:
-            raise LabelError("NO_ICOHP", f"{atoms.get_chemical_formula()}: {error}") from error
-        record |= facts | {"seconds": time.perf_counter() - start}
-        return Label(table[COLUMNS], record | {"warnings": common.warnings(record)})
+    def project(self, solved: tuple[Any, ...], job: Job) -> Projected:
+        """Leave out the orbitals that the job does not ask for."""
+        result, keep, owners, choice = solved
+        overlap = result.get("overlap-matrix")
+        energies, occupations = result.get("orbital-energies") * Hartree, result.get("orbital-occupations")
+        fermi = _fermi_level(energies, occupations.sum(), kB * job.settings.electronic_temperature)
+        projections = (overlap @ result.get("orbital-coefficients"))[keep]
+        bands = ProjectedBands.gamma(
+            energies - fermi, occupations, projections, overlap[np.ix_(keep, keep)], owners[keep]
+        )
+        record = {
+            "engine_version": f"tblite {version('tblite')}", "method": METHOD, "note": NOTE, "kpoints": "Γ",
+            "spin_polarised": False, "fermi_level": fermi, "energy": float(result.get("energy")) * Hartree,
+            "largest_charge": float(np.abs(result.get("charges")).max()),
+        }  # fmt: skip
+        return Projected({"full": bands}, record | choice)
 
 
 ENGINE = Xtb()
 
-# damping 0.4, the program's own, ended in a state 10 eV too high in a 100-atom cell; 0.2 and 0.1 did not, in
-# half the cycles
-_DEFAULTS = {
-    "electronic_temperature": 1263.0,  # 0.008 Ry, the smearing of the reference's DFT
-    "accuracy": 20.0,
-    "max_iterations": 120,
-    "mixer_damping": 0.2,
-    "guess": 0,
-    "minimum_projection": MINIMUM_PROJECTION,
-}
 
-
-def _check(atoms: Atoms, orbitals: Mapping[str, Sequence[str]], cutoff: float) -> None:
-    common.check(atoms, orbitals, cutoff, "xtb")
-    if atoms.numbers.max() > HEAVIEST or atoms.numbers.min() < 1:
-        raise ValueError(f"{METHOD} has the elements H to Rn only")
-
-
-def _bands(
-    atoms: Atoms, orbitals: Mapping[str, Sequence[str]], settings: dict[str, Any]
-) -> tuple[ProjectedBands, dict[str, Any]]:
-    calculator = _calculator(atoms, settings)
-    owners, shells = _shells(calculator, atoms)
-    keep, choice = common.choose(np.array(atoms.get_chemical_symbols())[owners], shells, orbitals, METHOD)
-    result = _scf(calculator, atoms, settings)
-    overlap = result.get("overlap-matrix")
-    energies, occupations = result.get("orbital-energies") * Hartree, result.get("orbital-occupations")
-    fermi = _fermi_level(energies, occupations.sum(), kB * settings["electronic_temperature"])
-    projections = (overlap @ result.get("orbital-coefficients"))[keep]
-    bands = ProjectedBands.gamma(
-        energies - fermi, occupations, projections, overlap[np.ix_(keep, keep)], owners[keep]
-    )
-    record = {
-        "engine": "xtb", "engine_version": f"tblite {version('tblite')}", "method": METHOD, "preview": True,
-        "note": "preview: tight binding at Γ, not DFT; do not train on it, do not mix it with other labels",
-        "settings": settings, "kpoints": "Γ", "spin_polarised": False, "fermi_level": fermi,
-        "energy": float(result.get("energy")) * Hartree, "largest_charge": float(np.abs(result.get("charges")).max()),
-    }  # fmt: skip
-    return bands, record | choice
-
-
-def _calculator(atoms: Atoms, settings: dict[str, Any]) -> Any:
+def _calculator(atoms: Atoms, settings: Settings) -> Any:
     from tblite.interface import Calculator
 
     calculator = Calculator(
@@ -177,11 +143,11 @@ def _calculator(atoms: Atoms, settings: dict[str, Any]) -> Any:
     values = {
         "verbosity": 0,
         "save-integrals": 1,
-        "temperature": settings["electronic_temperature"] * kB / Hartree,
-        "accuracy": float(settings["accuracy"]),
-        "max-iter": int(settings["max_iterations"]),
-        "mixer-damping": float(settings["mixer_damping"]),
-        "guess": int(settings["guess"]),
+        "temperature": settings.electronic_temperature * kB / Hartree,
+        "accuracy": settings.accuracy,
+        "max-iter": settings.max_iterations,
+        "mixer-damping": settings.mixer_damping,
+        "guess": settings.guess,
     }
     for name, value in values.items():
         calculator.set(name, value)
@@ -199,7 +165,7 @@ def _shells(calculator: Any, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
     return owners[shell].astype(int), np.array(names)[shell]
 
 
-def _scf(calculator: Any, atoms: Atoms, settings: dict[str, Any]) -> Any:
+def _scf(calculator: Any, job: Job) -> Any:
     from tblite.exceptions import TBLiteRuntimeError
 
     try:
@@ -207,15 +173,15 @@ def _scf(calculator: Any, atoms: Atoms, settings: dict[str, Any]) -> Any:
     except TBLiteRuntimeError as error:
         raise LabelError(
             "SCF_NOT_CONVERGED",
-            f"{atoms.get_chemical_formula()}: {METHOD}: {error}; lower mixer_damping or accuracy, raise max_iterations (now "
-            f"{settings['max_iterations']}) or electronic_temperature, or leave this structure out",
+            f"{job.formula}: {METHOD}: {error}; lower mixer_damping or accuracy, raise max_iterations (now "
+            f"{job.settings.max_iterations}) or electronic_temperature, or leave this structure out",
         ) from error
     largest = np.abs(result.get("charges")).max()
     if not largest <= LARGEST_CHARGE:
         raise LabelError(
             "SCF_NOT_CONVERGED",
-            f"{atoms.get_chemical_formula()}: {METHOD} ended with a charge of {largest:.1f} e on an atom, which is not physical; "
-            "lower mixer_damping, or leave this structure out",
+            f"{job.formula}: {METHOD} ended with a charge of {largest:.1f} e on an atom, which is not "
+            "physical; lower mixer_damping, or leave this structure out",
         )
     return result
 

@@ -11,11 +11,8 @@ import pandas as pd
 from ase import Atoms
 from ase.data import atomic_numbers
 
-from getl_utils.core.bonds import BOND, bond_types, place, type_of
-from getl_utils.core.parameters import Train
-from getl_utils.etl.database import Database
+from getl_utils.core.bonds import BOND, bond_types, place, turn, type_of
 from getl_utils.files import lobster
-from getl_utils.models.model import Model, train
 
 TOLERANCE = 2e-3  # Å, between the distances of one bond in two files of five decimals
 
@@ -34,16 +31,10 @@ def read(path: str | Path, atoms: Atoms | None = None) -> pd.DataFrame:
     FormatError, ValueError : not whole, of another structure, or a bond is there twice.
     """
     table = lobster.read_icohplist(path)
-    table = place(table, atoms) if atoms is not None else table
-    shifts = table[BOND[2:]].to_numpy()
-    leading = np.sign(shifts) @ [9, 3, 1]  # the sign of the first that is not 0
-    back = (table.i > table.j) | ((table.i == table.j) & (leading < 0))
-    pairs = [BOND[:2], ["element_i", "element_j"]]
-    for pair in pairs if atoms is None else pairs[:1]:
-        table.loc[back, pair] = table.loc[back, pair[::-1]].to_numpy(copy=True)
-    table.loc[back, BOND[2:]] *= -1
-    if atoms is not None:
-        symbols = np.array(atoms.get_chemical_symbols())
+    if atoms is None:
+        table = turn(table)
+    else:
+        symbols, table = np.array(atoms.get_chemical_symbols()), place(table, atoms)
         table["element_i"], table["element_j"] = symbols[table.i], symbols[table.j]
     if table.duplicated(BOND).any():
         raise ValueError(
@@ -173,17 +164,3 @@ def reconciliation(table: pd.DataFrame) -> pd.DataFrame:
         row |= {"largest": d.abs().max()}
         rows.append(row | ({"beyond_2_sigma": (common.ratio.abs() > 2).mean()} if "ratio" in common else {}))
     return pd.DataFrame(rows)
-
-
-def distance_alone(trained: Model, stored: Database) -> Model:
-    """The model that knows only a bond's length: the same database, training bonds, θ and γ without the
-    environment."""
-    types = trained.facts["types"]
-    h = {t: {name: v[name] for name in ("zeta", "theta", "gamma")} for t, v in types.items()}
-    given = {
-        "elements": trained.elements,
-        "seed": trained.facts["seed"],
-        "n_train": max(v["n_train"] for v in types.values()),
-    }
-    p = Train(work_dir="", kernel="se", database=trained.facts["database"], hyperparameters=h, **given)
-    return train(stored, p)[0]

@@ -3,151 +3,158 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
 
+from getl_utils.core.bonds import quench_of
 from getl_utils.core.parameters import Train
 from getl_utils.core.progress import each
 from getl_utils.etl.database import Database
-from getl_utils.models import gp, kernels
-from getl_utils.models.kernels import Pairing
+from getl_utils.models import training, validation
+from getl_utils.models.splits import TRAIN_FRACTION, Split
 
 NEAR = 1.1  # times the floor: a floor is near there
+COLUMNS = ["type", "axis", "seed", "n", "bonds", "rmse", "baseline_rmse", "published_rmse"]
 
 
-def learning_curve(database: Database, p: Train, progress: bool = False) -> pd.DataFrame:
-    """Error against training bonds, `curve_sizes` and 80 % of all; in each of `n_seeds` random splits large
-    sets hold small ones.
+def learning_curve(
+    stored: Database, p: Train, axes: Sequence[str] = ("bonds",), progress: bool = False
+) -> pd.DataFrame:
+    """Error against what was learned from; in each of `n_seeds` random splits large sets hold small ones.
+
+    Parameters
+    ----------
+    stored : Database
+        The database.
+    p : Train
+        Parameters of 05_train.
+    axes : sequence of str
+        ``bonds``: `curve_sizes` and 80 % of all, tested on the others; ``cells`` and ``quenches``: all bonds of 1, 2, 4, …
+        of them, tested on those of a fourth that is left out.
+    progress : bool
+        Show a line of progress.
 
     Returns
     -------
-    DataFrame : type, n, seed, rmse, baseline_rmse (eV). Types with fewer bonds than 1.25 of the smallest size
-    are left out.
+    DataFrame
+        type, axis, seed, n, bonds, rmse, baseline_rmse, published_rmse (eV). A size from which a type cannot be
+        learned has no row.
     """
-    database, _ = database.compressed(p.compress)
-    rows, setting, curves = [], p.setting, [(t, s) for t in p.bond_types for s in range(p.n_seeds)]
-    for bond_type, seed in each(curves, "learning curves", "curves", progress):
-        try:
-            ladder = Ladder.of(
-                database, database.learnable(bond_type), p.curve_sizes, p.n_test, p.seed + seed
-            )
-            h = setting.hyperparameters_of(bond_type)
-            steps, _ = ladder.climb(
-                kernels.build(setting.kernel, h.zeta, h.theta, h.floor), h.gamma, setting.mean
-            )
-            rows += [{"type": bond_type, "seed": seed, **row} for row in steps]
-        except ValueError:
-            continue  # `validation.validate` says why
-    return pd.DataFrame(rows, columns=["type", "seed", "n", "rmse", "baseline_rmse"])
+    rows, how = [], training.recipe(stored)
+    jobs = [(t, axis, s) for t in p.bond_types for axis in axes for s in range(p.n_seeds)]
+    for bond_type, axis, seed in each(jobs, "learning curves", "curves", progress):
+        bonds = stored.of_type(bond_type)
+        for n, split in steps(bonds, axis, p, p.seed + seed):
+            try:
+                found = validation.score(stored, bonds, split, how)
+            except ValueError:
+                continue  # too few: the curve starts later
+            theirs = validation.published_rmse(stored, bonds, split, p)
+            row = {"type": bond_type, "axis": axis, "seed": seed, "n": n, "bonds": len(split.train)}
+            errors = {"rmse": found["rmse"], "baseline_rmse": found["baseline_rmse"]}
+            rows.append(row | errors | {"published_rmse": theirs})
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-@dataclass(frozen=True)
-class Ladder:
-    """A random split of bonds, learned from in steps: what hyperparameters do not change is computed once.
+def steps(bonds: pd.DataFrame, axis: str, p: Train, seed: int) -> list[tuple[int, Split]]:
+    """The sizes of one learning curve and what is learned from at each.
 
-    learned : training bonds with themselves. tested : test bonds with these. strength, true : −ICOHP (eV) of
-    both.
-    sizes : numbers of training bonds, the last is all of them.
+    Parameters
+    ----------
+    bonds : DataFrame
+        Bonds of one type.
+    axis : str
+        As of `learning_curve`.
+    p : Train
+        Has `curve_sizes` and `n_test`.
+    seed : int
+        Of the random order.
+
+    Returns
+    -------
+    list of (int, Split)
+        Size and split; empty if there are too few bonds.
     """
-
-    learned: Pairing
-    tested: Pairing
-    strength: np.ndarray
-    true: np.ndarray
-    sizes: list[int]
-
-    @classmethod
-    def of(
-        cls, database: Database, bonds: pd.DataFrame, sizes: Sequence[int], n_test: int, seed: int
-    ) -> Ladder:
-        """From bonds in random order, 80 % to learn from and at most `n_test` of the others; no sizes if
-        these are too few."""
-        order, most = np.random.default_rng(seed).permutation(len(bonds)), int(0.8 * len(bonds))
-        features, strength = database.features(bonds), -bonds.icohp.to_numpy(float)
-        steps = sorted({*(n for n in sizes if n < most), most}) if most >= min(sizes, default=0) else []
-        train, test = order[:most], order[most : most + n_test]
-        pairs = Pairing(features[train], features[train]), Pairing(features[test], features[train])
-        return cls(*pairs, strength[train], strength[test], steps)
-
-    def climb(
-        self, kernel: kernels.Kernel, gamma: float, mean: str
-    ) -> tuple[list[dict[str, float]], np.ndarray]:
-        """n, rmse and baseline_rmse (eV) at each size; and the test bonds' −ICOHP (eV) predicted from all
-        training bonds.
-
-        Raises
-        ------
-        ValueError : see `gp.fit`.
-        """
-        rows, matrix, cross, predicted = [], kernel.of(self.learned), kernel.of(self.tested), np.empty(0)
-        train, distance = self.learned.x, self.tested.x.distance
-        for n in self.sizes:
-            some = (
-                matrix if n == len(matrix) else matrix[:n, :n].copy()
-            )  # a fit overwrites it; the last step needs no copy
-            process = gp.fit(kernel, train[:n], self.strength[:n], gamma, mean, some)
-            predicted = process.mean.predict(distance) + cross[:, :n] @ process.weights
-            curve = gp.fit_curve(train.distance[:n], self.strength[:n]).predict(distance)
-            errors = [float(np.sqrt(np.mean((e - self.true) ** 2))) for e in (predicted, curve)]
-            rows.append({"n": n, "rmse": errors[0], "baseline_rmse": errors[1]})
-        return rows, predicted
+    random = np.random.default_rng(seed)
+    if axis == "bonds":
+        order, most = random.permutation(len(bonds)), int(TRAIN_FRACTION * len(bonds))
+        if most < min(p.curve_sizes, default=most + 1):
+            return []
+        test = order[most : most + p.n_test]
+        sizes = sorted({*(n for n in p.curve_sizes if n < most), min(most, max(p.n_train, *p.curve_sizes))})
+        return [(n, Split(axis, str(n), order[:n], test)) for n in sizes]
+    quench = quench_of(bonds)
+    unit = (quench if axis == "quenches" else quench + "/" + bonds.sub_run.astype(str)).to_numpy(str)
+    names = random.permutation(np.unique(unit))
+    left = max(1, len(names) // 4)
+    test = np.flatnonzero(np.isin(unit, names[:left]))
+    most = len(names) - left
+    sizes = sorted({*(2**k for k in range(most.bit_length()) if 2**k < most), most}) if most > 0 else []
+    return [
+        (n, Split(axis, str(n), np.flatnonzero(np.isin(unit, names[left : left + n])), test)) for n in sizes
+    ]
 
 
 class Law(NamedTuple):
-    """ln ε(n), its start values from the first and last point of a curve, and the parameter that is the
-    floor, if any."""
+    """ln ε of a size in units of the geometric mean of all sizes, and its start values.
+
+    Attributes
+    ----------
+    logarithm : callable
+        Function of the parameters and of ln x.
+    start : callable
+        Function of ln x and ln ε, of the first and last point.
+    floor : int or None
+        Place of the parameter that is ln of the floor.
+    """
 
     logarithm: Callable[[np.ndarray, np.ndarray], np.ndarray]
     start: Callable[[np.ndarray, np.ndarray], list[float]]
-    floor: int | None
+    floor: int | None = None
+
+
+def _slope(x: np.ndarray, e: np.ndarray) -> float:
+    return max((e[0] - e[-1]) / (x[-1] - x[0]), 0.02)
 
 
 LAWS = {
-    "power law": Law(  # ε = a n^−b
-        lambda q, n: q[0] - np.exp(q[1]) * np.log(n),
-        lambda n, e: [np.log(e[0]) + 0.3 * np.log(n[0]), np.log(0.3)],
-        None,
+    "power law": Law(  # ε = a x^−b
+        lambda q, x: q[0] - np.exp(q[1]) * x,
+        lambda x, e: [e.mean(), np.log(_slope(x, e))],
     ),
-    "power law and floor": Law(  # ε = a n^−b + c
-        lambda q, n: np.logaddexp(q[0] - np.exp(q[1]) * np.log(n), q[2]),
-        lambda n, e: [np.log(e[0]) + 0.5 * np.log(n[0]), np.log(0.5), np.log(0.7 * e[-1])],
+    "power law and floor": Law(  # ε = a x^−b + c
+        lambda q, x: np.logaddexp(q[0] - np.exp(q[1]) * x, q[2]),
+        lambda x, e: [e.mean() - 0.7, np.log(2 * _slope(x, e)), e[-1] - 0.4],
         2,
     ),
-    "broken power law": Law(  # ε = a n^−b (1 + n/m)^(b−c)
-        lambda q, n: (
-            q[0]
-            - np.exp(q[1]) * np.log(n)
-            + (np.exp(q[1]) - np.exp(q[2])) * np.logaddexp(0, np.log(n) - q[3])
-        ),
-        lambda n, e: [
-            np.log(e[0]) + 0.4 * np.log(n[0]),
-            np.log(0.4),
-            np.log(0.1),
-            0.5 * np.log(n[0] * n[-1]),
-        ],
-        None,
+    "broken power law": Law(  # ε = (x/m)^−c (1 + m/x)^(b−c): no amplitude
+        lambda q, x: np.exp(q[1]) * (q[2] - x) + (np.exp(q[0]) - np.exp(q[1])) * np.logaddexp(0, q[2] - x),
+        lambda x, e: [np.log(1.5 * _slope(x, e)), np.log(0.5 * _slope(x, e)), x.mean() + e.mean()],
     ),
 }
 
 
-def fit_laws(n: np.ndarray, error: np.ndarray) -> pd.DataFrame:
-    """Fit every law to ln error by least squares; compare them by AICc = N ln(RSS/N) + 2k + 2k(k+1)/(N−k−1),
-    k with the variance.
+def fit_laws(n: np.ndarray, error: np.ndarray, deviation: np.ndarray | None = None) -> pd.DataFrame:
+    """Fit every law to ln error and compare them by AICc = N ln(RSS/N) + 2k + 2k(k+1)/(N−k−1).
 
-    Source of the comparison: Burnham, Anderson, Model Selection and Multimodel Inference, 2002.
+    k counts the variance. The comparison is that of Burnham, Anderson, Model Selection and Multimodel Inference
+    (2002). Sizes are divided by their geometric mean, so that the start values do not depend on their unit.
 
     Parameters
     ----------
-    n, error : (N,) sizes and errors (eV; mean over seeds). A law with k ≥ N − 1 is not compared.
+    n, error : (N,)
+        Sizes and errors (eV; mean over seeds).
+    deviation : (N,), optional
+        Standard deviation of each mean over the seeds, eV; a point counts as (error / deviation)².
 
     Returns
     -------
-    DataFrame : law, aicc, delta (from the best), exponent b, floor (eV) and near: the n where the error is
-    1.1 floors.
+    DataFrame
+        law, aicc, delta (from the best), weight (Akaike's), exponent b, floor (eV), near: the n where the error is
+        1.1 floors, and why: why a law was not compared.
 
     Examples
     --------
@@ -156,38 +163,74 @@ def fit_laws(n: np.ndarray, error: np.ndarray) -> pd.DataFrame:
     >>> table.law[table.delta == 0].item(), round(table.floor.dropna().item(), 4)
     ('power law and floor', 0.05)
     """
-    rows = []
-    for name, law in LAWS.items():
-        start = np.array(law.start(n, error))
-        k = len(start) + 1
-        if k >= len(n) - 1:
-            continue
-        found = least_squares(
-            lambda q, law=law: law.logarithm(q, n) - np.log(error), start, bounds=(-15, 15), max_nfev=2000
-        )
-        rss = max(2 * found.cost, 1e-20 * len(n))
-        aicc = len(n) * np.log(rss / len(n)) + 2 * k + 2 * k * (k + 1) / (len(n) - k - 1)
-        floor = float(np.exp(found.x[law.floor])) if law.floor is not None else np.nan
-        near = _near(found.x, floor) if law.floor is not None else np.nan
-        rows.append(
-            {"law": name, "aicc": aicc, "exponent": float(np.exp(found.x[1])), "floor": floor, "near": near}
-        )
-    table = pd.DataFrame(rows, columns=["law", "aicc", "exponent", "floor", "near"])
+    n, error = np.asarray(n, float), np.asarray(error, float)
+    unit = float(np.exp(np.log(n).mean())) if len(n) else 1.0
+    rows = [
+        _fit(name, law, np.log(n / unit), np.log(error), _weights(error, deviation))
+        for name, law in LAWS.items()
+    ]
+    table = pd.DataFrame(rows)
+    table["near"] *= unit
     table.insert(2, "delta", table.aicc - table.aicc.min())
+    table.insert(3, "weight", np.exp(-0.5 * table.delta) / np.exp(-0.5 * table.delta).sum())
     return table
 
 
-def _near(q: np.ndarray, floor: float) -> float:
-    """The n at which a n^−b is a tenth of the floor; infinite above 10⁹, where there is none to speak of."""
-    logarithm = (q[0] - np.log((NEAR - 1) * floor)) / np.exp(q[1])
+def _weights(error: np.ndarray, deviation: np.ndarray | None) -> np.ndarray:
+    """Weight of each point, mean 1; the smallest deviations are taken as a tenth of the largest."""
+    if deviation is None or not np.nanmax(deviation, initial=0.0) > 0:
+        return np.ones(len(error))
+    relative = np.nan_to_num(deviation / error, nan=np.nanmax(deviation / error))
+    weights = 1 / np.maximum(relative, 0.1 * relative.max()) ** 2
+    return weights / weights.mean()
+
+
+def _fit(name: str, law: Law, x: np.ndarray, e: np.ndarray, weights: np.ndarray) -> dict:
+    row = {"law": name, "aicc": np.nan, "exponent": np.nan, "floor": np.nan, "near": np.nan, "why": ""}
+    start = np.array(law.start(x, e)) if len(x) > 1 else np.zeros(3)
+    k, count = len(start) + 1, len(x)
+    if count < len(start) + 1:
+        return row | {"why": f"{count} points, {len(start)} parameters: too few to fit"}
+    found = least_squares(
+        lambda q: np.sqrt(weights) * (law.logarithm(q, x) - e), start, bounds=(-60, 60), max_nfev=5000
+    )
+    row["exponent"] = float(np.exp(found.x[0 if name.startswith("broken") else 1]))
+    if law.floor is not None:
+        row |= {"floor": float(np.exp(found.x[law.floor])), "near": _near(found.x, law.floor)}
+    if count <= k + 1:
+        return row | {
+            "why": f"{count} points: AICc needs {k + 2} to compare a law of {len(start)} parameters"
+        }
+    rss = max(2 * found.cost, 1e-20 * count)
+    return row | {"aicc": count * np.log(rss / count) + 2 * k + 2 * k * (k + 1) / (count - k - 1)}
+
+
+def _near(q: np.ndarray, floor: int) -> float:
+    """The size at which a x^−b is a tenth of the floor; infinite above 10⁹ times the mean size."""
+    logarithm = (q[0] - np.log(NEAR - 1) - q[floor]) / np.exp(q[1])
     return float(np.exp(logarithm)) if logarithm < np.log(1e9) else np.inf
 
 
-def laws(curves: pd.DataFrame) -> pd.DataFrame:
-    """`fit_laws` of the mean over seeds, type by type; columns type, n, rmse."""
+def laws(curves: pd.DataFrame, column: str = "rmse") -> pd.DataFrame:
+    """`fit_laws` of the mean over seeds, weighted by the spread of the seeds, for each type and axis.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Of `learning_curve`.
+    column : str
+        Which error: ``rmse`` or ``published_rmse``.
+
+    Returns
+    -------
+    DataFrame
+        type, axis, points and the columns of `fit_laws`.
+    """
     parts = []
-    for bond_type, some in curves.groupby("type", sort=False):
-        mean = some.groupby("n").rmse.mean()
-        parts.append(fit_laws(mean.index.to_numpy(float), mean.to_numpy()).assign(type=bond_type))
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["type"])
-    return table[["type", *(c for c in table if c != "type")]]
+    for (bond_type, axis), some in curves.dropna(subset=[column]).groupby(["type", "axis"], sort=False):
+        grouped = some.groupby("n")[column]
+        mean, deviation = grouped.mean(), grouped.std(ddof=1) / np.sqrt(grouped.size())
+        found = fit_laws(mean.index.to_numpy(float), mean.to_numpy(), deviation.to_numpy())
+        parts.append(found.assign(type=bond_type, axis=axis, points=len(mean)))
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["type", "axis", "points"])
+    return table[["type", "axis", "points", *(c for c in table if c not in ("type", "axis", "points"))]]

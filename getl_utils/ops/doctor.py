@@ -59,11 +59,11 @@ def _state(asked: Requirement) -> tuple[bool, str]:
 
 def programs() -> dict[str, str | None]:
     """Parts that are more than a package → why they do not work, with what to do; None where they do."""
-    from getl_utils.etl import descriptors
+    from getl_utils.etl import soap
     from getl_utils.generate import lammps
     from getl_utils.labels import engine as engines
 
-    parts = {"LAMMPS": lammps.missing(), "SOAP (quippy)": descriptors.missing()}
+    parts = {"LAMMPS": lammps.missing(), "SOAP (featomic)": soap.missing()}
     return parts | {f"engine {name}": reason for name, reason in engines.available().items()}
 
 

@@ -15,13 +15,12 @@ from getl_utils.core.bonds import BOND, KEY
 from getl_utils.core.record import content_hash, damaged, read_json
 from getl_utils.core.workdir import WorkDir, relative, resolve
 from getl_utils.etl import database
-from getl_utils.etl.features import Features
 from getl_utils.files.frames import readings, structure_id
 from getl_utils.generate import lammps
-from getl_utils.inference.environments import Pairs, cluster
-from getl_utils.inference.predictor import SCHEMA
+from getl_utils.inference.storing import SCHEMA
 from getl_utils.labels.status import ICOHPLIST, RECORD
 from getl_utils.models import model
+from getl_utils.models.kernels import Bonds
 
 NEAREST = 5  # training bonds that are shown
 
@@ -102,15 +101,14 @@ def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None 
         Link("bond", str(row), _plain(bond.drop(["model_id", "prediction_id"])), []),
         _model_link(trained, folder, record["model"]["model_id"]),
     ]
-    stored = database.read(work.database(trained.facts["database"]))
-    links.append(
-        _database_link(stored, work.database(trained.facts["database"]), trained.facts["database_id"])
-    )
-    learned = training_bonds(stored, folder, bond.type)
+    place = work.database(trained.facts.database)
+    stored = database.read(place)
+    links.append(_database_link(stored, place, trained.facts.database_id))
+    learned = stored.of_type(bond.type)
     if atoms is not None:
-        learned = learned.assign(
-            likeness=likeness(trained, atoms, bond, stored.projected(trained.basis).features(learned))
-        )
+        features = stored.features(learned, trained.descriptor)
+        known = Bonds(learned.distance.to_numpy(float), features)
+        learned = learned.assign(likeness=likeness(trained, atoms, bond, known))
         learned = learned.sort_values("likeness", ascending=False)
     summary = {name: int(learned[name].nunique()) for name in ("label_id", "cell_id", "run_id")} | {
         "bonds": len(learned)
@@ -140,45 +138,25 @@ def _frame(given: dict[str, Any]) -> Any:
     return None
 
 
-def likeness(trained: model.Model, atoms: Any, bond: Any, learned: Features) -> np.ndarray:
-    """k(x, x_i) / √(k(x, x) k(x_i, x_i)) of one bond with its type's training bonds: 1 is equal, 0 nothing in
-    common; (n,)."""
-    reach = max(trained.soap.cutoff, 1.0)
-    block = np.unique([bond.i, bond.j])
-    around = cluster(atoms, Pairs.of(atoms, reach), block, trained.soap.cutoff)
-    vectors = dict(zip(block, trained.soap.compute(around, len(block)), strict=True))
-    both = np.stack([vectors[bond.i], vectors[bond.j]])
-    both = both if trained.basis is None else both @ trained.basis.T
-    this = Features(np.array([bond.distance]), both, np.array([0]), np.array([1]))
-    kernel = trained.processes[bond.type].kernel
-    return kernel(this, learned)[0] / np.sqrt(kernel.diagonal(this)[0] * kernel.diagonal(learned))
-
-
-def training_bonds(stored: database.Database, folder: Path, bond_type: str) -> pd.DataFrame:
-    """The rows of the database that the model of one type learned from."""
-    bonds = stored.of_type(bond_type)
-    with np.load(folder / "model.npz", allow_pickle=False) as arrays:
-        rows, distance = arrays[f"{bond_type}/rows"], arrays[f"{bond_type}/distance"]
-    used = pd.DataFrame({"row_i": rows[:, 0], "row_j": rows[:, 1], "distance": distance}).drop_duplicates()
-    return bonds.merge(used, on=["row_i", "row_j", "distance"])
+def likeness(trained: model.Model, atoms: Any, bond: Any, known: Bonds) -> np.ndarray:
+    """How like one predicted bond is to labelled bonds of its type, (n,); see ``Model.likeness``."""
+    features = trained.describe(atoms, np.array([[bond[name] for name in BOND]], dtype=np.int64))
+    return trained.likeness(bond.type, Bonds(np.array([float(bond.distance)]), features), known)
 
 
 def _model_link(trained: model.Model, folder: Path, asked: str) -> Link:
-    names = ("kernel", "engine", "seed", "format", "soap", "database", "database_id", "types")
-    facts = {name: trained.facts[name] for name in names if name in trained.facts} | {
-        "folder": relative(folder)
-    }
+    facts = trained.facts.model_dump(exclude={"model_id"}) | {"folder": relative(folder)}
     mark = folder.parent / "done" / "05_train.json"
-    if mark.exists() and read_json(mark).get("model_id") == trained.facts["model_id"]:
+    if mark.exists() and read_json(mark).get("model_id") == trained.model_id:
         facts |= {name: read_json(mark).get(name) for name in ("code", "time")}
-    found = trained.facts["model_id"]
+    found = trained.model_id
     wrong = [] if found == asked else [f"{folder} holds model {found}, the prediction is of {asked}"]
     checks = folder / "checks.json"
     return Link("model", found, facts, wrong + (damaged(checks) if checks.exists() else []))
 
 
 def _database_link(stored: database.Database, folder: Path, asked: str) -> Link:
-    names = ("engine", "bonds", "soap", "code", "time")
+    names = ("engine", "bonds", "descriptors", "code", "time")
     facts = {name: stored.facts[name] for name in names if name in stored.facts} | {
         "folder": relative(folder)
     }
@@ -259,7 +237,7 @@ def text(links: list[Link]) -> str:
         for name, value in link.facts.items():
             if name == "nearest":
                 lines += [f"    {line}" for line in pd.DataFrame(value).to_string(index=False).splitlines()]
-            elif name not in ("sha256", "types", "not_contracted"):
+            elif name not in ("sha256", "types"):
                 lines.append(
                     f"    {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
                 )

@@ -21,12 +21,12 @@ from ase import Atoms
 
 from getl_utils.core import cells
 from getl_utils.core.bonds import KEY, quench_of
-from getl_utils.core.parameters import Hyperparameters, Setting
 from getl_utils.core.record import checksums, code_version, damaged, now, read_json, sha256, write_json
+from getl_utils.core.parameters import Hyperparameters, Train
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database
 from getl_utils.inference import predictor
-from getl_utils.models import gp, model, validation
+from getl_utils.models import model, splits, training, validation
 
 CHECKS = Path(__file__).with_name("release_checks.py")
 RESULT = "checks.json"
@@ -67,9 +67,11 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
     (folder / RESULT).unlink(missing_ok=True)
     command = [
         sys.executable,
+        "-P",  # the working directory may be another clone
         "-m",
         "pytest",
         "-q",
+        "--import-mode=importlib",  # files of one name in several folders are several modules
         "-p",
         "getl_utils.ops.release",
         "-p",
@@ -82,7 +84,7 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
     paths = os.pathsep.join([str(CHECKS.parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths.rstrip(os.pathsep), "PYTEST_ADDOPTS": ""}
     answer = subprocess.run(command, capture_output=not progress, text=True, env=environment)
-    if not (folder / RESULT).exists() or read_json(folder / RESULT)["model_id"] != facts["model_id"]:
+    if not (folder / RESULT).exists() or read_json(folder / RESULT)["model_id"] != facts.model_id:
         tail = "" if progress else "\n".join((answer.stdout + answer.stderr).splitlines()[-15:])
         raise RuntimeError(f"the checks of {folder} did not run to their end:\n{tail}")
     return read_json(folder / RESULT)
@@ -169,7 +171,7 @@ _MODEL = pytest.StashKey[model.Model]()
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with the argument `bond_type` runs for every type of the model."""
     if "bond_type" in metafunc.fixturenames:
-        metafunc.parametrize("bond_type", list(metafunc.config.stash[_MODEL].processes))
+        metafunc.parametrize("bond_type", metafunc.config.stash[_MODEL].types)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -188,16 +190,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Any:
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write ``checks.json``."""
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write ``checks.json``, unless pytest stopped before all checks were done."""
     config, folder = session.config, Path(session.config.getoption("--model"))
-    if not session.testscollected or session.shouldstop:
+    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return
     files = _files(sorted({Path(item.path) for item in session.items}, key=lambda p: (p != CHECKS, p)))
     facts = config.stash[_MODEL].facts
     result = {
-        "model_id": facts["model_id"],
-        "database_id": facts["database_id"],
+        "model_id": facts.model_id,
+        "database_id": facts.database_id,
         "time": now(),
         "code": code_version(),
     }
@@ -222,8 +224,8 @@ def work(request: pytest.FixtureRequest) -> WorkDir:
 @pytest.fixture(scope="session")
 def stored(trained: model.Model, work: WorkDir) -> database.Database:
     """The database that it learned from."""
-    found = database.read(work.database(trained.facts["database"]))
-    assert found.facts["database_id"] == trained.facts["database_id"], (
+    found = database.read(work.database(trained.facts.database))
+    assert found.facts["database_id"] == trained.facts.database_id, (
         "the database is not the one the model learned from"
     )
     return found
@@ -257,26 +259,27 @@ def held_out(trained: model.Model, stored: database.Database) -> Callable[[str],
     return of
 
 
+def _recipe(trained: model.Model, stored: database.Database) -> tuple[training.Recipe, Train]:
+    """How the model in question was trained."""
+    facts, h = trained.facts, {}
+    given: dict[str, Any] = {"work_dir": "unused", "elements": facts.elements, "seed": max(facts.seed, 0)}
+    if facts.kind == "published":
+        for name, one in facts.types.items():
+            h[name] = Hyperparameters(**{n: one.numbers[n] for n in Hyperparameters.model_fields})
+        p = Train(**given, published=h, n_train=max(one.n_bonds for one in facts.types.values()))
+        return training.published_recipe(stored, p), p
+    return training.recipe(stored), Train(**given, n_train=len(stored.bonds))
+
+
 def _hold_out(trained: model.Model, stored: database.Database, bond_type: str) -> HeldOut:
-    bonds, facts, stored = (
-        stored.of_type(bond_type),
-        trained.facts["types"][bond_type],
-        stored.projected(trained.basis),
-    )
+    how, p = _recipe(trained, stored)
+    bonds = stored.of_type(bond_type)
     runs = quench_of(bonds)
     enough = len(bonds) - runs.value_counts().max() >= FEWEST  # none if there is one run only
     groups, name = (runs, "runs") if enough else (bonds.sub_run, "sub-runs")
-    features, y, parts = stored.features(bonds), -bonds.icohp.to_numpy(float), []
-    for split in list(validation.grouped_splits(groups, name, facts["n_train"], 0))[:FOLDS]:
-        h = Hyperparameters(**{name: facts[name] for name in Hyperparameters.model_fields})
-        setting = Setting(kernel=trained.facts["kernel"], mean=trained.facts["mean"])
-        process = model.fit(
-            features[split.train], y[split.train], model.groups(bonds)[split.train], setting, h
-        )
-        curve = gp.fit_curve(features.distance[split.train], y[split.train])
-        test = features[split.test]
-        parts.append(
-            (process.predict(test), process.sigma(test), y[split.test], curve.predict(test.distance))
-        )
+    parts = []
+    for split in list(splits.grouped_splits(groups, name, p.n_train, 0))[:FOLDS]:
+        found = validation.score(stored, bonds, split, how)
+        parts.append([found[key] for key in ("predicted", "sigma", "true", "baseline")])
     assert parts, f"{bond_type}: one group of {len(bonds)} bonds, none to leave out"
     return HeldOut(*(np.concatenate(column) for column in zip(*parts, strict=True)), name)

@@ -10,8 +10,6 @@ and name it: ``getl test-model runs/quick/model --tests my_checks.py``, or in th
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from ase import Atoms
 from scipy.spatial.transform import Rotation
@@ -37,14 +35,13 @@ def same(one: np.ndarray, other: np.ndarray) -> None:
     assert np.abs(one - other).max() < EQUAL, f"strengths differ by up to {np.abs(one - other).max():.1e} eV"
 
 
-def over_distance(trained, bond_type: str, distance: np.ndarray) -> np.ndarray:
+def over_distance(trained, stored, bond_type: str, distance: np.ndarray) -> np.ndarray:
     """−ICOHP (environments, distances) of training environments put at other distances (Å)."""
-    process = trained.processes[bond_type]
-    some = np.linspace(0, process.train.n - 1, min(SAMPLE, process.train.n)).astype(int)
-    bonds = process.train[some]
-    return np.stack(
-        [process.predict(replace(bonds, distance=np.full(len(some), d))) for d in distance], axis=1
-    )
+    bonds = stored.of_type(bond_type)
+    some = np.linspace(0, len(bonds) - 1, min(SAMPLE, len(bonds))).astype(int)
+    features = stored.features(bonds.iloc[some], trained.descriptor)
+    columns = [trained.evaluate(bond_type, features, np.full(len(some), d)).mean for d in distance]
+    return np.stack(columns, axis=1)
 
 
 def test_finite(predicted):
@@ -92,17 +89,17 @@ def test_supercell(trained, atoms):
     same(np.repeat(strengths(trained, atoms), 2), strengths(trained, atoms * (2, 1, 1)))
 
 
-def test_decay(trained, bond_type):
-    low, high = trained.facts["types"][bond_type]["window"]
-    found = over_distance(trained, bond_type, np.linspace(low, high, 40)).mean(axis=0)
+def test_decay(trained, stored, bond_type):
+    low, high = trained.facts.types[bond_type].window
+    found = over_distance(trained, stored, bond_type, np.linspace(low, high, 40)).mean(axis=0)
     short, long = found[:10].mean(), found[-10:].mean()
     assert long < short, f"long bonds ({long:.3f} eV) are not weaker than short ones ({short:.3f} eV)"
 
 
-def test_no_jump_at_the_edge(trained, bond_type):
-    low, high = trained.facts["types"][bond_type]["window"]
+def test_no_jump_at_the_edge(trained, stored, bond_type):
+    low, high = trained.facts.types[bond_type].window
     distance = np.arange(low - 0.1, high + 0.1, 0.02)
-    steps = np.abs(np.diff(over_distance(trained, bond_type, distance), axis=1)).max(axis=0)
+    steps = np.abs(np.diff(over_distance(trained, stored, bond_type, distance), axis=1)).max(axis=0)
     middle = 0.5 * (distance[1:] + distance[:-1])
     inside = (middle > low + 0.1) & (middle < high - 0.1)
     assert steps[~inside].max() < 2 * steps[inside].max(), (

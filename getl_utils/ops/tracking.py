@@ -43,7 +43,7 @@ def model_name(work: WorkDir) -> str:
     Models of one name answer the same question and may take each other's place.
     """
     facts = read_json(work.require(work.model / "model.json", "05_train"))
-    return f"getl-{'-'.join(facts['soap']['elements'])}-{facts['engine']}"
+    return f"getl-{'-'.join(facts['elements'])}-{facts['engine']}"
 
 
 def track(work: WorkDir, uri: str = "") -> str:
@@ -132,7 +132,7 @@ def _experiment(client: Any, work: WorkDir, uri: str) -> str:
 def _tags(work: WorkDir, facts: dict[str, Any]) -> dict[str, str]:
     """The ids, and the hash of all that is tracked."""
     mark = read_json(work.mark("05_train")) if work.mark("05_train").exists() else {}
-    ids = {name: str(facts[name]) for name in ("model_id", "database_id", "engine", "kernel")}
+    ids = {name: str(facts[name]) for name in ("model_id", "database_id", "engine", "kind")}
     files = [work.model / name for name in ("model.json", "metrics.json", "validation.csv", release.RESULT)]
     files += [work.path / "predictions" / "summary.csv", work.path / "parameters" / "all.yaml"]
     content = content_hash(*(path for path in files if path.exists()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +100,32 @@ def differences(compared: pd.DataFrame, types: Sequence[str]) -> style.Drawing:
         panel.plot(group.distance, group[column], ".", ms=3, color=colour[name], rasterized=True)
         panel.set(xlabel="distance (Å)", ylabel=label)
     return figure, compared
+
+
+def by_cell(compared: pd.DataFrame, quantities: Mapping[str, str], types: Sequence[str]) -> style.Drawing:
+    """Draw quantities of the agreement of two label sources, a panel each, a point for each cell and type.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        A row for each cell and bond type: type, and the columns that are drawn.
+    quantities : mapping of str to str
+        Column and the label of its axis.
+    types : sequence of str
+        Bond types in the order of their colours.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture, and type and the columns drawn.
+    """
+    names = [name for name in types if name in set(compared.type)]
+    figure, grid = style.axes(len(quantities), width=4.2)
+    for panel, (column, label) in zip(grid, quantities.items(), strict=True):
+        for n, name in enumerate(names):
+            values = compared.loc[compared.type == name, column]
+            places = n + np.linspace(-0.2, 0.2, len(values))
+            panel.plot(places, values, "o", ms=4, color=style.colours(types)[name])
+        panel.set(xlabel="bond type", ylabel=label)
+        panel.set_xticks(range(len(names)), names)
+    return figure, compared[["type", *quantities]]

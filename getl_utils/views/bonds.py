@@ -116,7 +116,7 @@ def counts(table: pd.DataFrame) -> Drawing:
         panel.bar(np.arange(len(wide)) + width * (n + 0.5) - 0.4, column, width, label=name)
     panel.set(xlabel="bond type", ylabel="bonds in the database")
     panel.set_xticks(range(len(wide)), wide.index)
-    legend(panel)
+    legend(panel, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure, table
 
 

@@ -17,6 +17,9 @@ from getl_utils.views.style import AMOUNTS, Drawing, axes, colours, legend
 def thermo(logs: Mapping[str, pd.DataFrame]) -> Drawing:
     """Draw temperature and density of each run over time, thick: the running mean.
 
+    The minimisation before the run, whose steps have no time, is left out: all rows before the time starts
+    anew for the last time.
+
     Parameters
     ----------
     logs : mapping of str to DataFrame
@@ -28,6 +31,7 @@ def thermo(logs: Mapping[str, pd.DataFrame]) -> Drawing:
         The picture, and all logs with their `name`.
     """
     figure, (left, right) = axes(2)
+    logs = {name: _dynamics(log) for name, log in logs.items()}
     for name, log in logs.items():
         for panel, column in ((left, log.Temp), (right, log.Density)):
             (line,) = panel.plot(log.time, column, lw=0.5, alpha=0.25)
@@ -37,6 +41,11 @@ def thermo(logs: Mapping[str, pd.DataFrame]) -> Drawing:
     right.set(xlabel="time (ps)", ylabel="density (g/cm³)")
     legend(left)
     return figure, pd.concat([log.assign(name=name) for name, log in logs.items()], ignore_index=True)
+
+
+def _dynamics(log: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows after the time has last started anew."""
+    return log[np.append(0, np.cumsum(np.diff(log.time) < 0)) == np.sum(np.diff(log.time) < 0)]
 
 
 def radial(table: pd.DataFrame, title: str = "") -> Drawing:
@@ -124,7 +133,7 @@ def region(
     symbols, places = np.array(atoms.get_chemical_symbols()), atoms.get_positions(wrap=True)
     for name, colour in colours(elements).items():
         some, look = places[inside & (symbols == name)], {"edgecolor": "white", "linewidth": 0.6}
-        panel.scatter(some[:, 0], some[:, 1], s=30, color=colour, label=name, zorder=3, **look)
+        panel.scatter(some[:, 0], some[:, 1], s=45, color=colour, label=name, zorder=3, **look)
     panel.set(aspect="equal", xlabel="x (Å)", ylabel="y (Å)")
     panel.set_title(title, loc="right")
     panel.margins(0.01)

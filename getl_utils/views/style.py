@@ -22,7 +22,7 @@ from getl_utils.core.workdir import WorkDir
 # Kinds have the colours of M. Okabe and K. Ito, Color Universal Design (2008). Amounts are grey, dark where
 # large, so that a bond never has the colour of an atom. Both can be told apart by colour-blind readers.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#000000", "#F0E442"]
-AMOUNTS: Colormap = LinearSegmentedColormap.from_list("amounts", ["0.85", "0.45", "0.0"])
+AMOUNTS: Colormap = LinearSegmentedColormap.from_list("amounts", ["0.85", "0.45", "0.05"])
 SIGNED = "RdBu_r"  # amounts with a sign, white at zero
 FEW = 20  # values; fewer are drawn one by one, not as a histogram
 STYLE = {
@@ -95,7 +95,7 @@ def save(figure: Figure, numbers: pd.DataFrame, stem: Path, note: str = "") -> F
     return figure
 
 
-def png(figure: Figure, note: str = "", dpi: float = 75) -> bytes:
+def png(figure: Figure, note: str = "", dpi: float = 100) -> bytes:
     """Return the picture as PNG, with `note` on it, `dpi` pixels an inch."""
     _print(note, figure)
     with io.BytesIO() as file, plt.rc_context(STYLE):
@@ -165,7 +165,7 @@ def log_ticks(axis: Axis, values: Sequence[float] = (), apart: float = 0.2) -> N
         if step * value <= kept[-1] * (1 + 1e-9):
             kept.append(value)
     axis.set_major_locator(FixedLocator(kept) if kept else LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter("{x:.3g}")
+    axis.set_major_formatter("{x:.4g}")
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from getl_utils.views.style import COLOURS, SIGNED, Drawing, axes, colours, legend, log_ticks, panels
 
 MARKS = "os^DvP*"
+CURVES = {"rmse": "model", "published_rmse": "published model"}
 
 
 def parity(results: Mapping[str, pd.DataFrame], types: Sequence[str]) -> Drawing:
@@ -64,15 +65,16 @@ def errors(table: pd.DataFrame) -> Drawing:
     figure, (panel,) = axes(width=7.5, height=3.4)
     types = list(dict.fromkeys(shown.type))
     for n, (name, colour) in enumerate(colours(list(names.values())).items()):
-        some = shown[shown.drawn == name]
+        some, mark = shown[shown.drawn == name], MARKS[n % len(MARKS)]
         places = some.type.map(types.index) + 0.7 * ((n + 0.5) / len(names) - 0.5)
-        look = {"fmt": MARKS[n % len(MARKS)], "color": colour, "ms": 5, "lw": 1}
-        panel.errorbar(places, some.ratio, some.bar.fillna(0), label=name, **look)
+        panel.errorbar(places, some.ratio, some.bar.fillna(0), fmt=mark, c=colour, ms=5, lw=1, label=name)
         if "published_rmse" in some:
-            other, mark = some.published_rmse / some.baseline_rmse, MARKS[n % len(MARKS)]
+            other = some.published_rmse / some.baseline_rmse
             panel.plot(places, other, mark, mfc="none", color=colour, ms=5, alpha=0.6)
     panel.axhline(1, color="0.5", lw=1, ls=":")
-    panel.set(xlabel="bond type", ylabel="RMSE over that of the distance alone (ratio)")
+    if "published_rmse" in shown and shown.published_rmse.notna().any():
+        panel.plot([], [], "o", mfc="none", color="0.5", ms=5, label="hollow: published model")
+    panel.set(xlabel="bond type", ylabel="RMSE, ratio to the distance alone")
     panel.set(ylim=(0, min(1.6, 1.1 * max(1.0, shown.ratio.max()))))
     panel.set_xticks(range(len(types)), types)
     legend(panel, loc="center left", bbox_to_anchor=(1, 0.5), title="held out")
@@ -119,30 +121,33 @@ def calibration(z: pd.DataFrame, levels: Sequence[float] = tuple(np.linspace(0.0
     return figure, pd.concat(rows[1:] or rows, ignore_index=True)
 
 
-def learning_curves(curves: pd.DataFrame, types: Sequence[str]) -> Drawing:
-    """Draw the error against the number of training bonds, mean and standard deviation over the seeds.
+def learning_curves(curves: pd.DataFrame, types: Sequence[str], axis: str = "bonds") -> Drawing:
+    """Draw the error against what was learned from, mean and standard deviation over the seeds.
 
     Parameters
     ----------
     curves : DataFrame
-        type, n, rmse, baseline_rmse (eV) and, for several models, `model`.
+        type, n, rmse, baseline_rmse and, if there is another model, published_rmse (eV).
     types : sequence of str
         Bond types in the order of the panels.
+    axis : str
+        What `n` counts: bonds, cells or quenches. Only these rows are drawn if there is a column `axis`.
 
     Returns
     -------
     Figure, DataFrame
-        The picture and `curves`.
+        The picture and the rows drawn.
     """
+    curves = curves[curves.axis == axis] if "axis" in curves else curves
     figure, grid = panels([t for t in types if (curves.type == t).any()], height=2.8)
-    models = dict(list(curves.groupby("model", sort=False))) if "model" in curves else {"model": curves}
     for name, panel in grid.items():
         some = curves[curves.type == name]
         alone = some.groupby("n").baseline_rmse.mean()
         panel.plot(alone.index, alone, color="0.6", label="distance alone")
-        for (label, rows), colour in zip(models.items(), COLOURS, strict=False):
-            _curve(panel, rows[rows.type == name].groupby("n").rmse, label, colour)
-        panel.set(xscale="log", yscale="log", xlabel="training bonds", ylabel="RMSE (eV)")
+        for (column, label), colour in zip(CURVES.items(), COLOURS, strict=False):
+            if column in some and some[column].notna().any():
+                _curve(panel, some.dropna(subset=column).groupby("n")[column], label, colour)
+        panel.set(xscale="log", yscale="log", xlabel=f"training {axis}", ylabel="RMSE (eV)")
         log_ticks(panel.xaxis, alone.index)
         log_ticks(panel.yaxis)
     for panel in list(grid.values())[:1]:
@@ -178,6 +183,6 @@ def descriptors(table: pd.DataFrame, types: Sequence[str]) -> Drawing:
         top = some.excess.abs().quantile(0.95)
         look = {"c": some.excess, "cmap": SIGNED, "vmin": -top, "vmax": top, "s": 3, "rasterized": True}
         points = panel.scatter(some.pc1, some.pc2, **look)
-        panel.set(xlabel="PC 1 (standardised)", ylabel="PC 2 (standardised)")
+        panel.set(xlabel="PC 1", ylabel="PC 2")
         figure.colorbar(points, ax=panel, label="excess −ICOHP (eV)")
     return figure, table

@@ -9,13 +9,17 @@ from ase.build import bulk
 
 from getl_utils.core.bonds import (
     BOND,
+    canonical,
     check_structure,
     neighbour_table,
+    neighbours,
     parse_composition,
     place,
     type_of,
 )
 from getl_utils.etl import extract
+from getl_utils.files import lobster
+from getl_utils.models import agreement
 
 
 @pytest.mark.parametrize("shear", [0.0, 0.5, 1.7])
@@ -30,6 +34,30 @@ def test_bonds_equal_ase_in_small_and_sheared_cells(shear):
     assert set(map(tuple, ours[BOND].to_numpy())) <= theirs
     vectors = atoms.positions[ours.j] + ours[["tx", "ty", "tz"]].to_numpy() @ cell - atoms.positions[ours.i]
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), ours.distance, atol=1e-10)
+
+
+def test_a_bond_has_one_direction_also_over_three_cells():
+    """Self-images with |T| ≥ 3: the sign of the first component decides, whatever the others are."""
+    shifts = np.array([[1, -4, -9], [-1, 4, 9], [0, 1, -4], [0, -1, 4], [0, 0, -1], [2, 0, 0]])
+    i, j, turned_shifts, turned = canonical(np.zeros(6, int), np.zeros(6, int), shifts)
+    assert turned.tolist() == [False, True, False, True, True, False]
+    assert turned_shifts.tolist() == [[1, -4, -9], [1, -4, -9], [0, 1, -4], [0, 1, -4], [0, 0, 1], [2, 0, 0]]
+    assert (i == 0).all()
+    assert (j == 0).all()
+
+
+def test_a_primitive_cell_keeps_its_far_images_through_a_list_and_back(tmp_path):
+    """Bonds of one atom with images three cells away match their labels, whatever direction a file prints."""
+    atoms = bulk("Cu", "sc", a=1.3)
+    table = neighbour_table(atoms, 4.2).assign(icohp=lambda t: -1 / t.distance)
+    assert table[BOND[2:]].abs().to_numpy().max() == 3
+    printed = table.assign(**{name: -table[name] for name in BOND[2:]})
+    lobster.write_icohplist(tmp_path / "list", printed, ["Cu"])
+    back = agreement.read(tmp_path / "list", atoms).sort_values(BOND, ignore_index=True)
+    assert back[BOND].to_numpy().tolist() == table[BOND].to_numpy().tolist()
+    kept, clusters = extract.match_clusters(place(back, atoms), neighbours(atoms, 4.2))
+    assert kept.all()
+    assert clusters.kept.all()
 
 
 def test_several_images_of_one_pair_keep_their_translations():

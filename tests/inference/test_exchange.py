@@ -1,10 +1,12 @@
-"""Bond exchange and non-affine displacement, on trajectories whose truth is known."""
+"""Bond exchange and non-affine displacement, on trajectories with known results."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from matscipy.atomic_strain import get_D_square_min
+from matscipy.neighbours import neighbour_list
 
 from getl_utils.inference import exchange
 from getl_utils.inference.predictor import find_bonds
@@ -187,6 +189,17 @@ def test_d2min_of_one_moved_atom():
     d2min = exchange.d2min(follow([first, last]), 1, CUTOFF)
     assert d2min[62] == pytest.approx(0.09)
     assert (d2min > 1e-12).sum() == 7  # and its six neighbours
+
+
+@pytest.mark.parametrize("matrix", [np.diag([1.05, 1.0, 0.95]), [[1, 0, 0], [0.1, 1, 0], [0, 0.05, 1]]])
+def test_d2min_is_that_of_matscipy(matrix):
+    first, last = solution(), deformed(solution(), matrix)
+    last.rattle(0.2, seed=4)
+    i, j = neighbour_list("ij", first, CUTOFF)
+    _, theirs = get_D_square_min(last, first, i, j)
+    ours = exchange.d2min(follow([first, last]), 1, CUTOFF)
+    assert ours.min() > 1e-3
+    np.testing.assert_allclose(ours * np.bincount(i), theirs, rtol=1e-9)
 
 
 def test_d2min_is_open_without_enough_neighbours():

@@ -139,14 +139,14 @@ def test_what_went_wrong_is_a_status_and_the_neighbours_go_on(work, tmp_path, ch
 
 
 def test_a_program_that_is_not_there_is_named(work):
-    with pytest.raises(RuntimeError, match=r"'no-such-pw\.x -nk 2': no such program"):
+    with pytest.raises(FileNotFoundError, match=r"'no-such-pw\.x' is neither .* set espresso_command"):
         batch.run("espresso", work, KEYS[0], parameters(work), "no-such-pw.x -nk 2")
     with pytest.raises(FileNotFoundError, match="step espresso first"):
         batch.run("lobster", work, KEYS[0], parameters(work), "true")
 
 
 def test_no_shell_sees_the_command(work, tmp_path):
-    with pytest.raises((RuntimeError, ValueError)):
+    with pytest.raises((FileNotFoundError, ValueError)):
         batch.run("espresso", work, KEYS[0], parameters(work), f"; touch {tmp_path}/was-here")
     batch.run(
         "espresso",

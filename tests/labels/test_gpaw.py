@@ -11,7 +11,7 @@ from ase.build import bulk
 from getl_utils.labels import dense as _dense
 from getl_utils.labels import engine as engines
 from getl_utils.labels.engine import LabelError
-from getl_utils.labels.gpaw import _DEFAULTS, _scf
+from getl_utils.labels.gpaw import Settings, _scf
 
 ORBITALS = {"H": ["1s"], "Li": ["2s"], "Cu": ["3s", "4s", "3p", "3d"]}
 gpaw = engines.get("gpaw")
@@ -37,7 +37,7 @@ def test_what_is_missing_says_how_to_get_it(monkeypatch):
 
 
 def test_structures_and_settings_that_cannot_be_right_are_refused(chain):
-    with pytest.raises(ValueError, match=r"2\.40 Å thick.*with \[1, 1, 1\] k points"):
+    with pytest.raises(ValueError, match=r"2\.40 Å thick.*at Γ no bond"):
         label(chain)
     with pytest.raises(ValueError, match="no orbitals given for H"):
         label(chain, (3, 1, 1), orbitals={})
@@ -68,7 +68,7 @@ def test_where_atoms_are_listed_does_not_matter(chain):
 
 @needs_gpaw
 def test_bonds_equal_by_symmetry_are_equal():
-    found = label(bulk("Li", cubic=True), (2, 2, 2), cutoff=3.1)
+    found = label(bulk("Li", cubic=True), (2, 2, 2), cutoff=3.1, most_spilling=0.3)
     assert len(found.bonds) == 8
     assert found.bonds.icohp.max() < -0.05
     assert np.ptp(found.bonds.icohp) < 1e-4
@@ -85,15 +85,34 @@ def test_dense_sums_are_gpaws_own(chain, monkeypatch):
 @needs_gpaw
 def test_record_says_what_the_label_is():
     atoms = Atoms("CuH", [[2, 2, 2], [3.5, 2, 2]], cell=[5, 4.2, 4.2], pbc=True)
-    record = label(atoms, cutoff=2.0, most_spilling=1e-6).record
+    record = label(atoms, cutoff=2.0).record
     assert record["preview"] is False
     assert record["orbitals_used"] == {"Cu": ["3s", "4s", "3p", "3d"], "H": ["1s"]}
     assert record["electrons"] == pytest.approx(12 + 8)  # the data set's valence, and the frozen Cu 3s 3p
     assert record["engine_version"].startswith("gpaw ")
     assert record["kpoints"] == 1
     assert 0 < record["seconds_cohp"] < record["seconds"]
-    assert any("charge spilling" in warning for warning in record["warnings"])
+    assert record["projection"] == "full"
     json.dumps(record)
+    with pytest.raises(LabelError, match="charge spilling .* is more than the 0% allowed") as caught:
+        label(atoms, cutoff=2.0, most_spilling=1e-6)
+    assert caught.value.status == "SPILLED"
+
+
+@needs_gpaw
+def test_shells_that_lack_the_semicore_are_refused_before_the_scf(chain, monkeypatch):
+    monkeypatch.setattr("getl_utils.labels.gpaw._scf", lambda *_: pytest.fail("the calculation was started"))
+    copper = Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]], cell=[5, 5, 5], pbc=True)
+    with pytest.raises(ValueError, match="the orbitals lack 3s 3p of Cu"):
+        label(copper, orbitals={"Cu": ["3d", "4s"]})
+
+
+@needs_gpaw
+def test_a_projection_without_reference_spheres_is_refused(chain):
+    with pytest.raises(LabelError, match="projection lobster needs reference spheres of H"):
+        label(chain, (3, 1, 1), projection="lobster")
+    with pytest.raises(ValueError, match="settings of engine gpaw: projection: .*'full' or 'lobster'"):
+        label(chain, (3, 1, 1), projection="both")
 
 
 @needs_gpaw
@@ -105,7 +124,7 @@ def test_failures_are_statuses(chain):
     with pytest.raises(
         LabelError, match="no Hartree–Fock orbital 4f of H; its occupied shells are 1s"
     ) as caught:
-        label(chain, (3, 1, 1), orbitals={"H": ["4f"]})
+        label(chain, (3, 1, 1), orbitals={"H": ["1s", "4f"]})
     assert caught.value.status == "NO_ICOHP"
 
 
@@ -113,4 +132,4 @@ def test_failures_are_statuses(chain):
 def test_an_element_without_a_data_set_is_named():
     atoms = Atoms("U2", [[0, 0, 0], [0, 0, 3]], cell=[6, 6, 6], pbc=True)
     with pytest.raises(ValueError, match="GPAW cannot set up the calculation"):
-        _scf(atoms, _DEFAULTS)
+        _scf(atoms, Settings())

@@ -52,8 +52,8 @@ def standin(tmp_path, monkeypatch):
     return replay
 
 
-def label(atoms, cutoff=2.6, **settings):
-    return engine.label(atoms, orbitals=ORBITALS, minimum_distance=1.8, cutoff=cutoff, **settings)
+def label(atoms, cutoff=2.6, orbitals=ORBITALS, **settings):
+    return engine.label(atoms, orbitals=orbitals, minimum_distance=1.8, cutoff=cutoff, **settings)
 
 
 def test_what_is_missing_says_how_to_get_it(monkeypatch, tmp_path):
@@ -97,11 +97,22 @@ def test_failures_are_statuses(standin, said, listed, after, message):
     assert caught.value.status == "NO_ICOHP"
 
 
-def test_spilling_and_a_list_whole_before_the_end_are_warnings(standin):
-    standin(SAID.replace("1.60%", "21.60%").replace("finished", "stopped"), LIST)
-    first, second = label(bulk("Cu", "sc", a=2.55)).record["warnings"]
-    assert first.startswith("LOBSTER did not finish")
-    assert second == "charge spilling 21.6%"
+def test_a_list_whole_before_the_end_is_a_warning(standin):
+    standin(SAID.replace("finished", "stopped"), LIST)
+    (only,) = label(bulk("Cu", "sc", a=2.55)).record["warnings"]
+    assert only.startswith("LOBSTER did not finish")
+
+
+def test_a_label_that_spills_is_refused_with_the_shells_that_would_mend_it(standin):
+    standin(SAID.replace("1.60%", "33.00%"), LIST)
+    few = {"Cu": ["3d", "4s"]}
+    with pytest.raises(ValueError, match="the orbitals lack 3s 3p of Cu"):
+        label(bulk("Cu", "sc", a=2.55), orbitals=few)
+    message = r"charge spilling 33.0% is more than the 5% allowed; add 3s 3p of Cu to `orbitals`"
+    with pytest.raises(LabelError, match=message) as caught:
+        label(bulk("Cu", "sc", a=2.55), orbitals=few, check_shells=False)
+    assert caught.value.status == "SPILLED"
+    assert len(label(bulk("Cu", "sc", a=2.55), most_spilling=0.4).bonds) == 3
 
 
 def test_a_published_run_replayed(standin, reference):

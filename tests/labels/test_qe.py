@@ -2,6 +2,7 @@
 programs."""
 
 import json
+import re
 import resource
 import stat
 from pathlib import Path
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.units import Bohr
+from conftest import CASES, load_script
 
 from getl_utils.files import upf
 from getl_utils.labels import engine as engines
 from getl_utils.labels import pwscf
-from getl_utils.labels.engine import LabelError
+from getl_utils.labels.engine import Job, LabelError
 
 ORBITALS = {"Al": ["3s", "3p"], "Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
 B2_ICOHP = -0.944  # eV, of this engine at these settings
@@ -49,7 +52,7 @@ def test_what_is_missing_says_how_to_get_it(monkeypatch, tmp_path):
 def test_the_systems_programs_go_before_the_wheel(program):
     program("pw.x", "")
     assert pwscf.command("pw.x", "mpirun -n 4") == ["mpirun", "-n", "4", "pw.x"]
-    assert pwscf.command("projwfc.x")[1:] == ["-m", "qepy", "--projwfc.x"]
+    assert pwscf.command("ld1.x")[1:] == ["-m", "qepy", "--ld1.x"]
 
 
 def test_data_sets_hold_the_shells_of_lobsters_basis():
@@ -59,9 +62,8 @@ def test_data_sets_hold_the_shells_of_lobsters_basis():
 
 
 def test_input_has_bands_for_every_atomic_function():
-    settings = pwscf.DEFAULTS
     atoms = bulk("CuZr", "cesiumchloride", a=3.27)
-    text = pwscf.scf_input(atoms, settings, pwscf.pseudopotentials(atoms, settings))
+    text = pwscf.scf_input(Job(atoms, ORBITALS, (1.0, 4.2), pwscf.Settings()))
     assert "nbnd = 22" in text
     assert "nosym = .true." in text
     assert text.endswith("1 1 1   0 0 0\n")
@@ -93,34 +95,31 @@ def test_pw_that_fails_is_a_status(program, script, message):
     assert caught.value.status == "SCF_NOT_CONVERGED"
 
 
-def test_projwfc_that_fails_is_a_status(program):
+def test_waves_that_are_not_there_are_a_status(program):
     program(
         "pw.x",
         "echo convergence has been achieved in 3 iterations; echo This run was terminated on; echo JOB DONE",
     )
-    program("projwfc.x", "kill -15 $$")
-    with pytest.raises(LabelError, match=r"projwfc\.x was killed by signal 15") as caught:
-        label(bulk("Al", a=4.04), 3.0, projection="projwfc")
+    with pytest.raises(LabelError, match="data-file-schema") as caught:
+        label(bulk("Al", a=4.04), 3.0)
     assert caught.value.status == "NO_ICOHP"
 
 
-def test_projections_that_are_not_there_are_a_status(program):
-    program(
-        "pw.x",
-        "echo convergence has been achieved in 3 iterations; echo This run was terminated on; echo JOB DONE",
-    )
-    program("projwfc.x", "echo JOB DONE")
-    for projection, absent in (("projwfc", "atomic_proj"), ("orbitals", "data-file-schema")):
-        with pytest.raises(LabelError, match=absent) as caught:
-            label(bulk("Al", a=4.04), 3.0, projection=projection)
-        assert caught.value.status == "NO_ICOHP"
-
-
 def test_an_unknown_projection_is_named():
-    with pytest.raises(
-        ValueError, match="projection 'all' of engine qe: the possible ones are orbitals and projwfc"
-    ):
+    with pytest.raises(ValueError, match="settings of engine qe: projection: .*'full' or 'lobster'"):
         label(bulk("Al", a=4.04), 3.0, projection="all")
+
+
+def test_shells_that_the_data_sets_hold_must_be_asked_for(tmp_path):
+    with pytest.raises(ValueError, match="the orbitals lack 3s 3p of Cu, 4s 4p of Zr"):
+        label(bulk("CuZr", "cesiumchloride", a=3.27), orbitals={"Cu": ["3d", "4s"], "Zr": ["4d", "5s"]})
+    text = (pwscf.PAW / "Cu.UPF").read_text()
+    for number in (1, 3):  # a data set without 3s and 3p
+        text = re.sub(rf"<PP_CHI\.{number}\s[^>]*>", lambda m: m[0].replace("PP_CHI", "PP_OFF"), text)
+    (tmp_path / "Cu.UPF").write_text(text)
+    names = [shell for shell, _ in upf.read_atomic_functions(tmp_path / "Cu.UPF")]
+    job = Job(bulk("Cu"), {"Cu": names}, (1.0, 2.6), qe.Settings(pseudo_dir=str(tmp_path), kpoints=[3, 3, 3]))
+    qe.check(job)
 
 
 @needs_qe
@@ -135,12 +134,49 @@ def test_aluminium_live(tmp_path):
     assert record["electrons"] == pytest.approx(3, abs=1e-6)
     assert record["kpoints"] == 14
     assert record["engine_version"].startswith("pw.x v.")
-    assert {"seconds_scf", "seconds_projection", "seconds_cohp"} < set(record)
+    assert {"seconds_scf", "seconds_cohp"} < set(record)
+    assert record["projection"] == "full"
+    assert found.bonds.icohp_full.tolist() == found.bonds.icohp.tolist()
     json.dumps(record)
     assert Path(tmp_path, "getl.scf.out").exists()
-    other = label(bulk("Al", a=4.04), 3.0, band_factor=2.0, projection="projwfc")
-    assert np.ptp(other.bonds.icohp) < 1e-3
-    assert other.bonds.icohp.mean() == pytest.approx(found.bonds.icohp.mean(), rel=0.1)
+
+
+@pytest.fixture(scope="session")
+def carbon(tmp_path_factory):
+    """A folder with C.UPF, made by ld1.x from the input of the data set that LOBSTER's calculation used."""
+    source = CASES / "ld1/C.in"
+    if not source.exists():
+        pytest.skip(
+            f"no {source}: nothing was compared with LOBSTER's diamond; name its folder in GETL_CASES"
+        )
+    folder = tmp_path_factory.mktemp("carbon")
+    (folder / "C.UPF").write_text(load_script("make_paw").make(source, folder))
+    return folder
+
+
+@needs_qe
+@pytest.mark.parametrize(
+    ("mesh", "icohp", "charge", "total"),
+    [
+        (6, -9.60866, 0.0112, 0.0923),
+        # minutes: 260 k points
+        pytest.param(8, -9.60499, 0.0111, 0.0924, marks=pytest.mark.slow),
+    ],
+)
+def test_diamond_is_lobsters_to_the_digit(carbon, mesh, icohp, charge, total):
+    """LOBSTER 6.0.0 on pw.x 7.5, same data set, cutoffs and mesh: ICOHP and both spillings."""
+    a = 6.746 * Bohr
+    cell = np.array([[-0.5, 0, 0.5], [0, 0.5, 0.5], [-0.5, 0.5, 0]]) * a
+    atoms = Atoms("C2", positions=[[0, 0, 0], [a / 4] * 3], cell=cell, pbc=True)
+    settings = {"pseudo_dir": str(carbon), "ecutwfc": 60, "ecutrho": 640, "kpoints": [mesh] * 3}
+    settings |= {"smearing": 0.01, "scf_tolerance": 1e-9, "band_factor": 1.0, "projection": "lobster"}
+    found = qe.label(atoms, orbitals={"C": ["2s", "2p"]}, minimum_distance=1.4, cutoff=1.7, **settings)
+    assert len(found.bonds) == 4
+    np.testing.assert_allclose(found.bonds.icohp, icohp, atol=1e-4)
+    assert found.record["charge_spilling"] == pytest.approx(charge, abs=2e-4)
+    assert found.record["total_spilling"] == pytest.approx(total, abs=2e-4)
+    assert found.record["projection"] == "lobster"
+    assert (found.bonds.icohp_full < found.bonds.icohp - 0.04).all()  # the published equation: −9.658 eV
 
 
 @needs_qe
@@ -152,15 +188,12 @@ def test_failures_live():
     with pytest.raises(LabelError, match="too few bands: 2 for 4 orbitals") as caught:
         label(atoms, 3.0, band_factor=0.5)
     assert caught.value.status == "NO_ICOHP"
-    for projection, message in (
-        ("orbitals", "no Hartree–Fock orbital 4f of Al"),
-        ("projwfc", r"none of the orbitals \['4f'\] of Al"),
-    ):
-        with pytest.raises(LabelError, match=message) as caught:
-            label(atoms, 3.0, orbitals={"Al": ["4f"]}, projection=projection)
-        assert caught.value.status == "NO_ICOHP"
-    warned = label(atoms, 3.0, most_spilling=1e-6)
-    assert any("charge spilling" in warning for warning in warned.record["warnings"])
+    with pytest.raises(LabelError, match="no Hartree–Fock orbital 4f of Al") as caught:
+        label(atoms, 3.0, orbitals={"Al": ["3s", "3p", "4f"]})
+    assert caught.value.status == "NO_ICOHP"
+    with pytest.raises(LabelError, match="charge spilling") as caught:
+        label(atoms, 3.0, most_spilling=1e-6)
+    assert caught.value.status == "SPILLED"
 
 
 @needs_qe

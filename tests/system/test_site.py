@@ -14,6 +14,7 @@ from lab import shoot
 
 pytestmark = pytest.mark.browser
 LINKS = "all => all.map(a => a.href)"
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").rglob("*.ipynb"))
 PICTURES = "all => all.filter(img => !(img.complete && img.naturalWidth)).map(img => img.src)"
 
 
@@ -70,12 +71,12 @@ def test_every_page_shows_its_pictures_and_its_links_lead_somewhere(site, page):
     assert pages <= {url.removeprefix(f"{address}/") for url in seen}, "a page that no other links to"
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb")))
-def test_a_notebook_has_its_figures(name, site, page):
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_has_its_figures(notebook, site, page):
     _, address = site
-    page.goto(f"{address}/notebooks/{name}.html")
+    page.goto(f"{address}/{notebook.relative_to(REPOSITORY).with_suffix('.html').as_posix()}")
     widths = page.eval_on_selector_all(".cell_output img", "all => all.map(img => img.naturalWidth)")
-    page.screenshot(path=shoot.folder / f"site_{name}.png", full_page=True)
+    page.screenshot(path=shoot.folder / f"site_{notebook.stem}.png", full_page=True)
     assert min(widths) > 100
 
 

@@ -107,6 +107,7 @@ def test_a_glass_in_3d_has_every_bond_once_and_in_its_colour(glasses):
     assert sticks["radii"][strongest] > sticks["radii"][weakest]
     green = [sticks["colors"][n] >> 8 & 255 for n in (strongest, weakest)]
     assert green[0] < green[1]  # dark where strong
+    assert min(sticks["colors"]) > 0  # chemiscope draws colour 0 white
 
 
 def test_of_a_large_glass_a_part_is_shown(glasses):

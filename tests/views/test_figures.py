@@ -24,6 +24,7 @@ UNITLESS = (
     "probability",
     "density",
     "difference / σ",
+    "ratio",
     "training",
 )
 
@@ -68,6 +69,8 @@ def trained():
     yield training.learning_curves(pd.DataFrame(curve), TYPES)
     yield training.descriptors(BONDS.assign(pc1=RANDOM.random(), pc2=0.1, excess=BONDS.icohp), TYPES)
     yield agreement.parity(BONDS.assign(ours=BONDS.icohp, theirs=1.1 * BONDS.icohp))
+    cells = pd.DataFrame({"type": TYPES * 2, "slope": 1.0})
+    yield agreement.by_cell(cells, {"slope": "slope (ratio)"}, TYPES)
     compared = BONDS.assign(difference=0.01, ratio=0.3, where="both")
     yield agreement.differences(compared, TYPES)
     yield agreement.differences(compared.drop(columns="ratio"), TYPES)

@@ -5,7 +5,7 @@ A file that ``extends`` another says only what differs. Defaults stand here only
 """
 
 from getl_utils.core.parameters.base import Common, Settings, Window, field
-from getl_utils.core.parameters.data import Extract, Load, Mix, Reference, Soap, Transform
+from getl_utils.core.parameters.data import Expansion, Extract, Load, Mix, Reference, Soap, Transform
 from getl_utils.core.parameters.extending import extended
 from getl_utils.core.parameters.generate import Cells, Espresso, Generate, Pseudopotential
 from getl_utils.core.parameters.infer import Infer, Workflow
@@ -20,15 +20,7 @@ from getl_utils.core.parameters.reading import (
     require_files,
     workflow,
 )
-from getl_utils.core.parameters.train import (
-    Hyperparameters,
-    KernelName,
-    MeanName,
-    Setting,
-    Train,
-    read_setting,
-    write_setting,
-)
+from getl_utils.core.parameters.train import Hyperparameters, Train
 
 __all__ = [
     "STAGES",
@@ -36,19 +28,17 @@ __all__ = [
     "Common",
     "Deformations",
     "Espresso",
+    "Expansion",
     "Extract",
     "Generate",
     "Hyperparameters",
     "Infer",
-    "KernelName",
     "Load",
     "Loading",
-    "MeanName",
     "Mix",
     "Pseudopotential",
     "Quench",
     "Reference",
-    "Setting",
     "Settings",
     "Soap",
     "Train",
@@ -61,9 +51,7 @@ __all__ = [
     "for_stage",
     "from_notebook",
     "read",
-    "read_setting",
     "read_windows",
     "require_files",
     "workflow",
-    "write_setting",
 ]

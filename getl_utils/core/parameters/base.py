@@ -272,7 +272,7 @@ class Common(Settings):
         for parameter in ("compositions", "large_compositions"):
             for name in getattr(self, parameter, []):
                 _check_composition(parameter, name, self.elements)
-        for parameter in ("windows", "hyperparameters", "published"):
+        for parameter in ("windows", "published"):
             known = self.bond_types if parameter == "windows" else [*self.bond_types, "default"]
             check_names(parameter, getattr(self, parameter, {}), known, "bond type of `elements`")
         return self
@@ -289,3 +289,11 @@ def _check_composition(parameter: str, name: str, elements: Sequence[str]) -> No
         raise ValueError(
             f"`{parameter}`: composition {name} has {', '.join(foreign)}, which `elements` {elements} has not"
         )
+
+
+class Reference(BaseModel):
+    """Notebooks that may read the published data."""
+
+    reference_roots: list[Path] = field(
+        "published trees or data sets to read, relative to the repository; empty: our own results", []
+    )

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from getl_utils.core.parameters.base import NAME, Common, Composition, Count, Path, Settings, Unique, field
+from getl_utils.core.parameters.base import (
+    NAME,
+    Common,
+    Composition,
+    Count,
+    Distance,
+    Path,
+    Reference,
+    Settings,
+    Unique,
+    field,
+)
 from getl_utils.core.parameters.generate import Cells
 
 Name = Annotated[str, Field(pattern=NAME, max_length=200)]
+
+
+class Expansion(Settings):
+    """The atoms around a bond, expanded in distance from its middle and angle to its axis."""
+
+    cutoff: float = field("Å, from the middle of the bond", 5.0, gt=1.2, le=15)
+    n_radial: int = field("radial functions", 6, ge=2, le=30)
+    l_max: int = field("largest degree of the Legendre polynomials", 5, ge=0, le=20)
 
 
 class Soap(Settings):
@@ -20,14 +39,6 @@ class Soap(Settings):
     atom_sigma: float = field("Å, width of an atom", 0.5, gt=0, le=5)
 
 
-class Reference(BaseModel):
-    """Notebooks that may read the published data."""
-
-    reference_roots: list[Path] = field(
-        "published trees or data sets to read, relative to the repository; empty: our own results", []
-    )
-
-
 class Extract(Cells, Reference):
     """02_extract."""
 
@@ -35,7 +46,8 @@ class Extract(Cells, Reference):
 class Transform(Cells):
     """03_transform."""
 
-    soap: Soap = Soap()
+    expansion: Expansion = Expansion()
+    soap: Soap | None = field("also SOAP, which the published model needs; empty: not", None)
 
 
 class Mix(Settings):
@@ -51,6 +63,7 @@ class Load(Common, Reference):
     bonds: Literal["labelled", "kept"] = field(
         "every labelled bond, or those of kept clusters (the published rule)", "labelled"
     )
+    cutoff: Distance = field("Å: an atom's neighbours, of the clusters that are exported", 3.75)
     database: Name = field("name of the database of all kept bonds", "all")
     mixed_databases: dict[Name, Mix] = field("name → what is drawn from the database", {})
     mix_engines: Annotated[list[Name], Unique] = field(

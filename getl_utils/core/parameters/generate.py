@@ -12,6 +12,7 @@ from getl_utils.core.parameters.base import (
     Composition,
     Distance,
     Path,
+    Reference,
     Run,
     Settings,
     Unique,
@@ -100,7 +101,7 @@ class Cells(Common):
     cutoff: Distance = field("Å: an atom's neighbours, for clusters and SOAP", 3.75)
 
 
-class Generate(Cells):
+class Generate(Cells, Reference):
     """01_generate."""
 
     processes: PositiveInt = field("labels computed at once", 1, le=1024)

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from getl_utils.core.parameters.base import Common, Path, Settings, Unique, Window, field
-from getl_utils.core.parameters.data import Reference
+from getl_utils.core.parameters.base import Common, Path, Reference, Settings, Unique, Window, field
 
 
 def _words(command: str) -> str:
@@ -39,15 +38,15 @@ class Infer(Common, Reference):
     windows: dict[str, Window] = field("bond type → Å; types not named: the range of the training bonds", {})
     lobster_files: bool = field("also write LOBSTER's columns", True)
     sigma: bool = field(
-        "also the predictive σ of each bond, and whether it is outside what the model has seen", False
+        "also the predictive σ of each bond, and whether it is outside what the model has seen", True
     )
-    processes: int = field("processes that compute environments at once", 1, ge=1, le=1024)
+    threads: int = field("threads that predict at once", 2, ge=1, le=1024)
     release_checks: list[Path] = field("files with your own checks that a model must pass", [])
     allowed_failures: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Unique] = field(
         "checks that the model may fail, by name; unchecked: it may be unchecked", []
     )
     compared_model: Path = field(
-        "folder of a second model, compared with the first; empty: the distance alone", ""
+        "folder of a second model, compared with the first; empty: the published one beside it, if any", ""
     )
 
 

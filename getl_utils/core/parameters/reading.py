@@ -187,8 +187,8 @@ def require_files(values: Mapping[str, Any], where: str = "parameters") -> None:
 
 def _needed(values: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
     """Parameter → what finds its file, or raises."""
-    generate, load, train, infer = (
-        for_stage(stage, values, where) for stage in ("01_generate", "04_load", "05_train", "06_inference")
+    generate, load, infer = (
+        for_stage(stage, values, where) for stage in ("01_generate", "04_load", "06_inference")
     )
     roots = load.reference_roots
     if not roots:
@@ -198,7 +198,7 @@ def _needed(values: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
     for name in roots:
         yield "reference_roots", lambda name=name: _there(resolve(name))
     given = {"structures": infer.structures, "import_folders": load.import_folders}
-    given |= {"release_checks": infer.release_checks, "tuned": [train.tuned]}
+    given |= {"release_checks": infer.release_checks}
     given |= {"model": [infer.model], "compared_model": [infer.compared_model]}
     for parameter, names in given.items():
         for name in filter(None, names):

@@ -1,14 +1,23 @@
-"""pw.x's wave functions projected on the orbitals of free atoms, as LOBSTER projects them.
+"""pw.x's wave functions projected on the orbitals of free atoms, in two ways.
 
-⟨χ|ψ⟩ = ⟨χ|ψ̃⟩ + Σ_B Σ_i ⟨χ|φ_i − φ̃_i⟩ ⟨p_i|ψ̃⟩ (Maintz et al., J. Comput. Chem. 34, 2557 (2013)), with ψ̃ = Σ c_G e^{i(k+G)r}/√Ω,
-φ_i, φ̃_i and p_i of the PAW data sets, and χ the bare Hartree–Fock orbital. A function f(r)Y_lm at τ gives
-⟨f|k+G⟩ = 4π i^l e^{i(k+G)τ} Y_lm(k+G) ∫ r² j_l(|k+G| r) f(r) dr / √Ω.
+``full`` is the published equation (Maintz et al., J. Comput. Chem. 34, 2557 (2013)), in which every PAW sphere
+corrects the smooth wave, whoever owns it:
+
+    ⟨χ|ψ⟩ = ⟨χ|ψ̃⟩ + Σ_B Σ_{i∈B} ⟨χ|φ_i − φ̃_i⟩ ⟨p_i|ψ̃⟩
+
+``lobster`` is what LOBSTER computes: only the sphere of χ's own atom (the same image) corrects, and the bands
+are made orthonormal all at once (`ProjectedBands.symmetric`). Found from its public output for diamond; no
+page of its authors says so.
+
+ψ̃ = Σ c_G e^{i(k+G)r}/√Ω; φ_i, φ̃_i and p_i are those of the PAW data sets, χ is the bare Hartree–Fock orbital. A
+function f(r)Y_lm at τ gives ⟨f|k+G⟩ = 4π i^l e^{i(k+G)τ} Y_lm(k+G) ∫ r² j_l(|k+G| r) f(r) dr / √Ω.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +28,6 @@ from scipy.interpolate import CubicSpline
 
 from getl_utils.files.espresso_save import Wave, read_bands, read_wave
 from getl_utils.files.upf import read_partial_waves
-from getl_utils.labels import pwscf
 from getl_utils.labels.icohp import ProjectedBands
 from getl_utils.labels.projection import hartree_fock
 from getl_utils.labels.projection.two_centre import Functions, Overlaps, Radial, owners_and_names
@@ -28,55 +36,102 @@ LARGEST_MOMENTUM = 3  # of an orbital: f
 
 
 def project(
-    folder: Path,
+    save: Path,
     atoms: Atoms,
     orbitals: Mapping[str, Sequence[str]],
     files: Mapping[str, Path],
-    settings: Mapping[str, Any],
-) -> tuple[ProjectedBands, dict[str, Any]]:
-    """Bands of a converged calculation, and the Fermi level (eV) and the shells used, for the record.
+    time_reversal: bool,
+) -> tuple[dict[str, ProjectedBands], float]:
+    """Project the bands of a converged calculation.
 
     Parameters
     ----------
-    folder : where pw.x ran. orbitals : element → shells of the free atom. files : element → its PAW data set.
-    settings : the engine's.
+    save : Path
+        Folder ``<prefix>.save`` of pw.x.
+    atoms : Atoms
+        The structure, as given to pw.x.
+    orbitals : mapping
+        Element → shells of the free atom.
+    files : mapping
+        Element → its PAW data set.
+    time_reversal : bool
+        Whether only one of k and −k was computed.
+
+    Returns
+    -------
+    tuple
+        "full" and "lobster" → bands, and the Fermi level (eV).
 
     Raises
     ------
-    ValueError : a shell that the Hartree–Fock table does not have, no PAW data set, a file that is damaged.
+    ValueError
+        A shell that the Hartree–Fock table does not have, no PAW data set, or a file that is damaged.
     """
-    save = folder / f"{pwscf.PREFIX}.save"
     found = read_bands(save)
     free = {e: [hartree_fock.orbital(e, shell) for shell in orbitals[e]] for e in files}
     sets = {e: _radials(path) for e, path in files.items()}
     projectors, differences = ({e: s[n] for e, s in sets.items()} for n in (0, 1))
-    both = {e: [*free[e], *projectors[e]] for e in files}
-    owners, names = owners_and_names(atoms, both)
-    ours = names != ""  # projectors have no name
-    smooth, inner, kpoints = [], [], []
-    for n in range(len(found.energies)):
-        wave = read_wave(save / f"wfc{n + 1}.dat")
-        kpoints.append(np.linalg.solve(wave.reciprocal.T, wave.k))
-        found_here = amplitudes(wave, both, atoms)
-        smooth.append(found_here[ours])
-        inner.append(found_here[~ours])
-    overlaps = Overlaps(atoms, np.array(kpoints), hartree_fock.REACH * Bohr)
-    sharp = overlaps.matrix(free, differences)
+    smooth, inner, kpoints = _on_waves(
+        save, len(found.energies), {e: (free[e], projectors[e]) for e in files}, atoms
+    )
+    overlaps = Overlaps(atoms, kpoints, hartree_fock.REACH * Bohr)
+    spheres = {
+        "full": overlaps.matrix(free, differences),
+        "lobster": [overlaps.own(free, differences)] * len(kpoints),
+    }
     bands = ProjectedBands(
         energies=(found.energies - found.fermi)[None],
         occupations=2 * found.occupations[None],
-        projections=np.array([a + b @ c for a, b, c in zip(smooth, sharp, inner, strict=True)])[None],
+        projections=_sum(smooth, spheres["full"], inner),
         overlaps=overlaps.matrix(free, free),
-        kpoints=np.array(kpoints),
+        kpoints=kpoints,
         weights=found.weights,
-        orbital_atoms=owners[ours],
-        time_reversal=settings["time_reversal"],
+        orbital_atoms=owners_and_names(atoms, free)[0],
+        time_reversal=time_reversal,
     )
-    return bands, {"fermi_level": found.fermi, "orbitals_used": {e: list(orbitals[e]) for e in files}}
+    own = replace(bands, projections=_sum(smooth, spheres["lobster"], inner), symmetric=True)
+    return {"full": bands, "lobster": own}, found.fermi
+
+
+def _sum(smooth: Sequence[Any], spheres: Sequence[Any], inner: Sequence[Any]) -> np.ndarray:
+    """⟨χ|ψ̃⟩ + ⟨χ|φ − φ̃⟩⟨p|ψ̃⟩, (1, k, o, b)."""
+    return np.array([a + b @ c for a, b, c in zip(smooth, spheres, inner, strict=True)])[None]
+
+
+def _on_waves(
+    save: Path, points: int, both: Mapping[str, Any], atoms: Atoms
+) -> tuple[list, list, np.ndarray]:
+    """At every k point: ⟨χ|ψ̃⟩ and ⟨p|ψ̃⟩ (functions, bands), and the k point; `both` has χ and p per element."""
+    functions = {e: [*chi, *p] for e, (chi, p) in both.items()}
+    _, names = owners_and_names(atoms, functions)
+    ours = names != ""  # projectors have no name
+    smooth, inner, kpoints = [], [], []
+    for n in range(points):
+        wave = read_wave(save / f"wfc{n + 1}.dat")
+        found = amplitudes(wave, functions, atoms)
+        kpoints.append(np.linalg.solve(wave.reciprocal.T, wave.k))
+        smooth.append(found[ours])
+        inner.append(found[~ours])
+    return smooth, inner, np.array(kpoints)
 
 
 def amplitudes(wave: Wave, functions: Functions, atoms: Atoms) -> np.ndarray:
-    """⟨f|ψ̃⟩ of every function of every atom with every band: (functions, bands); real if the wave is stored by halves."""
+    """Project plane waves on functions of the atoms.
+
+    Parameters
+    ----------
+    wave : Wave
+        Smooth wave functions at one k point.
+    functions : mapping
+        Element → its radial functions.
+    atoms : Atoms
+        The structure.
+
+    Returns
+    -------
+    (functions, bands) array
+        ⟨f|ψ̃⟩ of every function of every atom with every band; real if the wave is stored by halves.
+    """
     from gpaw.sphere.spherical_harmonics import Y
 
     length = np.linalg.norm(wave.momenta, axis=1)

@@ -98,10 +98,7 @@ class Overlaps:
     def matrix(self, left: Functions, right: Functions) -> np.ndarray:
         """⟨left|right⟩ at every k point, (k, functions of all atoms, functions of all atoms)."""
         rows, columns = (np.cumsum([0, *(_size(f[s]) for s in self.symbols)]) for f in (left, right))
-        result = np.zeros((len(self.phases), rows[-1], columns[-1]), self.phases.dtype)
-        for atom, symbol in enumerate(self.symbols):
-            own = _one_centre(left[symbol], right[symbol])
-            result[:, rows[atom] : rows[atom + 1], columns[atom] : columns[atom + 1]] = own
+        result = np.repeat(self.own(left, right)[None].astype(self.phases.dtype), len(self.phases), 0)
         for one in dict.fromkeys(self.symbols):
             for other in dict.fromkeys(self.symbols):
                 pairs = np.flatnonzero((self.symbols[self.i] == one) & (self.symbols[self.j] == other))
@@ -112,6 +109,15 @@ class Overlaps:
                         column = (columns[self.j[pairs]] + to)[:, None, None] + np.arange(2 * g.l + 1)
                         for k, phase in enumerate(self.phases[:, pairs]):
                             np.add.at(result[k], (row, column), phase[:, None, None] * block)
+        return result
+
+    def own(self, left: Functions, right: Functions) -> np.ndarray:
+        """Return ⟨left|right⟩ of functions on one atom (the same image) alone, zero elsewhere."""
+        rows, columns = (np.cumsum([0, *(_size(f[s]) for s in self.symbols)]) for f in (left, right))
+        result = np.zeros((rows[-1], columns[-1]))
+        for atom, symbol in enumerate(self.symbols):
+            block = _one_centre(left[symbol], right[symbol])
+            result[rows[atom] : rows[atom + 1], columns[atom] : columns[atom + 1]] = block
         return result
 
     def _blocks(self, f: Radial, g: Radial, pairs: np.ndarray) -> np.ndarray:

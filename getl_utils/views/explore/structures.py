@@ -26,7 +26,7 @@ THICKNESS = 6.0  # Å, of the slice of a glass
 MOST_BONDS = 600  # shown of a glass: a browser without a graphics card draws more too slowly
 MOST_CELLS = 45  # shown in 3-D
 REFRESH = 5000  # ms, between two looks at a running batch
-DPI = 62  # of the picture beside the 3-D widget: both fit in a window of 1000 pixels
+WIDTH = "540px"  # of the picture beside the 3-D widget: both fit in a window of 1000 pixels
 
 
 def status(work: WorkDir) -> View:
@@ -125,7 +125,7 @@ def glass(
     def show(frame: int, least: int) -> None:
         atoms3d.show(space, frame, atoms3d.shapes(least, len(edges)))
 
-    view = View("getl-glass", _sliders(strain, edges), draw, [space], show, note, DPI)
+    view = View("getl-glass", _sliders(strain, edges), draw, [space], show, note, WIDTH)
     view.follow(space, lambda n: {"frame": n})
     return view
 
@@ -220,7 +220,7 @@ def sub_runs(
         if (*quench, sub_run) in place:
             atoms3d.show(space, place[(*quench, sub_run)])
 
-    view = View("getl-subruns", _choices(bonds), draw, [space] if place else [], show, note, DPI)
+    view = View("getl-subruns", _choices(bonds), draw, [space] if place else [], show, note, WIDTH)
     if place:
         keys = list(place)
         view.follow(space, lambda n: {"quench": keys[n][:2], "sub_run": keys[n][2]})

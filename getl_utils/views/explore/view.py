@@ -34,8 +34,8 @@ class View(widgets.VBox):
         Takes the same values, after the picture is shown; for what is slower.
     note : str
         Printed on the picture.
-    dpi : float
-        Pixels of the picture for each inch.
+    width : str
+        Of the picture on the page, such as ``"460px"``; empty: its own.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class View(widgets.VBox):
         beside: Sequence[Any] = (),
         show: Callable[..., None] | None = None,
         note: str = "",
-        dpi: float = 75,
+        width: str = "",
     ):
         self.controls, self.picture, self.facts = controls, widgets.Image(format="png"), widgets.HTML()
-        self._draw, self._show, self._note, self._dpi, self._held = draw, show, note, dpi, False
-        self.picture.layout.flex = "0 0 auto"
+        self._draw, self._show, self._note, self._held = draw, show, note, False
+        self.picture.layout.flex, self.picture.layout.width = "0 0 auto", width or None
         row = {"flex_flow": "row wrap", "align_items": "flex-start"}
         rows = [widgets.HBox(list(some), layout=row) for some in (controls.values(), [*beside, self.picture])]
         super().__init__([*rows, self.facts])
@@ -68,7 +68,7 @@ class View(widgets.VBox):
             figure, text = self._draw(**values)
         except ValueError as error:
             figure, text, failed = None, f"<b>{escape(str(error))}</b>", True
-        self.picture.value = style.png(figure, self._note, self._dpi) if figure else b""
+        self.picture.value = style.png(figure, self._note) if figure else b""
         self.picture.layout.display = None if figure else "none"
         self.facts.value = text
         if self._show and not failed:

@@ -1,0 +1,208 @@
+"""Store the prediction of one frame: tables first, then the record that makes it whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ase import Atoms
+
+from getl_utils.core.record import (
+    atomic_write,
+    checksums,
+    code_version,
+    content_hash,
+    damaged,
+    now,
+    read_json,
+    write_csv,
+    write_json,
+)
+from getl_utils.files import lobster
+from getl_utils.files.frames import atom_ids, structure_id
+from getl_utils.models.model import Model
+
+SCHEMA = "getl/prediction/2"
+UNITS = {"distance": "Å", "predicted": "eV", "sigma": "eV"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a prediction depends on besides the structure.
+
+    Parameters
+    ----------
+    model : Model
+        What predicts.
+    limits : dict
+        Bond type → window, Å.
+    sigma : bool
+        Whether σ is stored.
+    lobster_files : bool
+        Whether LOBSTER's columns are written too.
+    """
+
+    model: Model
+    limits: dict[str, Sequence[float]]
+    sigma: bool
+    lobster_files: bool
+
+    def record(self, atoms: Atoms, origin: dict[str, Any]) -> dict[str, Any]:
+        """Describe a prediction: model, input and result, with the id that follows from all of them.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The structure.
+        origin : dict
+            File, structure, frame and step.
+
+        Returns
+        -------
+        dict
+            Content of the record.
+        """
+        facts, windows = self.model.facts, {t: list(w) for t, w in self.limits.items()}
+        structure = structure_id(atoms)
+        what = {"model_id": facts.model_id, "windows": windows, "structure_id": structure}
+        what |= {"sigma": self.sigma, "lobster_files": self.lobster_files}
+        names = ("model_id", "database_id", "database", "engine", "kind")
+        given = {**origin, "structure_id": structure, "atoms": len(atoms)}
+        given |= {"elements": self.model.elements, "windows": windows}
+        result = {"quantity": "ICOHP", "unit": "eV", "sign": "negative: bonding", "length_unit": "Å"}
+        return {
+            "schema": SCHEMA,
+            "prediction_id": content_hash(what),
+            "code": code_version(),
+            "model": {name: getattr(facts, name) for name in names},
+            "input": given,
+            "result": result | {"sigma": self.sigma},
+        }
+
+
+def frame(
+    job: Job, atoms: Atoms, stem: Path, origin: dict[str, Any], chunks: Callable[[], Iterable[pa.Table]]
+) -> dict[str, Any]:
+    """Store one frame, unless its record says that it was stored and its files are as it says.
+
+    Parameters
+    ----------
+    job : Job
+        What the prediction depends on.
+    atoms : Atoms
+        The structure.
+    stem : Path
+        Path of the files without suffix.
+    origin : dict
+        As of `Job.record`.
+    chunks : callable
+        Predicts, and returns tables of bonds.
+
+    Returns
+    -------
+    dict
+        bonds, seconds, prediction_id.
+    """
+    start, path, record = time.perf_counter(), stem.with_name(f"{stem.name}.json"), job.record(atoms, origin)
+    done = read_json(path) if path.exists() and not damaged(path) else {}
+    if done.get("schema") == SCHEMA and done["prediction_id"] == record["prediction_id"]:
+        return {"bonds": done["result"]["bonds"], **{k: done[k] for k in ("seconds", "prediction_id")}}
+    for old in [*stem.parent.glob(f"{stem.name}[._]*"), *stem.parent.rglob(f".{stem.name}[-_]*")]:
+        old.unlink()  # of another prediction, or of a run that was killed while it wrote
+    bonds = _write(stem, atoms, chunks(), record["prediction_id"])
+    if job.lobster_files:
+        table = pd.read_parquet(stem.with_name(f"{stem.name}.parquet"))
+        write_lobster(stem, table, atoms, job)
+    record["result"]["bonds"] = bonds
+    done = {"seconds": round(time.perf_counter() - start, 2), "time": now()}
+    files = [*sorted(stem.parent.glob(f"{stem.name}[._]*")), stem.parent / "atoms" / f"{stem.name}.parquet"]
+    write_json(path, record | done | {"sha256": checksums(stem.parent, files)})
+    return {"bonds": bonds, "seconds": done["seconds"], "prediction_id": record["prediction_id"]}
+
+
+def _write(stem: Path, atoms: Atoms, chunks: Iterable[pa.Table], prediction_id: str) -> int:
+    """Write the bonds of a frame, a chunk at a time, and the sums over each atom's; the number of bonds."""
+    number, strength = np.zeros(len(atoms), dtype=int), np.zeros(len(atoms))
+    writer = None
+    with atomic_write(stem.with_name(f"{stem.name}.parquet")) as temporary:
+        try:
+            for table in chunks:
+                predicted = table["predicted"].to_numpy()
+                for end in ("i", "j"):
+                    ends = table[end].to_numpy()
+                    number += np.bincount(ends, minlength=len(atoms))
+                    strength -= np.bincount(ends, predicted, minlength=len(atoms))
+                named = pa.array([prediction_id]).take(pa.array(np.zeros(len(table), np.int32)))
+                table = _with_units(table.append_column("prediction_id", named))
+                writer = writer or pq.ParquetWriter(temporary, table.schema)
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()
+    sums = {"atom": np.arange(len(atoms)), "id": atom_ids(atoms), "element": atoms.get_chemical_symbols()}
+    with atomic_write(stem.parent / "atoms" / f"{stem.name}.parquet") as temporary:
+        pd.DataFrame({**sums, "bonds": number, "strength": strength}).to_parquet(temporary, index=False)
+    return int(number.sum()) // 2
+
+
+def _with_units(table: pa.Table) -> pa.Table:
+    fields = [f.with_metadata({"unit": UNITS[f.name]}) if f.name in UNITS else f for f in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def write_lobster(stem: Path, bonds: pd.DataFrame, atoms: Atoms, job: Job) -> None:
+    """Write a prediction in LOBSTER's columns.
+
+    Parameters
+    ----------
+    stem : Path
+        Gets ``<stem>_ICOHPLIST.lobster`` and, with counts, windows and the numbers of each type's model,
+        ``<stem>_ICOHPLIST.info``.
+    bonds : DataFrame
+        The prediction.
+    atoms : Atoms
+        The structure.
+    job : Job
+        Model and windows.
+    """
+    path = stem.with_name(f"{stem.name}_ICOHPLIST.lobster")
+    lobster.write_icohplist(path, bonds.assign(icohp=bonds.predicted), atoms.get_chemical_symbols())
+    published = job.model.facts.kind == "published"
+    names = ("zeta", "theta", "gamma") if published else ("n_bonds", "ridge", "left_out")
+    words = ("zeta", "sigma", "reg. par.") if published else ("training bonds", "prior", "left-out error")
+    number, lines = bonds.type.value_counts(), []
+    for t, (low, high) in job.limits.items():
+        values = (job.model.facts.types[t].numbers.get(name, np.nan) for name in names)
+        lines.append(
+            f"{t:>10}{number.get(t, 0):11d}{low:17.2f}{high:17.2f}" + "".join(f"{v:16.5g}" for v in values)
+        )
+    head = " ".join(f"[{word}]" for word in ("interaction", "count", "min. dist.", "max. dist.", *words))
+    with atomic_write(stem.with_name(f"{stem.name}_ICOHPLIST.info")) as temporary:
+        temporary.write_text("\n".join([f"{len(bonds)} interactions", "", head, *lines]) + "\n")
+
+
+def write_summary(folder: Path, rows: Sequence[dict]) -> pd.DataFrame:
+    """Write ``summary.csv``.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets the file.
+    rows : sequence of dict
+        From ``predictor.predict_file``.
+
+    Returns
+    -------
+    DataFrame
+        The rows.
+    """
+    summary = pd.DataFrame(rows)
+    write_csv(folder / "summary.csv", summary)
+    return summary
