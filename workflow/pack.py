@@ -19,7 +19,9 @@ from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD
 
-COMMAND = "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
+COMMAND = (
+    "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
+)
 
 
 def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> Counter:
@@ -60,7 +62,9 @@ def main() -> int:
         "parameters": p.model_dump(),
         "cells_planned": len(keys),
         "labels": dict(statuses),
-        "files": {f.relative_to(out.path).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+        "files": {
+            f.relative_to(out.path).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files
+        },
     }
     write_json(out.path / "manifest.json", manifest)
     print(f"{out.path}: {sum(statuses.values())} of {len(keys)} cells, {dict(statuses)}")
