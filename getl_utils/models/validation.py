@@ -213,7 +213,7 @@ def _by_type(table: pd.DataFrame, types: Sequence[str]) -> pd.DataFrame:
 
 
 def published_rmse(stored: Database, bonds: pd.DataFrame, split: Split, p: Train) -> float:
-    """Error of the published model on a split.
+    """Error of the published model on a split, from at most `n_train` of the training bonds.
 
     Parameters
     ----------
@@ -233,7 +233,8 @@ def published_rmse(stored: Database, bonds: pd.DataFrame, split: Split, p: Train
     """
     if not p.published or "soap" not in stored.arrays:
         return np.nan
-    x, d, y, _ = training.rows(stored, bonds.iloc[split.train], "soap")
+    learned = np.random.default_rng(p.seed).permutation(split.train)[: p.n_train]
+    x, d, y, _ = training.rows(stored, bonds.iloc[learned], "soap")
     features, distance, true, _ = training.rows(stored, bonds.iloc[split.test], "soap")
     try:
         h = p.published_of(bonds.type.iloc[0])
