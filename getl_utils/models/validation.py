@@ -15,7 +15,7 @@ from getl_utils.core.progress import each
 from getl_utils.core.record import atomic_write
 from getl_utils.etl.database import Database
 from getl_utils.models import gp, training
-from getl_utils.models.kernels import Bonds, PublishedKernel
+from getl_utils.models.kernels import Bonds, PublishedKernel, contract, evaluate
 from getl_utils.models.linear import Estimate
 from getl_utils.models.model import Model
 from getl_utils.models.splits import Split, folds
@@ -241,7 +241,11 @@ def published_rmse(stored: Database, bonds: pd.DataFrame, split: Split, p: Train
         process = gp.fit(PublishedKernel(h.zeta, h.theta), Bonds(d, x), y, h.gamma)
     except ValueError:
         return np.nan
-    return errors(process.predict(Bonds(distance, features)), true)["rmse"]
+    if h.zeta != 1:
+        return errors(process.predict(Bonds(distance, features)), true)["rmse"]
+    low, high = min(d.min(), distance.min()), max(d.max(), distance.max())
+    form = contract(process.kernel, process.train, process.weights, low, high)
+    return errors(evaluate(form, Bonds(distance, features), low, high), true)["rmse"]
 
 
 def _enough(bonds: pd.DataFrame) -> pd.DataFrame:
