@@ -26,8 +26,8 @@ class Shape(NamedTuple):
 class Scratch(NamedTuple):
     """What the loops write again for each neighbour, and constants of the recurrences.
 
-    Gaussians with evenly spaced centres follow g_{n+1} = g_n q_n, q_{n+1} = q_n `fall`, and Legendre polynomials
-    P_{l+1} = grow_l c P_l − shrink_l P_{l−1}.
+    Gaussians with evenly spaced centres follow g_{n+1} = g_n q_n and q_{n+1} = q_n `fall`. Legendre
+    polynomials follow P_{l+1} = grow_l c P_l − shrink_l P_{l−1}.
     """
 
     radial: np.ndarray
