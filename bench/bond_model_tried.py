@@ -1,9 +1,9 @@
 """What was tried to make the linear model better: ``python bench/bond_model_tried.py``, a minute of one core.
 
-Each composition is left out in turn. Writes data_examples/validation/bond_model_tried.csv: the error of each
-variant (eV) and its ratio to the curve of the distance alone. A variant changes the expansion or the prior, or
-adds a correction: a ridge regression of the residuals on more features, whose strength is chosen by leaving out
-quenches.
+Each composition is left out in turn. data_examples/validation/bond_model_tried.csv gets the error of each
+variant (eV) and its ratio to the curve of the distance alone. A variant changes the expansion or the prior,
+or adds a correction: a ridge regression of the residuals on more features, whose strength left-out quenches
+choose.
 """
 
 import os
