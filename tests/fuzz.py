@@ -1,4 +1,4 @@
-"""Damaged files by the thousand, one parser a process: `python tests/fuzz.py xyz 1000` prints what happened.
+"""Damaged files by the thousand: `python tests/fuzz.py 1000 xyz CIF` says how the parsers took them.
 
 Every input follows from the seed and its number. A parser may accept it or refuse it with a ValueError that
 says why. Anything else is unexpected, and more than 2 s of processor time for one input is a hang.
@@ -272,4 +272,5 @@ def run(parser: str, number: int, seed: int = 0) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0)))
+    for one in sys.argv[2:] or PARSERS:
+        print(json.dumps(run(one, int(sys.argv[1]))), flush=True)
