@@ -62,7 +62,9 @@ def learning_curve(
                 theirs = validation.published_rmse(stored, tables[bond_type], split, p)
                 rows.append(row | {"published_rmse": theirs})
     table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.sort_values("type", key=lambda c: c.map(p.bond_types.index), kind="stable", ignore_index=True)
+    return table.sort_values(
+        "type", key=lambda c: c.map(p.bond_types.index), kind="stable", ignore_index=True
+    )
 
 
 def steps(bonds: pd.DataFrame, axis: str, p: Train, seed: int) -> list[tuple[int, Split]]:

@@ -93,7 +93,7 @@ def optional() -> dict[str, str | None]:
         else "install chromium (Debian: apt-get install chromium)",
         "wheel of Quantum ESPRESSO, for make engines": None
         if qe
-        else "for Python 3.11 and 3.12, not for Linux arm64; pw.x and projwfc.x on PATH serve as well",
+        else "for Python 3.11 and 3.12 only, and not for Linux arm64; pw.x on PATH serves as well",
     }
 
 

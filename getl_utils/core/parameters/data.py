@@ -11,7 +11,6 @@ from getl_utils.core.parameters.base import (
     Common,
     Composition,
     Count,
-    Distance,
     Path,
     Reference,
     Settings,
@@ -63,7 +62,6 @@ class Load(Common, Reference):
     bonds: Literal["labelled", "kept"] = field(
         "every labelled bond, or those of kept clusters (the published rule)", "labelled"
     )
-    cutoff: Distance = field("Å: an atom's neighbours, of the clusters that are exported", 3.75)
     database: Name = field("name of the database of all kept bonds", "all")
     mixed_databases: dict[Name, Mix] = field("name → what is drawn from the database", {})
     mix_engines: Annotated[list[Name], Unique] = field(
