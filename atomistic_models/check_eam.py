@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measure the metals of an eam/alloy file in LAMMPS and hold them against published values: writes
-eam_checks.csv.
+"""Compute properties of the metals of an eam/alloy file by LAMMPS and compare them with published values.
 
-    python check_eam.py
+    python check_eam.py    # writes eam_checks.csv
 
-Crystals are relaxed at zero pressure. Elastic constants: the stress of ±0.1 % strain, atoms relaxed in the
-strained cell, C_ij = −ΔP_i / (2 · 0.001), central difference. Axes of hcp: x along a, z along c.
+Crystals are relaxed at zero pressure. Elastic constants follow from the stress at ±0.1 % strain, with the
+atoms relaxed in the strained cell: C_ij = −ΔP_i / (2 · 0.001), a central difference. Axes of hcp: x along a,
+z along c.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ HERE = Path(__file__).resolve().parent
 STRAIN = 1e-3
 CELLS = 6
 FILE = "ZrCuAl_zhou2004.eam.alloy"
-# a (Å), c/a and cohesive energy (eV) the authors fitted to; elastic constants (GPa) as measured at room
-# temperature, as the paper's own were not at hand: Al Thomas, Phys. Rev. 175, 955 (1968); Cu as in Foiles,
-# Baskes and Daw, Phys. Rev. B 33,
-# 7983 (1986); Zr Fisher and Renken, Phys. Rev. 135, A482 (1964).
+# a (Å), c/a and cohesive energy (eV) are those to which the authors fitted. Elastic constants (GPa) are
+# measured ones at room temperature, because the paper's were not at hand: Al Thomas, Phys. Rev. 175, 955
+# (1968); Cu as in Foiles, Baskes and Daw, Phys. Rev. B 33, 7983 (1986); Zr Fisher and Renken, Phys. Rev. 135,
+# A482 (1964).
 PUBLISHED = {
     "Al": {"a": 4.05, "energy": 3.58, "C11": 106.75, "C12": 60.41, "C44": 28.34},
     "Cu": {"a": 3.615, "energy": 3.54, "C11": 170.0, "C12": 122.5, "C44": 75.8},
@@ -42,7 +42,7 @@ PUBLISHED = {
         "C44": 32.0,
     },
 }
-UNITS = {"a": "Å", "c/a": "", "energy": "eV/atom"}  # the others GPa
+UNITS = {"a": "Å", "c/a": "", "energy": "eV/atom"}  # all others GPa
 
 RELAX = """
 units metal
@@ -79,7 +79,7 @@ print "out {name} $(pxx) $(pyy) $(pzz) $(pyz)"
 
 
 def run(commands: str, folder: Path) -> dict[str, list[float]]:
-    """What `lmp` prints as `out name value …`; RuntimeError with LAMMPS's words if it fails."""
+    """Run `lmp` and return what it prints as `out name value …`; RuntimeError if it fails."""
     lmp = shutil.which(
         "lmp", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     )
@@ -99,7 +99,7 @@ def run(commands: str, folder: Path) -> dict[str, list[float]]:
 
 
 def measure(element: str) -> dict[str, float]:
-    """Lattice constants (Å), cohesive energy (eV/atom) and elastic constants (GPa) of one metal."""
+    """Compute lattice constants (Å), cohesive energy (eV/atom) and elastic constants (GPa) of one metal."""
     with open(HERE / "zhou_2004.csv", newline="") as lines:
         metal = next(
             r for r in csv.DictReader(x for x in lines if not x.startswith("#")) if r["element"] == element
@@ -125,7 +125,7 @@ def measure(element: str) -> dict[str, float]:
         text += "".join(STRAINED.format(change=c, name=f"{k}{sign:+d}", **common) for k, c in changes.items())
     with tempfile.TemporaryDirectory() as folder:
         out = run(text, Path(folder))
-    # bar to GPa; a stress is the negative of a pressure
+    # from bar to GPa; stress is negative pressure
     slope = {
         k: [-(p - m) / (2 * STRAIN) * 1e-4 for p, m in zip(out[f"{k}+1"], out[f"{k}-1"], strict=True)]
         for k in changes
@@ -142,7 +142,7 @@ def measure(element: str) -> dict[str, float]:
 
 
 def table() -> pd.DataFrame:
-    """Rows element, quantity, unit, value, published, difference in per cent."""
+    """Return a row per element and quantity: unit, value, published value, difference in per cent."""
     rows = []
     for element, published in PUBLISHED.items():
         found = measure(element)

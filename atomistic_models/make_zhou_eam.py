@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Tabulate the embedded-atom potential of Zhou, Johnson and Wadley, Phys. Rev. B 69, 144113 (2004), as an
-eam/alloy (setfl) file.
+"""Write the embedded-atom potential of Zhou, Johnson and Wadley (2004) as an eam/alloy (setfl) file.
 
     python make_zhou_eam.py --elements Zr Cu Al --output ZrCuAl_zhou2004.eam.alloy
 
-The parameters are in ``zhou_2004.csv``; unlike pairs follow from the pure metals by the paper's mixing rule,
-with nothing fitted to an alloy.
+Phys. Rev. B 69, 144113 (2004). The parameters are in ``zhou_2004.csv``. Unlike pairs follow from the pure
+metals by the mixing rule of the paper; nothing is fitted to an alloy.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import numpy as np
 
 TABLE = Path(__file__).with_name("zhou_2004.csv")
 CITATION = "Zhou, Johnson and Wadley, Phys Rev B, 69, 144113 (2004)"
-# angstrom; closer than this no atoms come, and the authors' tables hold the functions at their value here
+# Å. Atoms never come closer. Below it the functions are constant, as in the authors' tables.
 R_MIN = 0.5
 NEIGHBOUR_DISTANCE = {
     "fcc": 0.5**0.5,
@@ -29,8 +28,7 @@ NEIGHBOUR_DISTANCE = {
 
 
 def read_parameters(path: str | Path = TABLE) -> dict[str, dict]:
-    """Parameters of each metal, by symbol; Z, mass (g/mol), lattice, and the paper's constants (Å, eV) as
-    float."""
+    """Read the parameters of each metal: Z, mass (g/mol), lattice, and the constants of the paper (Å, eV)."""
     with open(path, newline="") as lines:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     words = ("element", "lattice")
@@ -38,27 +36,27 @@ def read_parameters(path: str | Path = TABLE) -> dict[str, dict]:
 
 
 def _damped(r: np.ndarray, p: dict, amplitude: str, decay: str, onset: str) -> np.ndarray:
-    """Exponential of r/re with the paper's 20th-power cutoff; parameters named by column."""
+    """Exponential of r/re with the 20th-power cutoff of the paper; parameters are named by column."""
     x = r / p["re"]
     return p[amplitude] * np.exp(-p[decay] * (x - 1)) / (1 + (x - p[onset]) ** 20)
 
 
 def density(r: np.ndarray, p: dict) -> np.ndarray:
-    """Electron density f(r) that one atom gives a neighbour at `r` Å."""
+    """Return the electron density f(r) of one atom at a neighbour at distance `r` (Å)."""
     return _damped(r, p, "fe", "beta", "lambda")
 
 
 def pair(r: np.ndarray, p: dict, q: dict) -> np.ndarray:
-    """Pair energy phi(r) between metals `p` and `q`, in eV; `r` in Å. Symmetric in `p` and `q`."""
+    """Return the pair energy phi(r) (eV) between metals `p` and `q`; `r` in Å. Symmetric in `p` and `q`."""
     phi = [_damped(r, m, "A", "alpha", "kappa") - _damped(r, m, "B", "beta", "lambda") for m in (p, q)]
     f = [density(r, m) for m in (p, q)]
     return (f[1] / f[0] * phi[0] + f[0] / f[1] * phi[1]) / 2
 
 
 def embedding(rho: np.ndarray, p: dict) -> np.ndarray:
-    """Embedding energy F(rho) in eV: two cubics and, above rho0, the universal form."""
+    """Return the embedding energy F(rho) (eV): two cubics and, above rho0, the universal form."""
     low, mid = rho / (p["rhon"] * p["rhoe"]), rho / p["rhoe"]
-    high = np.maximum(mid, p["rho0"]) * p["rhoe"] / p["rhos"]  # kept from 0, whose logarithm is never used
+    high = np.maximum(mid, p["rho0"]) * p["rhoe"] / p["rhos"]  # never 0, so that the logarithm exists
     return np.select(
         [mid < p["rhon"], mid < p["rho0"]],
         [
@@ -72,24 +70,34 @@ def embedding(rho: np.ndarray, p: dict) -> np.ndarray:
 def grid(
     metals: list[dict], nrho: int, nr: int, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Densities, distances (Å) and their steps; both ends are on the grid."""
+    """Return densities, distances (Å) and their steps; both ends are on the grid."""
     dr = cutoff / (nr - 1)
     r = np.maximum(np.arange(nr) * dr, R_MIN)
-    # As far as two atoms at R_MIN, twice the crystal, or 100, whichever is most: the authors'
-    # range, which a hot melt does not leave.
+    # The range is that of the authors: two atoms at R_MIN, twice the crystal, or 100, whichever is largest.
+    # A hot melt stays within it.
     drho = max(100.0, *(density(r, p).max() for p in metals), *(2 * p["rhoe"] for p in metals)) / (nrho - 1)
     return np.arange(nrho) * drho, r, drho, dr
 
 
 def setfl(metals: list[dict], nrho: int, nr: int, cutoff: float | None = None) -> str:
-    """Text of the setfl file.
+    """Return the text of the setfl file.
 
     Parameters
     ----------
-    metals : rows of the parameter table, in the order of the file's types.
-    nrho, nr : points of F(rho), and of f(r) and r phi(r).
-    cutoff : range in Å; by default the authors' sqrt(5) re of the largest metal: the fifth neighbours of its
-    fcc crystal.
+    metals : list of dict
+        Rows of the parameter table, in the order of the types.
+    nrho : int
+        Number of points of F(rho).
+    nr : int
+        Number of points of f(r) and r phi(r).
+    cutoff : float, optional
+        Range, Å. By default sqrt(5) re of the largest metal, as the authors have it: the fifth neighbours of
+        its fcc crystal.
+
+    Returns
+    -------
+    str
+        The file's content.
     """
     cutoff = cutoff or 5**0.5 * max(p["re"] for p in metals)
     rho, r, drho, dr = grid(metals, nrho, nr, cutoff)
@@ -113,7 +121,7 @@ def setfl(metals: list[dict], nrho: int, nr: int, cutoff: float | None = None) -
 
 
 def _rows(values: np.ndarray) -> list[str]:
-    """Lines of five numbers."""
+    """Write numbers in lines of five."""
     if not np.isfinite(values).all():
         raise ValueError("a tabulated function is not finite; check the row of the parameter table")
     text = [f"{v:.14e}" for v in values + 0.0]  # + 0.0 turns -0 into 0
@@ -121,7 +129,7 @@ def _rows(values: np.ndarray) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> Path:
-    """Command line; returns the path of the file written."""
+    """Run the command line and return the path of the file written."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--elements",

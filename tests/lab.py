@@ -44,8 +44,10 @@ def copy_repository(target: Path) -> None:
 
 
 def set_parameters(notebook: Path, values: dict) -> set[str]:
-    """Write `values` into a notebook's cell of parameters, as a user would, and take its outputs away; the
-    names it has."""
+    """Write `values` into the parameters cell of a notebook and remove its outputs.
+
+    Returns the names of `values` that the cell has.
+    """
     content = nbformat.read(notebook, as_version=4)
     cell = next(c for c in content.cells if "parameters" in c.metadata.get("tags", []))
     known = {name for name in values if re.search(rf"^{name}: \w+ = ", cell.source, re.MULTILINE)}
@@ -61,7 +63,7 @@ def set_parameters(notebook: Path, values: dict) -> set[str]:
 
 
 class Server:
-    """JupyterLab on a free port of this machine, with a token; its kernels import the package of `folder`."""
+    """JupyterLab on a free port, with a token; its kernels import the package of `folder`."""
 
     def __init__(self, folder: Path, private: Path) -> None:
         self.folder, self.token = folder, secrets.token_hex(16)
@@ -98,7 +100,7 @@ class Server:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
 
     def wait(self, seconds: float = 60) -> None:
-        """Until it answers; a RuntimeError with its log if it does not."""
+        """Wait until the server answers; RuntimeError with its log if it does not."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             try:
@@ -111,14 +113,14 @@ class Server:
         raise RuntimeError(f"JupyterLab does not answer:\n{self.log.read_text()[-3000:]}")
 
     def url(self, notebook: str, folder: str = "notebooks") -> str:
-        """Where a notebook is opened, each in a workspace of its own."""
+        """Return the address that opens a notebook, each in its own workspace."""
         space = f"{folder}-{Path(notebook).stem}"
         return (
             f"http://127.0.0.1:{self.port}/lab/workspaces/{space}/tree/{folder}/{notebook}?token={self.token}"
         )
 
     def stop(self) -> None:
-        """End it and its kernels."""
+        """Stop the server and its kernels."""
         self.process.terminate()
         self.process.wait(30)
 
@@ -141,7 +143,7 @@ def open_notebook(page, server: Server, name: str) -> None:
 
 
 def run_all(page, seconds: float) -> list[dict]:
-    """Run all cells by the menu; the cells when all were run, or one has failed, or the time is over."""
+    """Run all cells by the menu. Return the cells when all are done, one failed, or the time is over."""
     menu(page, "Run", "Run All Cells")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -153,20 +155,20 @@ def run_all(page, seconds: float) -> list[dict]:
 
 
 def failures(cells: list[dict]) -> list[str]:
-    """What cells failed with, and what they wrote to standard error."""
+    """Return the errors of the cells and what they wrote to standard error."""
     wrong = [(c, o) for c in cells for o in c["outputs"] if o["type"] == "error" or o["stream"] == "stderr"]
     return [f"{o['error'] or o['text']}\n  in: {c['source'][:200]}" for c, o in wrong]
 
 
 def errors(page) -> list[str]:
-    """What went wrong in the browser until now: Playwright hands events on only while it is asked
-    something."""
+    """Return the browser's errors so far."""
+    # Playwright delivers events only during a call
     page.evaluate("() => 0")
     return page.wrong
 
 
 def until(true, seconds: float = 30) -> bool:
-    """Whether `true()` becomes true in time."""
+    """Return whether `true()` becomes true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if true():
@@ -176,7 +178,7 @@ def until(true, seconds: float = 30) -> bool:
 
 
 def picture(view) -> str:
-    """The bytes of the picture of a view, as base64."""
+    """Return the picture of a view, as base64."""
     script = """async img => {
         const blob = await (await fetch(img.src)).blob();
         return await new Promise(done => { const r = new FileReader(); r.onload = () => done(r.result);
@@ -186,7 +188,7 @@ def picture(view) -> str:
 
 
 def shoot(page, name: str) -> None:
-    """A picture of the whole notebook (of its first 12 000 pixels), not only of what is in view."""
+    """Save a picture of the whole notebook, up to 12 000 pixels high."""
     height = page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer')?.scrollHeight ?? 900")
     page.set_viewport_size({"width": 1400, "height": min(int(height) + 120, 12_000)})
     page.screenshot(path=shoot.folder / name)

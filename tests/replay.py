@@ -1,6 +1,8 @@
-"""A STAND-IN for pw.x and LOBSTER: no calculation, it replays output that was recorded.
+"""A STAND-IN for pw.x and LOBSTER. It computes nothing; it replays recorded output.
 
-python replay.py pw.x|lobster RECORDED [seconds]   in a cell's folder; RECORDED/<run>/<sub_run>/ has what the programs once wrote
+    python replay.py pw.x|lobster RECORDED [seconds]
+
+It runs in the folder of a cell. RECORDED/<run>/<sub_run>/ has what the programs once wrote.
 """
 
 import os
@@ -11,7 +13,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Write what was recorded."""
+    """Write the recorded output."""
     program, recorded, *rest = sys.argv[1:]
     here = Path.cwd()
     source = Path(recorded) / here.parent.name / here.name

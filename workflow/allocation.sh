@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# One allocation that runs the whole workflow inside, where the login node allows no long process:
+# One allocation that runs the whole workflow, for login nodes that allow no long process:
 #   sbatch workflow/allocation.sh parameters/mine.yaml [further words for snakemake]
-# Called again after the time limit it goes on where it was. Options of sbatch (--account, --partition, …) come before the script's name.
+# Submit it again after the time limit: it resumes. Options of sbatch (--account, --partition, …) come before the
+# name of the script.
 #SBATCH --job-name=getl
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
@@ -16,5 +17,5 @@ shift
 read -ra snakemake <<<"${SNAKEMAKE:-.venv/bin/snakemake}"
 "${snakemake[@]}" --snakefile workflow/Snakefile --cores "${SLURM_CPUS_PER_TASK:-1}" --keep-going --configfile "$parameters" "$@" &
 child=$!
-trap 'kill -TERM $child 2>/dev/null; wait $child' TERM INT  # 120 s before the limit: no further unit is begun
+trap 'kill -TERM $child 2>/dev/null; wait $child' TERM INT  # 120 s before the limit: start no further unit
 wait $child

@@ -1,8 +1,7 @@
-"""Install Quantum ESPRESSO's programs as the wheel qepy, into an environment of its own inside this one:
-``make engines``.
+"""Install Quantum ESPRESSO's programs (the wheel qepy) into an environment inside this one.
 
-qepy needs NumPy < 2, so it cannot live with the rest. Nothing is done where pw.x and projwfc.x are on PATH,
-and nothing outside the environment is written. ``qe.lock`` pins every file by its hash.
+Called by ``make engines``. qepy needs NumPy < 2, so it gets a separate environment. If pw.x and projwfc.x are
+on PATH, nothing is done. Nothing is written outside the environment. ``qe.lock`` pins every file by its hash.
 """
 
 from __future__ import annotations
@@ -17,17 +16,29 @@ FOLDER = Path(sys.prefix, "engines", "qe")
 
 
 def main() -> int:
-    """Make the environment, install, start each program once; an error is one line."""
+    """Make the environment, install qepy and import it. An error is one line."""
     if all(shutil.which(name) for name in ("pw.x", "projwfc.x")):
         print("Quantum ESPRESSO: the system's pw.x and projwfc.x are used")
         return 0
     if sys.version_info[:2] > (3, 12):
-        print("make engines: qepy has wheels for Python 3.11 and 3.12 only; put pw.x and projwfc.x on PATH", file=sys.stderr)
+        print(
+            "make engines: qepy has wheels for Python 3.11 and 3.12 only; put pw.x and projwfc.x on PATH",
+            file=sys.stderr,
+        )
         return 1
     python = FOLDER / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(FOLDER)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     if subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]).returncode:
         print("make engines: pip could not install qepy; its messages are above", file=sys.stderr)
         return 1

@@ -1,7 +1,8 @@
-"""Do two work directories hold the same results? Every table, bond by bond; what may differ is when and how
-long.
+"""Compare the results of two work directories, table by table.
 
-python workflow/same_tables.py runs/one runs/other
+    python workflow/same_tables.py runs/one runs/other
+
+Values must be equal. Only times and durations may differ.
 """
 
 import sys
@@ -9,18 +10,20 @@ from pathlib import Path
 
 import pandas as pd
 
-TABLES = ["bonds.parquet", "clusters.parquet", "status.csv", "ND.info", "DUB.info", "database/*/bonds.parquet",
-          "model/validation.csv", "predictions/*/*.parquet", "predictions/summary.csv", "labels/*/*/*/ICOHPLIST.lobster",
-          "cells/*/*/*.xyz"]  # fmt: skip
+TABLES = [
+    *("bonds.parquet", "clusters.parquet", "status.csv", "ND.info", "DUB.info", "database/*/bonds.parquet"),
+    *("model/validation.csv", "predictions/*/*.parquet", "predictions/summary.csv"),
+    *("labels/*/*/*/ICOHPLIST.lobster", "cells/*/*/*.xyz"),
+]
 
 
 def tables(work: Path) -> list[str]:
-    """Every table's path below the work directory."""
+    """Return the paths of all tables, relative to the work directory."""
     return sorted(str(path.relative_to(work)) for pattern in TABLES for path in work.glob(pattern))
 
 
 def same(one: Path, other: Path) -> str:
-    """How two files compare: ``equal``, or what differs."""
+    """Return ``equal``, or what differs between two files."""
     if one.read_bytes() == other.read_bytes():
         return "equal"
     if one.suffix not in (".parquet", ".csv"):
@@ -35,9 +38,12 @@ def same(one: Path, other: Path) -> str:
 
 
 def main(one: Path, other: Path) -> int:
-    """Print a line per table; 1 if one differs or is missing."""
+    """Print a line for each table that differs; return 1 if one differs or is missing."""
     names = sorted({*tables(one), *tables(other)})
-    verdicts = {n: same(one / n, other / n) if (one / n).exists() and (other / n).exists() else "MISSING in one" for n in names}
+    verdicts = {
+        n: same(one / n, other / n) if (one / n).exists() and (other / n).exists() else "MISSING in one"
+        for n in names
+    }
     for name, verdict in verdicts.items():
         if verdict != "equal":
             print(f"{name}: {verdict}")

@@ -1,8 +1,9 @@
-"""Take the live widgets out of executed notebooks: python workflow/static.py NOTEBOOK… (``make notebooks``
-calls it).
+"""Remove the live widgets from executed notebooks; called by ``make notebooks``.
 
-Without a kernel JupyterLab shows a widget as an error. What else an output has, a picture or a text of the
-view, then stands in its place; an output that has nothing else goes.
+    python workflow/static.py NOTEBOOK…
+
+JupyterLab shows a widget without a kernel as an error. After the widget is removed, the picture or the text
+of the same output is shown. An output that has neither is removed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def strip(notebook: nbformat.NotebookNode) -> int:
-    """Take the widgets out of the outputs. Returns how many there were."""
+    """Remove the widgets from the outputs and return their number."""
     found = 0
     for cell in notebook.cells:
         for output in list(cell.get("outputs", [])):
@@ -31,13 +32,13 @@ def strip(notebook: nbformat.NotebookNode) -> int:
 
 
 def main(paths: list[str]) -> None:
-    """Strip these notebooks in place."""
+    """Remove the widgets from these notebooks, in place."""
     for path in map(Path, paths):
         notebook = nbformat.read(path, as_version=4)
         number = strip(notebook)
         with atomic_write(path) as temporary:
             nbformat.write(notebook, temporary)
-        print(f"{path}: {number} widgets taken out")
+        print(f"{path}: {number} widgets removed")
 
 
 if __name__ == "__main__":

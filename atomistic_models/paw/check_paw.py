@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""Check the PAW data sets on crystals with pw.x: lattice constants against published PBE, and convergence
-with the cutoff.
+"""Check the PAW data sets on crystals by pw.x: lattice constants, and convergence with the cutoff.
 
-    python check_paw.py    # the runs that energies.csv does not have yet, then lattice.csv, cutoff.csv and
-    checks.png python check_paw.py --stored    # tables and figure of what is there
+    python check_paw.py             # runs what energies.csv lacks; writes lattice.csv, cutoff.csv, checks.png
+    python check_paw.py --stored    # writes tables and figure from the runs in energies.csv
 
-Every run is one line of energies.csv, so an interrupted check goes on where it was; after a change of a data
-set delete that file. Lattice constants: the minimum of a parabola in V^(−2/3) through three volumes (for hcp
-at c/a
-1.60, then of one in c/a at that volume).
+Every run is one line of energies.csv. A check that was interrupted resumes after the last line. Delete the
+file after a change of a data set. A lattice constant is the minimum of a parabola in V^(−2/3) through three
+volumes. For hcp this is done at c/a = 1.60; then a parabola in c/a at that volume gives c/a.
 """
 
 from __future__ import annotations
@@ -36,13 +34,13 @@ import matplotlib.pyplot as plt
 
 HERE = Path(__file__).resolve().parent
 ENERGIES = HERE / "energies.csv"
-ECUT, DUAL = 60, 8  # Ry, and ecutrho over it
+ECUT, DUAL = 60, 8  # Ry; ecutrho / ecutwfc
 SCALES = (0.98, 1.0, 1.02)
 RATIOS = (1.57, 1.60, 1.63)
 CUTOFFS = (30, 40, 50, 60, 80)
-# crystal: a (Å) of PBE, and c/a of hcp. Elements: all-electron WIEN2k, Lejaeghere et al., Science 351,
-# aad3000 (2016), as ASE holds its volumes and c/a (ase.collections.dcdft). CuZr: the middle of 3.26 to 3.28,
-# what is usually found with PBE; no one source could be looked up here, and the measured value is 3.26.
+# a (Å) by PBE, and c/a of hcp. Elements: all-electron WIEN2k, Lejaeghere et al., Science 351, aad3000 (2016);
+# ASE has its volumes and c/a (ase.collections.dcdft). CuZr: the middle of 3.26 to 3.28, the usual PBE values.
+# No single source was available for it; the measured value is 3.26.
 VOLUME = {e: dcdft.data[e]["wien2k_volume"] for e in ("Al", "Cu", "Zr")}  # Å³/atom
 ZR_RATIO = float(np.divide(*dcdft["Zr"].cell.lengths()[[2, 0]]))
 PUBLISHED = {
@@ -57,7 +55,7 @@ VALENCE = {"Al": 3, "Cu": 19, "Zr": 12}
 
 
 def crystal(name: str, a: float, ratio: float = 0.0) -> Atoms:
-    """The primitive cell; a in Å, ratio = c/a."""
+    """Return the primitive cell; a in Å, ratio = c/a."""
     formula, kind = name.split()
     if kind == "hcp":
         return bulk(formula, "hcp", a=a, c=a * ratio)
@@ -65,7 +63,7 @@ def crystal(name: str, a: float, ratio: float = 0.0) -> Atoms:
 
 
 def energy(atoms: Atoms, cutoff: float, mesh: tuple[int, ...]) -> float:
-    """Total energy per atom (Ry) by pw.x, with all symmetry; RuntimeError if it fails."""
+    """Compute the energy per atom (Ry) by pw.x, with all symmetry; RuntimeError if it fails."""
     species = {e: {"mass": 1.0, "pseudopotential": f"{e}.UPF"} for e in set(atoms.get_chemical_symbols())}
     bands = int(0.55 * sum(VALENCE[s] for s in atoms.symbols)) + 4 * len(atoms)
     system = {
@@ -90,7 +88,7 @@ def energy(atoms: Atoms, cutoff: float, mesh: tuple[int, ...]) -> float:
 
 
 def stored(name: str, a: float, ratio: float, cutoff: float, mesh: tuple[int, ...], run: bool) -> float:
-    """`energy`, from energies.csv; if it is not there, run and put there, or LookupError without `run`."""
+    """Return `energy` from energies.csv. If absent, compute and store it; without `run`, LookupError."""
     key = [name, f"{a:.5f}", f"{ratio:.4f}", str(cutoff), "x".join(map(str, mesh))]
     with open(ENERGIES, newline="") as lines:
         known = {tuple(row[:5]): float(row[5]) for row in list(csv.reader(lines))[1:]}
@@ -105,11 +103,11 @@ def stored(name: str, a: float, ratio: float, cutoff: float, mesh: tuple[int, ..
 
 
 def lattice(name: str, run: bool = False) -> list[list]:
-    """Rows crystal, quantity, value, published, difference in per cent."""
+    """Return a row per quantity: crystal, value, published value, difference in per cent."""
     published, ratio = PUBLISHED[name]
     around, mesh = round(published, 2), MESH[name]
     energies = [stored(name, around * s, 1.60 if ratio else 0.0, ECUT, mesh, run) for s in SCALES]
-    # V^(−2/3) goes as a^(−2)
+    # V^(−2/3) is proportional to a^(−2)
     a = _minimum(np.array(SCALES) ** -2.0, energies) ** -0.5 * around
     rows = [[name, "a (Å)", a, published]]
     if ratio:
@@ -134,14 +132,14 @@ def _minimum(x: np.ndarray, y: list[float]) -> float:
 
 
 def convergence(name: str, run: bool = False) -> list[list]:
-    """Rows crystal, cutoff (Ry), energy per atom above that of the highest cutoff (eV)."""
+    """Return a row per cutoff (Ry): crystal, energy per atom above that of the highest cutoff (eV)."""
     sizes = {"Al fcc": (4.04, 0.0), "Cu fcc": (3.63, 0.0), "Zr hcp": (3.23, 5.17 / 3.23)}[name]
     energies = [stored(name, *sizes, cutoff, COARSE[name], run) for cutoff in CUTOFFS]
     return [[name, cutoff, (e - energies[-1]) * Ry] for cutoff, e in zip(CUTOFFS, energies, strict=True)]
 
 
 def figure(sizes: pd.DataFrame, cutoffs: pd.DataFrame) -> plt.Figure:
-    """Left: deviation of the lattice constants; right: convergence."""
+    """Draw the deviation of the lattice constants (left) and the convergence (right)."""
     canvas, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     left.barh(
         sizes.crystal + ", " + sizes.quantity.str.split().str[0], sizes.difference_percent, color="#4477aa"
@@ -157,8 +155,7 @@ def figure(sizes: pd.DataFrame, cutoffs: pd.DataFrame) -> plt.Figure:
 
 
 def main(run: bool) -> None:
-    """Write tables and figure: of all crystals, running what is missing, or of those whose runs are all
-    there."""
+    """Write tables and figure. With `run` compute what is missing, otherwise leave such crystals out."""
     if not ENERGIES.exists():
         ENERGIES.write_text("crystal,a,c_over_a,ecutwfc_ry,kpoints,energy_ry_per_atom\n")
     columns = ["crystal", "quantity", "value", "published", "difference_percent"]

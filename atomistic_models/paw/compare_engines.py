@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The engines gpaw and qe on the same structures, k meshes and orbitals: B2 CuZr, and 16 atoms of it thrown
-about.
+"""Compare the engines gpaw and qe on the same structures, k meshes and orbitals.
 
-python compare_engines.py
+    python compare_engines.py    # minutes
 
-writes engines.csv (the crystal, by bond type) and disordered.csv (every bond; minutes).
+The structures are B2 CuZr (engines.csv, by bond type) and 16 displaced atoms of it (disordered.csv, every
+bond).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from getl_utils.models import agreement as comparison
 
 HERE = Path(__file__).resolve().parent
 ORBITALS = {"Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
-SETTINGS = {  # what is compared with what
+SETTINGS = {  # name of a run: engine and settings
     "qe, 45 Ry": ("qe", {"ecutwfc": 45, "ecutrho": 360}),
     "qe, 45 Ry, projwfc.x": ("qe", {"ecutwfc": 45, "ecutrho": 360, "projection": "projwfc"}),
     "gpaw, szp(dzp)": ("gpaw", {}),
@@ -30,7 +30,7 @@ SETTINGS = {  # what is compared with what
 
 
 def rows(name: str) -> list[list]:
-    """Rows run, bond type, distance (Å), number, mean ICOHP and spread (eV)."""
+    """Return a row per bond type: run, distance (Å), number of bonds, mean ICOHP and spread (eV)."""
     engine, settings = SETTINGS[name]
     atoms = bulk("CuZr", "cesiumchloride", a=3.27)
     label = engines.get(engine).label(
@@ -50,17 +50,16 @@ def rows(name: str) -> list[list]:
     ]
 
 
-def thrown_about(size: float = 0.22, seed: int = 3) -> Atoms:
-    """16 atoms of B2 CuZr, denser than it is, each moved at random (Å): bonds as short as in a sheared
-    glass."""
+def displaced(size: float = 0.22, seed: int = 3) -> Atoms:
+    """Return 16 atoms of compressed B2 CuZr, displaced at random (Å); bonds are as short as in a glass."""
     atoms = bulk("CuZr", "cesiumchloride", a=3.0) * (2, 2, 2)
     atoms.positions += np.random.default_rng(seed).normal(scale=size, size=atoms.positions.shape)
     return atoms
 
 
 def disordered() -> pd.DataFrame:
-    """Each bond by both engines, at Γ."""
-    atoms, labels = thrown_about(), {}
+    """Label each bond by both engines, at Γ."""
+    atoms, labels = displaced(), {}
     for engine, settings in {"qe": {"ecutwfc": 60, "ecutrho": 480}, "gpaw": {}}.items():
         labels[engine] = (
             engines.get(engine)
@@ -77,7 +76,7 @@ def disordered() -> pd.DataFrame:
 
 
 def agreement(both: pd.DataFrame) -> pd.DataFrame:
-    """Slope of qe against gpaw and root mean square of the difference (eV), by bond type."""
+    """Return slope of qe against gpaw and rms difference (eV), by bond type."""
     rows = []
     for bond, group in both.groupby("bond"):
         found = comparison.agreement(group.icohp_gpaw, group.icohp_qe)

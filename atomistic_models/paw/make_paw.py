@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""Make the PAW data sets of this folder with ld1.x, check them on the atom, and write ghosts.csv, basis.csv
-and SHA256SUMS.
+"""Make the PAW data sets of this folder by ld1.x and check them on the atom.
 
-    python make_paw.py            # all, into this folder; python make_paw.py Cu --output /tmp/try for one
+    python make_paw.py                         # all elements, into this folder
+    python make_paw.py Cu --output /tmp/try    # one element, elsewhere
 
-Each `<element>.ld1.in` becomes `<element>.UPF`. Its atomic functions, on which projwfc.x projects, are then
-exchanged for LOBSTER's basis, the Hartree–Fock orbitals of the free atom: outside the augmentation sphere as
-they are, inside the combination of the data set's two partial waves that goes on smoothly, whose smooth
-counterpart PAW maps to it.
+Each `<element>.ld1.in` becomes `<element>.UPF`; the checks are written to ghosts.csv, basis.csv and
+SHA256SUMS. The atomic functions of the data set, on which projwfc.x projects, are replaced by LOBSTER's
+basis, the Hartree–Fock orbitals of the free atom. Outside the augmentation sphere they are left as they are.
+Inside, they are the combination of the two partial waves that continues them smoothly. The file has its
+smooth counterpart, which PAW maps to it.
 
 Checks that need no crystal:
 
-- The logarithmic derivatives of the all-electron and of the pseudo atom run through the same branches of the
-tangent from
-  far below the deepest valence level up to 4 Ry. A ghost state would be one branch more.
-- The overlap S = 1 + Σ |β_i⟩ q_ij ⟨β_j| is positive. Its eigenvalues other than 1 are those of 1 + q B, B_ij = ⟨β_i|β_j⟩.
-  With a negative one pw.x stops with "S matrix not positive definite".
-- The atomic functions are those of LOBSTER's basis and no other, and overlap with the Hartree–Fock orbitals
-by 0.998 and more.
+- The logarithmic derivatives of the all-electron and of the pseudo-atom pass the same branches of the
+  tangent, from far below the deepest valence level up to 4 Ry. A ghost state would be one branch more.
+- The overlap S = 1 + Σ |β_i⟩ q_ij ⟨β_j| is positive. Its eigenvalues other than 1 are those of 1 + q B, with
+  B_ij = ⟨β_i|β_j⟩. If one is negative, pw.x stops with "S matrix not positive definite".
+- The atomic functions are those of LOBSTER's basis and no others. Their overlap with the Hartree–Fock
+  orbitals is 0.998 or more.
 """
 
 from __future__ import annotations
@@ -42,16 +42,18 @@ from getl_utils.labels.projection import hartree_fock
 HERE = Path(__file__).resolve().parent
 BASIS = {"Al": ["3s", "3p"], "Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
 LEAST_OVERLAP = 0.998
-LONGEST = 1000  # characters: pw.x refuses long lines, as ld1.x writes the multipoles on one
+LONGEST = 1000  # characters. ld1.x writes the multipoles on one line, and pw.x refuses long lines.
 
 
 def make(source: Path, folder: Path) -> str:
-    """Run ld1.x on `source` in `folder`; the text of the data set without the date, so that it is the same
-    every day.
+    """Run ld1.x on `source` in `folder` and return the text of the data set.
+
+    The date is removed, so that the text is the same every day.
 
     Raises
     ------
-    RuntimeError : ld1.x failed; with its words.
+    RuntimeError
+        ld1.x failed; the message has its last words.
     """
     with open(source) as given:
         done = subprocess.run(pwscf.command("ld1.x"), stdin=given, cwd=folder, capture_output=True, text=True)
@@ -72,13 +74,12 @@ def _wrap(line: str) -> list[str]:
 
 
 def branches(folder: Path) -> pd.DataFrame:
-    """Per angular momentum: branches of the logarithmic derivative, all-electron and pseudo, and how far they
-    are apart.
+    """Compare the logarithmic derivatives of the all-electron and the pseudo-atom.
 
     Returns
     -------
-    DataFrame : l, branches_ae, branches_ps (number of poles passed), largest_difference (rad, of its
-    arctangent).
+    DataFrame
+        A row per l: branches_ae and branches_ps (poles passed), largest_difference (of the arctangent, rad).
     """
     reference, pseudo = np.loadtxt(folder / "ld1.dlog"), np.loadtxt(folder / "ld1ps.dlog")
     rows = []
@@ -92,8 +93,7 @@ def branches(folder: Path) -> pd.DataFrame:
 
 
 def overlap_eigenvalues(text: str) -> dict[str, float]:
-    """Angular momentum → smallest eigenvalue of the overlap operator of a data set, which must be
-    positive."""
+    """Return the smallest eigenvalue of the overlap operator by angular momentum; it must be positive."""
     tree = ET.fromstring(re.sub(r"<PP_INFO>.*?</PP_INFO>", "", text, flags=re.DOTALL))
     steps = upf.numbers(tree.find("PP_MESH/PP_RAB"))
     betas = [e for e in tree.find("PP_NONLOCAL") if e.tag.startswith("PP_BETA")]
@@ -113,13 +113,19 @@ def overlap_eigenvalues(text: str) -> dict[str, float]:
 
 
 def exchange_functions(text: str, element: str) -> tuple[str, pd.DataFrame]:
-    """The data set with Hartree–Fock orbitals for its atomic functions, and how near they come: shell,
-    radius, overlap.
+    """Replace the atomic functions of a data set by Hartree–Fock orbitals.
 
-    χ(r) = Σ c_i φ_i(r) for r < r_c, the c_i from value and slope of the Hartree–Fock orbital at r_c, the
-    radius beyond which partial waves φ_i and smooth partial waves φ̃_i are one. What the exchange of the
-    inside leaves of a lower shell of the same angular momentum (Cu 4s on 3s: 0.057) is then taken out, for
-    the orbitals of one atom are orthogonal. The file gets the smooth χ̃, with Σ c_i φ̃_i, over the norm of χ.
+    χ(r) = Σ c_i φ_i(r) for r < r_c. The c_i follow from value and slope of the Hartree–Fock orbital at r_c,
+    the radius beyond which partial waves φ_i and smooth partial waves φ̃_i are equal. Each χ is then made
+    orthogonal to the lower shells of the same angular momentum (Cu 4s has an overlap of 0.057 with 3s). The
+    file gets the smooth χ̃ = Σ c_i φ̃_i, divided by the norm of χ.
+
+    Returns
+    -------
+    str
+        Text of the new data set.
+    DataFrame
+        A row per shell: radius (bohr), and overlap with the Hartree–Fock orbital.
     """
     tree = ET.fromstring(re.sub(r"<PP_INFO>.*?</PP_INFO>", "", text, flags=re.DOTALL))
     paw = upf.partial_waves(tree)
@@ -153,11 +159,12 @@ def exchange_functions(text: str, element: str) -> tuple[str, pd.DataFrame]:
 
 
 def make_and_check(element: str, output: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write `<element>.UPF` into `output`; the tables of the checks: channels, and atomic functions.
+    """Write `<element>.UPF` into `output` and return the tables of the checks: channels, atomic functions.
 
     Raises
     ------
-    RuntimeError : ld1.x failed, or a check does not hold; nothing is written then.
+    RuntimeError
+        ld1.x failed, or a check failed. Nothing is written then.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -176,7 +183,7 @@ def make_and_check(element: str, output: Path) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("elements", nargs="*", default=list(BASIS), metavar="ELEMENT")
     parser.add_argument("--output", type=Path, default=HERE)

@@ -49,7 +49,7 @@ def verify(
     from getl_utils.ops import verify as records
 
     work = WorkDir(work_dir)
-    found = records.repair_all(work) if repair else [why for _, why in records.damages(work)]
+    found = records.repair_all(work) if repair else records.report(work)
     print("\n".join(found) or "all results are as they were written")
     raise typer.Exit(int(bool(found)))
 

@@ -69,6 +69,27 @@ def readings(
     yield from kept
 
 
+def read_structure(path: Path, elements: Sequence[str] = (), isolated: bool = True) -> Atoms:
+    """Read the first frame of a structure file.
+
+    Parameters
+    ----------
+    path, isolated
+        As for `readings`.
+    elements
+        Elements in the order of the types, for a LAMMPS file that does not tell them.
+
+    Raises
+    ------
+    ValueError
+        The frame cannot be used; says why.
+    """
+    one = next(readings(path, elements, isolated=isolated, given=bool(elements)))
+    if isinstance(one, ValueError):
+        raise one
+    return one
+
+
 def _guarded(path: Path, frames: Iterator[Atoms | ValueError]) -> Iterator[Atoms | ValueError]:
     """The frames, and in place of an error of the system the ValueError that says it in one sentence."""
     try:

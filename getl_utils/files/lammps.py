@@ -123,7 +123,7 @@ def _raw_frames(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def _start(path: str | Path, timestep: str) -> dict[str, Any]:
-    return {"timestep": timestep, "where": f"{path}, timestep {timestep}", "rows": []}
+    return {"timestep": timestep, "where": f"{path}, timestep {timestep}", "columns": [], "rows": []}
 
 
 def _count(frame: dict[str, Any]) -> int:

@@ -29,8 +29,8 @@ class Bins(NamedTuple):
         First place of each bin.
     shape, periodic : (3,)
         Number of bins along each vector; 1 if the vector is periodic.
-    offsets : (n_offsets, 3)
-        Steps from a bin to the bins within reach, itself among them.
+    span : (3,)
+        Number of bins within reach on either side, along each vector.
     cell : (3, 3)
         Lattice vectors, Å.
     """
@@ -42,7 +42,7 @@ class Bins(NamedTuple):
     start: np.ndarray
     shape: np.ndarray
     periodic: np.ndarray
-    offsets: np.ndarray
+    span: np.ndarray
     cell: np.ndarray
 
 
@@ -80,8 +80,12 @@ def sort(atoms: Atoms, species: np.ndarray, reach: float) -> Bins:
     order = np.argsort(number, kind="stable")
     start = np.searchsorted(number[order], np.arange(shape.prod() + 1))
     positions = (atoms.positions - wraps @ cell)[order]
-    periodic, offsets = atoms.pbc.astype(np.int64), _offsets(heights / shape, reach)
-    return Bins(positions, wraps[order], order, species[order], start, shape, periodic, offsets, cell)
+    span = np.ceil(reach * shape / heights * (1 + 1e-12)).astype(np.int64)
+    periodic = atoms.pbc.astype(np.int64)
+    span = np.where(
+        periodic == 1, span, np.minimum(span, shape - 1)
+    )  # none leads out of a box that has an end
+    return Bins(positions, wraps[order], order, species[order], start, shape, periodic, span, cell)
 
 
 def _check(atoms: Atoms) -> None:
@@ -108,37 +112,76 @@ def _shape(heights: np.ndarray, reach: float, n_atoms: int) -> np.ndarray:
     return shape
 
 
-def _offsets(widths: np.ndarray, reach: float) -> np.ndarray:
-    """Steps to every bin that can hold a neighbour."""
-    span = np.ceil(reach / widths * (1 + 1e-12)).astype(np.int64)
-    return np.indices(2 * span + 1).reshape(3, -1).T.astype(np.int64) - span
-
-
 @njit(cache=True, nogil=True)
 def gather(
     bins: Bins, place: int, reach: float, vectors: np.ndarray, places: np.ndarray, shifts: np.ndarray
 ) -> int:
-    """Write the neighbours of the atom in `place` into the arrays; returns how many there are, also if they do not fit."""
-    shape, n = bins.shape, 0
-    home = np.searchsorted(bins.start, place, side="right") - 1
+    """Write the neighbours of the atom in `place` into the arrays.
+
+    Returns how many there are, also if they do not fit. Bins that follow each other along the third vector
+    are next to each other in memory and are read as one run.
+    """
+    shape, span, start, n = bins.shape, bins.span, bins.start, 0
+    home = np.searchsorted(start, place, side="right") - 1
     home_x, home_y, home_z = home // (shape[1] * shape[2]), (home // shape[2]) % shape[1], home % shape[2]
-    for offset in bins.offsets:
-        bx, by, bz = home_x + offset[0], home_y + offset[1], home_z + offset[2]
-        sx, sy, sz = bx // shape[0], by // shape[1], bz // shape[2]
-        if (sx and not bins.periodic[0]) or (sy and not bins.periodic[1]) or (sz and not bins.periodic[2]):
+    for bx in range(home_x - span[0], home_x + span[0] + 1):
+        sx = bx // shape[0]
+        if sx and not bins.periodic[0]:
             continue
-        number = ((bx - sx * shape[0]) * shape[1] + by - sy * shape[1]) * shape[2] + bz - sz * shape[2]
-        ox = sx * bins.cell[0, 0] + sy * bins.cell[1, 0] + sz * bins.cell[2, 0] - bins.positions[place, 0]
-        oy = sx * bins.cell[0, 1] + sy * bins.cell[1, 1] + sz * bins.cell[2, 1] - bins.positions[place, 1]
-        oz = sx * bins.cell[0, 2] + sy * bins.cell[1, 2] + sz * bins.cell[2, 2] - bins.positions[place, 2]
-        here = sx == 0 and sy == 0 and sz == 0
-        for q in range(bins.start[number], bins.start[number + 1]):
-            x, y, z = bins.positions[q, 0] + ox, bins.positions[q, 1] + oy, bins.positions[q, 2] + oz
-            if x * x + y * y + z * z > reach * reach or (here and q == place):
+        for by in range(home_y - span[1], home_y + span[1] + 1):
+            sy = by // shape[1]
+            if sy and not bins.periodic[1]:
                 continue
-            if n < len(places):
-                vectors[n, 0], vectors[n, 1], vectors[n, 2] = x, y, z
-                shifts[n, 0], shifts[n, 1], shifts[n, 2] = sx, sy, sz
-                places[n] = q
-            n += 1
+            row = ((bx - sx * shape[0]) * shape[1] + by - sy * shape[1]) * shape[2]
+            z, last = home_z - span[2], home_z + span[2]
+            while z <= last:
+                sz = z // shape[2]
+                low, high = z - sz * shape[2], min(shape[2] - 1, last - sz * shape[2])
+                z = (sz + 1) * shape[2]
+                if sz and not bins.periodic[2]:
+                    continue
+                shift = (sx, sy, sz)
+                n = _run(
+                    bins,
+                    place,
+                    start[row + low],
+                    start[row + high + 1],
+                    shift,
+                    reach,
+                    n,
+                    vectors,
+                    places,
+                    shifts,
+                )
+    return n
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _run(
+    bins: Bins,
+    place: int,
+    low: int,
+    high: int,
+    shift: tuple[int, int, int],
+    reach: float,
+    n: int,
+    vectors: np.ndarray,
+    places: np.ndarray,
+    shifts: np.ndarray,
+) -> int:
+    """Append the neighbours among the places low … high, moved by the translation `shift`; the new number."""
+    cell, positions = bins.cell, bins.positions
+    ox = shift[0] * cell[0, 0] + shift[1] * cell[1, 0] + shift[2] * cell[2, 0] - positions[place, 0]
+    oy = shift[0] * cell[0, 1] + shift[1] * cell[1, 1] + shift[2] * cell[2, 1] - positions[place, 1]
+    oz = shift[0] * cell[0, 2] + shift[1] * cell[1, 2] + shift[2] * cell[2, 2] - positions[place, 2]
+    here = shift[0] == 0 and shift[1] == 0 and shift[2] == 0
+    for q in range(low, high):
+        x, y, z = positions[q, 0] + ox, positions[q, 1] + oy, positions[q, 2] + oz
+        if x * x + y * y + z * z > reach * reach or (here and q == place):
+            continue
+        if n < len(places):
+            vectors[n, 0], vectors[n, 1], vectors[n, 2] = x, y, z
+            shifts[n, 0], shifts[n, 1], shifts[n, 2] = shift
+            places[n] = q
+        n += 1
     return n

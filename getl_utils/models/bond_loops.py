@@ -24,45 +24,68 @@ class Shape(NamedTuple):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def add_neighbour(out: np.ndarray, species: int, rho: float, c: float, e: Shape, radial: np.ndarray) -> None:
-    """Add one atom at distance `rho` from the middle and cosine `c` to the features (species, n, l)."""
-    envelope = 0.5 + 0.5 * cos(pi * rho / e.cutoff)
+def radial_functions(rho: float, e: Shape, radial: np.ndarray) -> None:
+    """Gaussians times the cutoff function at one distance.
+
+    The centres are evenly spaced by δ widths, so g_{n+1}/g_n = exp(xδ − δ²/2 − nδ²): two exponentials are
+    enough.
+    """
+    step = e.spacing / e.width
+    x = (rho - e.innermost) / e.width
+    value = (0.5 + 0.5 * cos(pi * rho / e.cutoff)) * exp(-0.5 * x * x)
+    ratio, shrink = exp(step * (x - 0.5 * step)), exp(-step * step)
     for n in range(e.n_radial):
-        x = (rho - e.innermost - n * e.spacing) / e.width
-        radial[n] = envelope * exp(-0.5 * x * x)
+        radial[n] = value
+        value *= ratio
+        ratio *= shrink
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def add_neighbour(
+    out: np.ndarray, row: int, species: int, rho: float, c: float, e: Shape, radial: np.ndarray, even: bool
+) -> None:
+    """Add one atom at distance `rho` from the middle and cosine `c` to the features (row, species, l, n)."""
+    radial_functions(rho, e, radial)
     before, legendre = 0.0, 1.0
     for l in range(e.n_angular):  # noqa: E741
-        for n in range(e.n_radial):
-            out[species, n, l] += radial[n] * legendre
+        if not even or l % 2 == 0:
+            for n in range(e.n_radial):
+                out[row, species, l, n] += radial[n] * legendre
         before, legendre = legendre, ((2 * l + 1) * c * legendre - l * before) / (l + 1)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def fill(
     out: np.ndarray,
+    row: int,
     vectors: np.ndarray,
     species: np.ndarray,
     partner: int,
     sign: float,
     e: Shape,
     radial: np.ndarray,
+    even: bool,
 ) -> None:
-    """Features of the bond to neighbour `partner` of an atom, whose neighbours lie at `vectors`; axis times `sign`."""
-    x, y, z = vectors[partner]
+    """Features (row, species, l, n) of the bond to neighbour `partner`; all neighbours lie at `vectors`.
+
+    The axis is multiplied by `sign`. With `even` the odd degrees stay 0.
+    """
+    x, y, z = vectors[partner, 0], vectors[partner, 1], vectors[partner, 2]
     scale = sign / sqrt(x * x + y * y + z * z)
-    out[:] = 0.0
+    out[row] = 0.0
     for k in range(len(vectors)):
         dx, dy, dz = vectors[k, 0] - 0.5 * x, vectors[k, 1] - 0.5 * y, vectors[k, 2] - 0.5 * z
         square = dx * dx + dy * dy + dz * dz
         if k != partner and square < e.cutoff * e.cutoff:
             rho = sqrt(square)
             c = (dx * x + dy * y + dz * z) * scale / rho if rho > 0 else 0.0
-            add_neighbour(out, species[k], rho, c, e, radial)
+            add_neighbour(out, row, species[k], rho, c, e, radial, even)
 
 
 @njit(cache=True, nogil=True)
 def count(bins: Bins, windows: np.ndarray, reach: float, first: int, last: int, n_bonds: np.ndarray) -> int:
-    """Bonds of each atom in places first … last, written by atom; returns the largest number of neighbours."""
+    """Bonds of each atom in places first … last, written by atom; returns the largest number of
+    neighbours."""
     most = 0
     size = 512
     vectors, places, shifts = np.empty((size, 3)), np.empty(size, np.int64), np.empty((size, 3), np.int64)
@@ -78,26 +101,35 @@ def count(bins: Bins, windows: np.ndarray, reach: float, first: int, last: int, 
             n = gather(bins, place, reach, vectors, places, shifts)
         most = max(most, n)
         for k in range(n):
-            if is_bond(bins, place, vectors[k], places[k], shifts[k], windows):
+            if is_bond(bins, place, k, vectors, places, shifts, windows):
                 n_bonds[bins.order[place]] += 1
     return most
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def is_bond(
-    bins: Bins, place: int, vector: np.ndarray, other: int, shift: np.ndarray, windows: np.ndarray
+    bins: Bins,
+    place: int,
+    k: int,
+    vectors: np.ndarray,
+    places: np.ndarray,
+    shifts: np.ndarray,
+    windows: np.ndarray,
 ) -> bool:
-    """True for a pair inside the window of its type, counted once: i < j, or i = j and the first T ≠ 0 is positive."""
-    i, j = bins.order[place], bins.order[other]
-    if i > j:
+    """True if neighbour k is a bond: inside the window of its type, and counted once.
+
+    Once means i < j, or i = j and the first T ≠ 0 is positive.
+    """
+    low, high = (
+        windows[bins.species[place], bins.species[places[k]], 0],
+        windows[bins.species[place], bins.species[places[k]], 1],
+    )
+    square = vectors[k, 0] ** 2 + vectors[k, 1] ** 2 + vectors[k, 2] ** 2
+    if square < low * low or square > high * high:
         return False
-    if i == j and not (
-        shift[0] > 0 or (shift[0] == 0 and (shift[1] > 0 or (shift[1] == 0 and shift[2] > 0)))
-    ):
-        return False
-    low, high = windows[bins.species[place], bins.species[other]]
-    square = vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2
-    return low * low <= square <= high * high
+    i, j = bins.order[place], bins.order[places[k]]
+    x, y, z = shifts[k, 0], shifts[k, 1], shifts[k, 2]
+    return i < j or (i == j and (x > 0 or (x == 0 and (y > 0 or (y == 0 and z > 0)))))
 
 
 @njit(cache=True, nogil=True)
@@ -115,7 +147,7 @@ def list_bonds(
     """Write (i, j, T) of the bonds of one atom in order of (j, T), and which neighbour each leads to."""
     found = 0
     for k in range(n):
-        if not is_bond(bins, place, vectors[k], places[k], shifts[k], windows):
+        if not is_bond(bins, place, k, vectors, places, shifts, windows):
             continue
         row = found
         new = np.empty(5, np.int64)
@@ -149,9 +181,11 @@ def describe(
     e: Shape,
     out: np.ndarray,
 ) -> int:
-    """Features of the bonds (i, j, T) in the order `rows`, sorted by i; returns the first bond not found, or -1."""
+    """Features of the bonds (i, j, T) in the order `rows`, sorted by i; returns the first bond not found, or
+    -1."""
     vectors, places, shifts = np.empty((most, 3)), np.empty(most, np.int64), np.empty((most, 3), np.int64)
     radial, around, n, atom = np.empty(e.n_radial), np.empty(most, np.int64), 0, -1
+    buffer = np.empty((1, e.n_species, e.n_angular, e.n_radial))
     for row in rows:
         i, j = bonds[row, 0], bonds[row, 1]
         place, other = places_of[i], places_of[j]
@@ -164,7 +198,8 @@ def describe(
         if partner < 0:
             return row
         sign = 1.0 if bins.species[place] <= bins.species[other] else -1.0
-        fill(out[row], vectors[:n], around[:n], partner, sign, e, radial)
+        fill(buffer, 0, vectors[:n], around[:n], partner, sign, e, radial, False)
+        out[row] = buffer[0].transpose(0, 2, 1)
     return -1
 
 
@@ -189,3 +224,45 @@ def list_all(
         list_bonds(
             bins, place, windows, n, vectors, places, shifts, bonds[first[bins.order[place]] :], partners
         )
+
+
+@njit(cache=True, nogil=True)
+def describe_all(
+    bins: Bins,
+    windows: np.ndarray,
+    reach: float,
+    most: int,
+    low: int,
+    high: int,
+    first: np.ndarray,
+    e: Shape,
+    bonds: np.ndarray,
+    ends: np.ndarray,
+    distance: np.ndarray,
+    rows: np.ndarray,
+    features: np.ndarray,
+) -> None:
+    """All bonds of the atoms in places low … high.
+
+    Their (i, j, T) and lengths go to the rows ``first[i]`` and following of the arrays of the frame. Their
+    elements and features (species, l, n) go to consecutive rows, and `rows` says which rows of the frame
+    they are. Odd degrees of bonds between like elements stay 0.
+    """
+    vectors, places, shifts = np.empty((most, 3)), np.empty(most, np.int64), np.empty((most, 3), np.int64)
+    partners, around, radial = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(e.n_radial)
+    own = 0
+    for place in range(low, high):
+        start = first[bins.order[place]]
+        n = gather(bins, place, reach, vectors, places, shifts)
+        for k in range(n):
+            around[k] = bins.species[places[k]]
+        found = list_bonds(bins, place, windows, n, vectors, places, shifts, bonds[start:], partners)
+        for b in range(found):
+            a, other = bins.species[place], around[partners[b]]
+            sign = 1.0 if a <= other else -1.0
+            fill(features, own, vectors[:n], around[:n], partners[b], sign, e, radial, a == other)
+            ends[own, 0], ends[own, 1] = a, other
+            x, y, z = vectors[partners[b], 0], vectors[partners[b], 1], vectors[partners[b], 2]
+            distance[start + b] = sqrt(x * x + y * y + z * z)
+            rows[own] = start + b
+            own += 1

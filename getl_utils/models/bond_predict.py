@@ -1,22 +1,21 @@
-"""Prediction of all bonds of a cell: one pass over the atoms, nothing stored but the results."""
+"""Prediction of all bonds of a cell, a chunk of atoms at a time: no list of neighbours, no features are
+kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from math import exp, sqrt
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms
-from numba import njit
 
 from getl_utils.models import bins as space
 from getl_utils.models import bond_loops as loops
 from getl_utils.models.bins import Bins
 from getl_utils.models.bond_expansion import BondExpansion, reach_of, window_table
 
-CHUNK = 2000  # atoms that one thread works on at a time
+CHUNK = 250  # atoms that one thread works on at a time; their features fit into the cache
 
 
 class Prediction(NamedTuple):
@@ -48,162 +47,89 @@ class Prediction(NamedTuple):
 
 
 class Trained(Protocol):
-    """What the loops need of the model of one bond type; see `linear_fit.TypeModel`."""
+    """What is needed of the model of one bond type; see `linear_type.TypeModel`."""
 
-    window: tuple[float, float]
-    weights: np.ndarray
-    factor: np.ndarray
-    spread: np.ndarray
-    limit: float
+    def mean(self, features: np.ndarray, distance: np.ndarray) -> np.ndarray: ...
+
+    def leverage(self, features: np.ndarray, distance: np.ndarray) -> np.ndarray: ...
+
+    def sigma(self, distance: np.ndarray, leverage: np.ndarray) -> np.ndarray: ...
+
+    def outside(self, distance: np.ndarray, leverage: np.ndarray) -> np.ndarray: ...
 
 
-class Tables(NamedTuple):
-    """The models of all types, stacked."""
+class Frame(NamedTuple):
+    """What the chunks of one cell share."""
 
+    expansion: BondExpansion
+    models: list[Trained]
     index: np.ndarray
     windows: np.ndarray
-    weights: np.ndarray
-    factors: np.ndarray
-    spreads: np.ndarray
-    limits: np.ndarray
-
-    @classmethod
-    def of(cls, expansion: BondExpansion, types: Sequence[Trained], names: Sequence[str]) -> Tables:
-        """Stack the models; `index` (element, element) → place in the stack."""
-        index = np.full((len(expansion.elements),) * 2, -1, np.int64)
-        for n, name in enumerate(names):
-            a, b = (expansion.elements.index(element) for element in name.split("-"))
-            index[a, b] = index[b, a] = n
-        return cls(
-            index,
-            np.array([t.window for t in types]),
-            np.array([t.weights for t in types]),
-            np.array([t.factor for t in types]),
-            np.array([t.spread for t in types]),
-            np.array([t.limit for t in types]),
-        )
+    bins: Bins
+    reach: float
+    most: int
+    n_bonds: np.ndarray
+    first: np.ndarray
 
 
 def predict_all(
     expansion: BondExpansion,
-    tables: Tables,
+    models: Mapping[str, Trained],
     atoms: Atoms,
     windows: Mapping[str, tuple[float, float]],
     sigma: bool,
     threads: int,
 ) -> Prediction:
     """All bonds of a cell within `windows`; arguments as of `linear.LinearModel.predict`."""
-    species, window = expansion.species(atoms), window_table(expansion, windows)
+    species, window, names = expansion.species(atoms), window_table(expansion, windows), list(windows)
     reach = reach_of(expansion, window[..., 1].max())
     bins = space.sort(atoms, species, reach)
     n_bonds = np.zeros(len(atoms), np.int64)
+    chunks = [(low, min(low + CHUNK, len(atoms))) for low in range(0, len(atoms), CHUNK)]
     with ThreadPoolExecutor(threads) as pool:
-        chunks = [(low, min(low + CHUNK, len(atoms))) for low in range(0, len(atoms), CHUNK)]
         most = max(pool.map(lambda c: loops.count(bins, window, reach, *c, n_bonds), chunks), default=0)
-        first, n = np.cumsum(n_bonds) - n_bonds, int(n_bonds.sum())
+        first, n, m = np.cumsum(n_bonds) - n_bonds, int(n_bonds.sum()), int(n_bonds.sum()) if sigma else 0
         out = Prediction(
             np.empty((n, 5), np.int64),
-            list(windows),
+            names,
             np.empty(n, np.int64),
             np.empty(n),
             np.empty(n),
-            np.empty(n if sigma else 0),
-            np.empty(n if sigma else 0, bool),
+            np.empty(m),
+            np.empty(m, bool),
         )
-        arrays = (out.bonds, out.types, out.distance, out.mean, out.sigma, out.outside)
-        shape = expansion.shape
-        list(
-            pool.map(lambda c: _predict(bins, window, reach, most, *c, first, shape, tables, *arrays), chunks)
+        index = _index(expansion, names)
+        frame = Frame(
+            expansion, [models[name] for name in names], index, window, bins, reach, most, n_bonds, first
         )
+        list(pool.map(lambda c: _predict(frame, *c, out, sigma), chunks))
     return out
 
 
-@njit(cache=True, nogil=True)
-def _predict(
-    bins: Bins,
-    window: np.ndarray,
-    reach: float,
-    most: int,
-    low: int,
-    high: int,
-    first: np.ndarray,
-    e: loops.Shape,
-    tables: Tables,
-    bonds: np.ndarray,
-    types: np.ndarray,
-    distance: np.ndarray,
-    mean: np.ndarray,
-    sigma: np.ndarray,
-    outside: np.ndarray,
-) -> None:
-    """Bonds of the atoms in places low … high."""
-    vectors, places, shifts = np.empty((most, 3)), np.empty(most, np.int64), np.empty((most, 3), np.int64)
-    partners, around = np.empty(most, np.int64), np.empty(most, np.int64)
-    radial, features = np.empty(e.n_radial), np.empty((e.n_species, e.n_radial, e.n_angular))
-    flat = features.reshape(features.size)
-    terms = np.empty(tables.weights.shape[1])
-    for place in range(low, high):
-        row = first[bins.order[place]]
-        n = loops.gather(bins, place, reach, vectors, places, shifts)
-        for k in range(n):
-            around[k] = bins.species[places[k]]
-        for b in range(
-            loops.list_bonds(bins, place, window, n, vectors, places, shifts, bonds[row:], partners)
-        ):
-            r, partner = row + b, partners[b]
-            own, other = bins.species[place], around[partner]
-            loops.fill(features, vectors[:n], around[:n], partner, 1.0 if own <= other else -1.0, e, radial)
-            types[r] = tables.index[own, other]
-            distance[r] = sqrt((vectors[partner] ** 2).sum())
-            mean[r] = _mean(tables, types[r], distance[r], flat, terms)
-            if len(sigma):
-                lever = _leverage(tables.factors[types[r]], terms, flat)
-                sigma[r] = _sigma(tables, types[r], distance[r], lever)
-                outside[r] = lever > tables.limits[types[r]] or not _within(
-                    tables.windows[types[r]], distance[r]
-                )
+def _index(expansion: BondExpansion, names: list[str]) -> np.ndarray:
+    """Place of each type's model by the two elements' numbers; −1 if there is none."""
+    index = np.full((len(expansion.elements),) * 2, -1, np.int64)
+    for n, name in enumerate(names):
+        a, b = (expansion.elements.index(element) for element in name.split("-"))
+        index[a, b] = index[b, a] = n
+    return index
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _mean(tables: Tables, t: int, distance: float, features: np.ndarray, terms: np.ndarray) -> float:
-    """Mean of one bond; fills the polynomials of its length."""
-    weights, total = tables.weights[t], 0.0
-    x = (2 * distance - tables.windows[t, 0] - tables.windows[t, 1]) / (
-        tables.windows[t, 1] - tables.windows[t, 0]
-    )
-    for k in range(len(terms)):
-        terms[k] = 1.0 if k == 0 else x if k == 1 else 2 * x * terms[k - 1] - terms[k - 2]
-        part = weights[k, 0]
-        for m in range(len(features)):
-            part += weights[k, m + 1] * features[m]
-        total += terms[k] * part
-    return total
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _leverage(factor: np.ndarray, terms: np.ndarray, features: np.ndarray) -> float:
-    """Squared length of the lower triangular `factor` times (terms, features)."""
-    n, total = len(terms), 0.0
-    for row in range(len(factor)):
-        part = 0.0
-        for k in range(min(row + 1, n)):
-            part += factor[row, k] * terms[k]
-        for k in range(n, row + 1):
-            part += factor[row, k] * features[k - n]
-        total += part * part
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _sigma(tables: Tables, t: int, distance: float, lever: float) -> float:
-    """σ of one bond, eV."""
-    low, high = tables.windows[t]
-    x = min(max((2 * distance - low - high) / (high - low), -1.0), 1.0)
-    spread = tables.spreads[t]
-    return exp(spread[0] + x * (spread[1] + x * spread[2])) * sqrt(1 + lever)
-
-
-@njit(cache=True, nogil=True)
-def _within(window: np.ndarray, distance: float) -> bool:
-    """True if the length lies in the window."""
-    return window[0] <= distance <= window[1]
+def _predict(frame: Frame, low: int, high: int, out: Prediction, sigma: bool) -> None:
+    """Write the bonds of the atoms in places low … high."""
+    n, e = int(frame.n_bonds[frame.bins.order[low:high]].sum()), frame.expansion.shape
+    features, rows = np.empty((n, e.n_species, e.n_angular, e.n_radial)), np.empty(n, np.int64)
+    ends = np.empty((n, 2), np.int8)
+    place = (frame.bins, frame.windows, frame.reach, frame.most, low, high, frame.first, e)
+    loops.describe_all(*place, out.bonds, ends, out.distance, rows, features)
+    features = features.transpose(0, 1, 3, 2).reshape(n, -1)
+    out.types[rows] = types = frame.index[ends[:, 0], ends[:, 1]]
+    for number, model in enumerate(frame.models):
+        mine = np.flatnonzero(types == number)
+        some, chosen = features[mine], rows[mine]
+        distance = out.distance[chosen]
+        out.mean[chosen] = model.mean(some, distance)
+        if sigma:
+            leverage = model.leverage(some, distance)
+            out.sigma[chosen] = model.sigma(distance, leverage)
+            out.outside[chosen] = model.outside(distance, leverage)

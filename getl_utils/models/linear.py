@@ -2,8 +2,8 @@
 
 API
 ---
-``fit(expansion, features, distance, strength, types, groups)`` : train all bond types; a ``Fit``: `model`, `refused`.
-``LinearModel.predict(atoms, windows)`` : all bonds of a cell, with mean, σ and the flag "outside".
+``fit(expansion, features, distance, strength, types, groups)`` : train all bond types; a ``Fit``: `model`,
+`refused`. ``LinearModel.predict(atoms, windows)`` : all bonds of a cell, with mean, σ and the flag "outside".
 ``LinearModel.evaluate(bond_type, features, distance)`` : the same for bonds described before.
 ``LinearModel.to_arrays()`` and ``LinearModel.from_arrays(arrays, facts)`` : for a folder of npz and JSON.
 """
@@ -19,14 +19,16 @@ from ase import Atoms
 
 from getl_utils.models import linear_fit
 from getl_utils.models.bond_expansion import BondExpansion
-from getl_utils.models.bond_predict import Prediction, Tables, predict_all
-from getl_utils.models.linear_fit import Settings, TypeModel
+from getl_utils.models.bond_predict import Prediction, predict_all
+from getl_utils.models.linear_fit import Settings
+from getl_utils.models.linear_type import TypeModel
 
 __all__ = ["Estimate", "Fit", "LinearModel", "Settings", "TypeModel", "fit"]
 
 
 class Estimate(NamedTuple):
-    """Estimates of n bonds: `mean` and `sigma` (eV), and `outside`, true where the training set has nothing alike."""
+    """Estimates of n bonds: `mean` and `sigma` (eV), and `outside`, true where the training set has nothing
+    alike."""
 
     mean: np.ndarray
     sigma: np.ndarray
@@ -102,8 +104,8 @@ class LinearModel:
         """
         names = list(self.types)
         windows = {name: self.types[name].window for name in names} if windows is None else windows
-        tables = Tables.of(self.expansion, [self._type(name) for name in windows], list(windows))
-        return predict_all(self.expansion, tables, atoms, windows, sigma, threads)
+        models = {name: self._type(name) for name in windows}
+        return predict_all(self.expansion, models, atoms, windows, sigma, threads)
 
     def _type(self, bond_type: str) -> TypeModel:
         if bond_type not in self.types:
@@ -171,8 +173,8 @@ def fit(
     types : (n,) str
         Bond type of each bond, its elements in the order of the expansion.
     groups : (n,)
-        What is left out together when priors and σ are chosen: the quench of each bond, or its sub-run if there is
-        one quench only.
+        What is left out together when priors and σ are chosen: the quench of each bond, or its sub-run if
+        there is one quench only.
     settings : Settings, optional
         Default: ``Settings()``.
 
@@ -196,17 +198,17 @@ def fit(
         raise ValueError(
             f"features {features.shape} need {expansion.n_features} columns and one row for each of the bonds"
         )
-    trained, refused = {}, {}
+    accepted, refused = {}, {}
     for name in dict.fromkeys(types.tolist()):
         rows = types == name
+        part = features[rows], distance[rows], strength[rows], groups[rows]
         try:
-            trained[name] = linear_fit.fit_type(
-                expansion, name, features[rows], distance[rows], strength[rows], groups[rows], settings
-            )
+            linear_fit.check_rows(*part, settings.fewest)
+            accepted[name] = part
         except ValueError as error:
             refused[name] = str(error)
-    if not trained:
+    if not accepted:
         raise ValueError(
             "no bond type could be trained: " + "; ".join(f"{k}: {v}" for k, v in refused.items())
         )
-    return Fit(LinearModel(expansion, trained), refused)
+    return Fit(LinearModel(expansion, linear_fit.fit_all(expansion, accepted, settings)), refused)

@@ -15,6 +15,7 @@ from getl_utils.core.process import owner
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir, relative
 from getl_utils.labels.status import RECORD, Status, judge
+from getl_utils.ops import verify
 
 MOST = 8  # failures listed of one kind
 
@@ -29,7 +30,7 @@ def status(work: WorkDir) -> str:
     """
     if not work.path.is_dir():
         raise FileNotFoundError(f"{work.path} is not there: nothing was run in it")
-    busy = owner(work.path)
+    busy, wrong = owner(work.path), _damages(work)
     lines = [f"{relative(work.path)}: {f'in use by {busy}' if busy else 'nothing runs'}"]
     p = _generate(work)
     for stage in STAGES:
@@ -38,7 +39,16 @@ def status(work: WorkDir) -> str:
             lines += _units(work, p)
         if stage == "06_inference":
             lines += _frames(work)
+        lines += _few("damaged:", wrong.get(stage, []))
     return "\n".join(lines)
+
+
+def _damages(work: WorkDir) -> dict[str, list[str]]:
+    """Stage → what of its results is not as it was written."""
+    found: dict[str, list[str]] = {}
+    for record, why in verify.damages(work):
+        found.setdefault(verify.stage_of(work, record), []).append(why)
+    return found
 
 
 def _generate(work: WorkDir) -> Generate | None:
@@ -163,16 +173,16 @@ def summary(work: WorkDir) -> str:
     )
     lines = [
         "",
-        f"Labels: {metrics['engine']}{metrics['note']}; model {metrics['model_id']}; random split, mean of the seeds",
+        f"Labels: {metrics['engine']}{metrics['note']}; model {metrics['model_id']}; "
+        "random split, mean of the seeds",
         table,
         "",
     ]
     lines += [f"no error given, {bond_type}: {reason}" for bond_type, reason in metrics["refused"].items()]
     for structure, frames in inferred.groupby("structure", sort=False):
         bonds = f"{frames.bonds.min()}–{frames.bonds.max()}" if len(frames) > 1 else frames.bonds.iloc[0]
-        lines.append(
-            f"{structure}: {len(frames)} frames of {frames.atoms.max()} atoms, {bonds} bonds, {frames.seconds.sum():.1f} s"
-        )
+        size, seconds = f"{len(frames)} frames of {frames.atoms.max()} atoms", frames.seconds.sum()
+        lines.append(f"{structure}: {size}, {bonds} bonds, {seconds:.1f} s")
     notebooks = sorted((work.path / "notebooks").glob("*.ipynb"))
     lines += ["", "Executed notebooks:", *(f"  {relative(n)}" for n in notebooks)]
     return "\n".join(lines)

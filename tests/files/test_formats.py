@@ -1,6 +1,8 @@
 """Files of others, whole and damaged: a damaged one is named, and is never taken for whole."""
 
+import contextlib
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -52,8 +54,11 @@ def test_a_missing_last_newline_loses_no_bond(tmp_path):
         HEADER + ROWS[:-6],
         HEADER + ROWS.replace("-0.48810", "NaN"),
         HEADER + ROWS.replace("2.47778", "********"),
+        HEADER + ROWS.replace("Cu3", "Cu" + "9" * 25),
+        HEADER + ROWS.replace("  -1  ", f"  {'9' * 25}  "),
+        HEADER + ROWS.replace("2.47778", f"{'9' * 400}.00000"),
     ],
-    ids=["empty", "blank", "garbage", "cut in a number", "NaN", "overflow"],
+    ids=["empty", "blank", "garbage", "cut", "NaN", "overflow", "long atom", "long cell", "long distance"],
 )
 def test_damaged_icohplist_is_refused_and_named(tmp_path, text):
     with pytest.raises(lobster.FormatError, match="ICOHPLIST"):
@@ -136,12 +141,53 @@ def test_a_damaged_vec_is_a_clear_error(tmp_path, content):
         published.read_vec(tmp_path / "x.vec")
 
 
+CLAIMS = {
+    "a place for an object": b"\x80\x02}r\xff\xff\xff\x7f.",
+    "a byte array": b"\x80\x05\x96\xff\xff\xff\xff\x0f\x00\x00\x00.",
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_vec_that_claims_memory_takes_none(tmp_path, claim):
+    (tmp_path / "x.vec").write_bytes(CLAIMS[claim])
+    tracemalloc.start()
+    with contextlib.suppress(ValueError):
+        assert published.read_vec(tmp_path / "x.vec") == {}
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+
+
+def test_a_type_in_a_vec_cannot_change_numpys(tmp_path):
+    """A state that makes NumPy take float64 for objects broke its memory."""
+    whole = pickle.dumps({"21-0-34": np.arange(4.0)}, protocol=2)
+    assert b"K\x00tq" in whole
+    (tmp_path / "x.vec").write_bytes(whole.replace(b"K\x00tq", b"K\x3ftq"))
+    assert published.read_vec(tmp_path / "x.vec")["21-0-34"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("dtype", [">f8", "<f8"])
+def test_vec_in_either_byte_order(tmp_path, dtype):
+    (tmp_path / "x.vec").write_bytes(pickle.dumps({"a": np.arange(3.0).astype(dtype)}, protocol=2))
+    assert published.read_vec(tmp_path / "x.vec")["a"].tolist() == [0, 1, 2]
+
+
 def test_vec_reads_what_python_2_wrote(tmp_path):
     (tmp_path / "x.vec").write_bytes(pickle.dumps({"21-0-34": np.arange(3.0)}, protocol=2))
     assert published.read_vec(tmp_path / "x.vec")["21-0-34"].tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("text", ["", "1 2 3\n", "1 0 1 2 3.0 0.5\n1 0 1\n", "1 0 1 2 x 0.5\n"])
+def test_a_spilling_with_two_points_is_not_said(tmp_path):
+    output = lobster.read_output(write(tmp_path / "lb.out", "abs. charge spilling: 1.2.3%\n"))
+    assert output.charge_spilling is None
+    output = lobster.read_output(write(tmp_path / "lb.out", "abs. charge spilling: 1.25%\n"))
+    assert output.charge_spilling == 0.0125
+
+
+BNDS = ["", "1 2 3\n", "1 0 1 2 3.0 0.5\n1 0 1\n", "1 0 1 2 x 0.5\n", "1 0 1 2 3.0 nan\n"]
+BNDS += [f"1 0 1 {'9' * 25} 3.0 0.5\n"]
+
+
+@pytest.mark.parametrize("text", BNDS)
 def test_damaged_bnd_is_refused(tmp_path, text):
     with pytest.raises(ValueError, match=r"x\.bnd"):
         published.read_bnd(write(tmp_path / "x.bnd", text))

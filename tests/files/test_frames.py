@@ -77,7 +77,7 @@ def test_another_format_is_refused_with_a_way_out(tmp_path, text):
 
 
 @pytest.mark.parametrize("name", ["a.traj", "a.py", "a.json", "a.db", "a.gpw"])
-def test_no_reader_of_ase_that_may_load_code_is_called(tmp_path, name, monkeypatch):
+def test_other_formats_are_not_left_to_ase(tmp_path, name, monkeypatch):
     monkeypatch.setattr(frames.ase.io, "read", lambda *a, **k: pytest.fail("ASE was called"))
     (error,) = readings(write(tmp_path, "(dp0\nS'numbers'\n", name), KNOWN)
     assert isinstance(error, ValueError)
@@ -109,6 +109,13 @@ def test_our_own_dump_has_its_elements_in_the_record_beside_it(tmp_path, record)
     assert atoms.get_chemical_symbols() == ["Al", "Cu"]
     (error,) = readings(write(tmp_path, DUMP, "other.dump"), KNOWN)
     assert "name the elements" in str(error)
+
+
+def test_one_structure(tmp_path):
+    assert len(frames.read_structure(write(tmp_path, XYZ))) == 2
+    assert len(frames.read_structure(write(tmp_path, DUMP), ["Cu", "Zr"])) == 2
+    with pytest.raises(ValueError, match="name the elements"):
+        frames.read_structure(write(tmp_path, DUMP))
 
 
 def test_elements_must_be_elements(tmp_path):

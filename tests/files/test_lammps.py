@@ -161,6 +161,12 @@ def test_faults_name_file_timestep_and_remedy(tmp_path, fault):
         frames(write(tmp_path, frame(0) + text))
 
 
+def test_a_frame_that_announces_no_atoms_is_refused(tmp_path):
+    head = frame(7)[: frame(7).index("ITEM: ATOMS")].replace("\n6\n", "\n0\n")
+    assert "no column id" in str(one(write(tmp_path, head)))
+    assert "no atoms" in str(one(write(tmp_path, head + "ITEM: ATOMS id type xs ys zs\n")))
+
+
 def test_frames_before_a_fault_are_given(tmp_path):
     reader = read_dump(write(tmp_path, frame(0) + FAULTS["NaN"][0]), ELEMENTS)
     assert next(reader).info["timestep"] == 0

@@ -13,7 +13,7 @@ from small import ELEMENTS, LIMITS, Standin, crystal
 from getl_utils import cli
 from getl_utils.core.bonds import IDS
 from getl_utils.core.cells import CellKey
-from getl_utils.core.parameters import for_stage
+from getl_utils.core.parameters import STAGES, for_stage
 from getl_utils.core.record import content_hash, read_json, write_json
 from getl_utils.etl import database as databases
 from getl_utils.etl import descriptors as soap
@@ -343,6 +343,54 @@ def test_one_flipped_bit_is_found_and_only_that_result_taken_away(small, spoilt,
     gone = {p.relative_to(work.path).as_posix() for p in before - set(work.path.rglob("*.json"))}
     assert gone - {"model/checks.json"} == {DAMAGES[spoilt]}
     assert cli.main(["verify", str(work.path)]) == 0
+
+
+@pytest.mark.parametrize("spoilt", ["bonds.parquet", "database/all/soap.npy", "model/model.npz"])
+def test_status_sees_the_damage_that_verify_sees(small, spoilt, capsys):
+    work, _ = small
+    (work.path / spoilt).write_bytes((work.path / spoilt).read_bytes()[:-1])
+    assert cli.main(["status", str(work.path)]) == 0
+    assert f"damaged: {work.path / spoilt} is not as it was written" in capsys.readouterr().out
+
+
+def test_verify_fails_where_nothing_was_run(tmp_path, capsys):
+    assert cli.main(["verify", str(tmp_path / "typo")]) == 1
+    assert "typo is not there" in capsys.readouterr().err
+    assert cli.main(["verify", str(tmp_path)]) == 1
+    assert "holds no results" in capsys.readouterr().err
+
+
+GONE = {
+    "quench/Ti27Ni27/2": "01_generate",
+    "labels/Ti27Ni27/1/7": "01_generate",
+    "cells/Ti27Ni27/1/0.xyz": "01_generate",
+    "bonds.parquet": "02_extract",
+    "descriptors/Ti27Ni27/1": "03_transform",
+    "database/all": "04_load",
+    "model": "05_train",
+    "predictions/glass/1_0.json": "06_inference",
+    "predictions": "06_inference",
+}
+
+
+@pytest.mark.parametrize("gone", GONE)
+def test_verify_fails_on_what_a_stage_had_made_and_is_gone(small, gone, capsys):
+    work, values = small
+    write_json(work.path / "parameters/all.yaml", values)
+    for name in ("metrics.json", "validation.csv"):
+        (work.model / name).touch()
+    (work.path / "status.csv").touch()
+    frames = [{"structure": "glass", "frame": n, "step": 0, "error": ""} for n in (1, 2)]
+    predictor.write_summary(work.path / "predictions", frames)
+    for stage in STAGES:
+        work.complete(stage, databases=["all"])
+    assert verify.report(work) == []
+    path = work.path / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert cli.main(["verify", str(work.path)]) == 1
+    assert f"gone ({GONE[gone]} had made it)" in capsys.readouterr().out
+    assert cli.main(["verify", str(work.path), "--repair"]) == 1
+    assert not work.mark(GONE[gone]).exists()
 
 
 def test_a_damaged_label_is_computed_again_and_is_the_same(small, monkeypatch):

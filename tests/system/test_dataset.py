@@ -1,4 +1,4 @@
-"""The data set in data_examples/: whole, as its manifest says, and what 02_extract makes of it."""
+"""The data set in data_examples/ is complete, and 02_extract reads it."""
 
 import hashlib
 import json

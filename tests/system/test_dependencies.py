@@ -46,7 +46,7 @@ def test_lock_file_pins_every_one_with_hashes():
 
 
 def test_engines_are_pinned_with_hashes():
-    """What make engines installs: what the .in file names, every block of the lock with its hash."""
+    """`make engines` installs what the .in file names, and every block of the lock has a hash."""
     for engine in ("gpaw", "qe"):
         asked = (REPOSITORY / f"workflow/{engine}.in").read_text().split()
         blocks = re.split(r"\n(?=[a-z0-9])", (REPOSITORY / f"workflow/{engine}.lock").read_text())

@@ -1,5 +1,4 @@
-"""The PAW data sets in atomistic_models/paw: whole, without ghosts, with LOBSTER's orbitals, and made by
-their script."""
+"""The PAW data sets have no ghosts, have LOBSTER's orbitals, and are those that their script makes."""
 
 import hashlib
 import importlib.util
@@ -57,7 +56,7 @@ def test_committed_table_has_no_ghost():
 
 
 def test_a_ghost_would_be_seen(tmp_path):
-    """A pseudo atom with one pole more than the all-electron atom."""
+    """The pseudo-atom has one pole more than the all-electron atom."""
     energies = np.linspace(-5, 4, 4000)
     steady = np.tan(-0.3 * energies)
     np.savetxt(tmp_path / "ld1.dlog", np.column_stack([energies, steady]))
@@ -85,8 +84,7 @@ def test_overlap_is_positive(element):
 @pytest.mark.skipif(hartree_fock.missing() is not None, reason=str(hartree_fock.missing()))
 @pytest.mark.parametrize(("element", "shell"), [("Al", "3p"), ("Cu", "4s"), ("Zr", "4d")])
 def test_atomic_functions_are_hartree_fock_orbitals_outside(element, shell):
-    """The orbital itself, but for what was taken out of a lower shell of the same angular momentum (Cu 3s in
-    4s)."""
+    """They are the orbital itself, minus its part in lower shells of the same l (Cu 3s in 4s)."""
     tree = ET.fromstring(
         re.sub(r"<PP_INFO>.*?</PP_INFO>", "", (PAW / f"{element}.UPF").read_text(), flags=re.DOTALL)
     )
@@ -123,8 +121,7 @@ def _numbers_of(path):
 
 
 def test_lattice_constants_follow_from_the_stored_energies():
-    """Every crystal whose runs are in energies.csv; the committed table says the same, within 1 % of
-    published PBE."""
+    """The table follows from energies.csv, and each crystal is within 1 % of published PBE."""
     table = pd.read_csv(PAW / "lattice.csv")
     for name in table.crystal.unique():
         rows = pd.DataFrame(check_paw.lattice(name), columns=table.columns)

@@ -1,5 +1,4 @@
-"""One's own alloy, word by word as docs/own_alloy.md says, through all six notebooks; then what is run again,
-and what is not."""
+"""The commands of docs/own_alloy.md, typed as written, and what a second call runs."""
 
 import os
 import re
@@ -46,7 +45,7 @@ class Workflow:
         self.file.write_text(yaml.safe_dump({**self.values, **changes}))
 
     def types(self, line):
-        """Do what the document says, in this folder and with this Python; returns what it prints."""
+        """Run a line of the document in this folder with this Python; return what it prints."""
         here = {
             ".venv/bin": str(Path(sys.executable).parent),
             "parameters/own_alloy.yaml": str(self.file),
@@ -93,7 +92,7 @@ class Workflow:
         return result.returncode, result.stdout + result.stderr
 
     def would_run(self):
-        """Rule → number of jobs."""
+        """Return how many jobs of each rule a dry run announces."""
         code, text = self("--dry-run")
         assert code == 0, text
         table = re.search(r"job +count\n[- ]+\n(.*?)\ntotal", text, re.DOTALL)
@@ -110,14 +109,14 @@ class Workflow:
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory):
-    """After all that docs/own_alloy.md has the reader type; `said` is what it printed."""
+    """The workflow after all commands of docs/own_alloy.md; `said` has what they printed."""
     flow = Workflow(tmp_path_factory.mktemp("own"))
     flow.said |= {line: flow.types(line) for line in COMMANDS[1:]}
     return flow
 
 
 def test_what_is_typed_prints_what_the_document_says(workflow):
-    """The lines of its text blocks, where `…` stands for anything."""
+    """Every line of the document's text blocks is printed; `…` stands for anything."""
     said = re.sub(r"[ \t]+", " ", "\n".join(workflow.said.values()))
     promised = re.findall(r"^```text\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     assert promised
@@ -232,16 +231,16 @@ def test_a_second_run_on_one_work_directory_is_refused(workflow):
         code, text = workflow()
     assert code != 0
     assert f"is in use by process {os.getpid()}" in text
-    code, text = workflow()  # the lock's owner is gone: its file is still there, and does not matter
+    code, text = workflow()  # the lock is free again, although its file is still there
     assert code == 0
     assert "Nothing to be done" in text
 
 
 def on_slurm(folder, parameters, *what, ours=""):
-    """What `workflow/slurm_check.sh` says; skips where there can be no Slurm, or nobody asked for one."""
+    """Return what `workflow/slurm_check.sh` prints; skip if Slurm was not asked for or cannot run here."""
     if os.environ.get("GETL_SLURM") != "1":
         pytest.skip(
-            "SLURM NOT CHECKED: with GETL_SLURM=1 this installs Debian's slurm-wlm and munge and starts them here"
+            "SLURM NOT CHECKED: with GETL_SLURM=1 this test installs Slurm and munge (Debian) and runs them"
         )
     environment = {
         **os.environ,
@@ -260,7 +259,7 @@ def on_slurm(folder, parameters, *what, ours=""):
 
 
 def test_on_a_real_slurm_the_tables_are_those_of_the_local_run(workflow, tmp_path):
-    """As batch jobs by the profile; and in one allocation, stopped as at the time limit and called again."""
+    """Once as batch jobs, once in one allocation that is stopped at its time limit and submitted again."""
     said = on_slurm(tmp_path, workflow.file, "jobs", "allocation", ours=workflow.folder / "work")
     equal = re.findall(r"^(\d+) of (\d+) tables are equal$", said, re.MULTILINE)
     assert [one == other and int(one) >= 20 for one, other in equal] == [True, True], said

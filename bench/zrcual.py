@@ -1,0 +1,75 @@
+"""The labelled cells of data_examples/zrcual as one table, and the default model trained on a part of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from getl_utils import cells, comparison, parameters
+from getl_utils.layout import read_json
+from getl_utils.models import linear
+from getl_utils.models.bond_expansion import BondExpansion, describe
+
+DATA, PARAMETERS = Path("data_examples/zrcual"), "parameters/workstation.yaml"
+BOND = ["i", "j", "tx", "ty", "tz"]
+
+
+@cache
+def elements() -> tuple[str, ...]:
+    """The elements in the order that names the bond types."""
+    return tuple(parameters.read(PARAMETERS)["elements"])
+
+
+def cell(composition: str, run: int, sub_run: int) -> Atoms:
+    """One cell of the data set."""
+    return cells.read(DATA / "cells" / composition / str(run) / f"{sub_run}.xyz")
+
+
+def typed(bonds: pd.DataFrame, atoms: Atoms) -> pd.DataFrame:
+    """Bonds (i, j, T, distance, icohp) with `type` and `strength` (−ICOHP, eV)."""
+    number = {e: n for n, e in enumerate(elements())}
+    species = np.array([number[s] for s in atoms.get_chemical_symbols()])
+    pair = np.sort(species[bonds[["i", "j"]].to_numpy(int)], axis=1)
+    names = [f"{elements()[a]}-{elements()[b]}" for a, b in pair]
+    return bonds[[*BOND, "distance"]].assign(type=names, strength=-bonds.icohp)
+
+
+def table() -> pd.DataFrame:
+    """All labelled bonds: composition, run, sub_run, i, j, T, distance (Å), type, strength and Fermi level (eV)."""
+    parts = []
+    for path in sorted((DATA / "labels").glob("*/*/*/ICOHPLIST.lobster")):
+        composition, run, sub_run = path.parts[-4:-1]
+        atoms = cell(composition, int(run), int(sub_run))
+        bonds = typed(comparison.read(path, atoms), atoms)
+        fermi = read_json(path.parent / "label.json")["fermi_level"]
+        parts.append(bonds.assign(composition=composition, run=int(run), sub_run=int(sub_run), fermi=fermi))
+    return pd.concat(parts, ignore_index=True)
+
+
+def features(expansion: BondExpansion, bonds: pd.DataFrame) -> np.ndarray:
+    """Features of the bonds of `table`, one row each."""
+    out = np.empty((len(bonds), expansion.n_features))
+    for key, part in bonds.groupby(["composition", "run", "sub_run"]):
+        out[bonds.index.get_indexer(part.index)] = describe(expansion, cell(*key), part[BOND].to_numpy(int))
+    return out
+
+
+def train(expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray, keep: np.ndarray) -> linear.LinearModel:
+    """The default model of the bonds where `keep` is true; quenches are left out when its priors are chosen."""
+    part = bonds[keep]
+    groups = (part.composition + "/" + part.run.astype(str)).to_numpy()
+    return linear.fit(expansion, described[keep], part.distance, part.strength, part.type, groups).model
+
+
+def estimate(model: linear.LinearModel, described: np.ndarray, bonds: pd.DataFrame) -> np.ndarray:
+    """−ICOHP (eV) of described bonds, NaN where the model has no such type."""
+    out = np.full(len(bonds), np.nan)
+    for name in model.types:
+        mine = (bonds.type == name).to_numpy()
+        if mine.any():
+            out[mine] = model.evaluate(name, described[mine], bonds.distance[mine].to_numpy()).mean
+    return out
