@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.units import Hartree
+from getl_utils.layout import atomic_write, read_json, write_json
 
 from getl_utils import parameters
 from getl_utils.engines import COLUMNS, _common, _dense, gpaw
-from getl_utils.layout import atomic_write, read_json, write_json
 
 RECORD = "record.json"
 PARAMETERS = "parameters/workstation.yaml"
@@ -48,7 +48,11 @@ def solve(atoms: Atoms, **settings: Any) -> tuple[Any, dict[str, Any]]:
     used = _common.settings(settings, gpaw._DEFAULTS, "gpaw")
     start = time.perf_counter()
     dft = gpaw._scf(atoms, used)
-    return dft, {"settings": used, "seconds_scf": time.perf_counter() - start, "iterations": dft.scf_loop.niter}
+    return dft, {
+        "settings": used,
+        "seconds_scf": time.perf_counter() - start,
+        "iterations": dft.scf_loop.niter,
+    }
 
 
 def resume(atoms: Atoms, folder: Path, **changed: Any) -> Any:
@@ -82,7 +86,9 @@ def bands_in(atoms: Atoms, folder: Path, **changed: Any) -> tuple[Any, dict[str,
     make_sure_we_have_lcao_coefs(dft)
     electrons = dft.density.nvalence - dft.density.charge + dft.pot_calc.charge
     names = ("band", "entropy", "extrapolation")
-    dft.energies.set(**dict(zip(names, dft.ibzwfs.calculate_occs(dft.scf_loop.occ_calc, electrons), strict=True)))
+    dft.energies.set(
+        **dict(zip(names, dft.ibzwfs.calculate_occs(dft.scf_loop.occ_calc, electrons), strict=True))
+    )
     return dft, _record(folder, start, 0, **changed)
 
 
@@ -92,7 +98,9 @@ def _record(folder: Path, start: float, iterations: int, **changed: Any) -> dict
             "seconds_scf": time.perf_counter() - start}  # fmt: skip
 
 
-def save(folder: Path, dft: Any, atoms: Atoms, record: Mapping[str, Any], mesh: tuple[int, int, int] = (1, 1, 1)) -> None:
+def save(
+    folder: Path, dft: Any, atoms: Atoms, record: Mapping[str, Any], mesh: tuple[int, int, int] = (1, 1, 1)
+) -> None:
     """Project, and write bonds, state and, last, the record."""
     orbitals, window = orbitals_and_window()
     start = time.perf_counter()
@@ -104,7 +112,9 @@ def save(folder: Path, dft: Any, atoms: Atoms, record: Mapping[str, Any], mesh: 
         table[COLUMNS].to_parquet(temporary, index=False)
     _save_state(folder / "state.npz", dft, atoms)
     seconds = {"seconds_cohp": time.perf_counter() - start}
-    write_json(folder / RECORD, {**facts, **spilling, **record, **seconds, "mesh": list(mesh), "n_bonds": len(table)})
+    write_json(
+        folder / RECORD, {**facts, **spilling, **record, **seconds, "mesh": list(mesh), "n_bonds": len(table)}
+    )
 
 
 def _save_state(path: Path, dft: Any, atoms: Atoms) -> None:
@@ -145,7 +155,9 @@ def _start_from(dft: Any, atoms: Atoms, number: int, source: Path, before: Atoms
     inputs = gpaw._input(gpaw._DEFAULTS)
     with np.load(source / "state.npz") as state:
         matrices = state["density_matrices"].reshape(-1)
-        dft.density.nt_sR.data[:] = state["density"] + _alone(atoms, number, inputs) - _alone(before, number, inputs)
+        dft.density.nt_sR.data[:] = (
+            state["density"] + _alone(atoms, number, inputs) - _alone(before, number, inputs)
+        )
     sizes = {symbol: setup.ni**2 for symbol, setup in zip(atoms.symbols, dft.setups, strict=True)}
     parts = np.split(matrices, np.cumsum([sizes[symbol] for symbol in before.symbols])[:-1])
     for n, part in enumerate(parts):
@@ -159,7 +171,9 @@ def _alone(atoms: Atoms, number: int, inputs: Mapping[str, Any]) -> np.ndarray:
     """The smooth density of one free atom on the grid of the cell."""
     from gpaw.dft import DFT
 
-    return DFT(Atoms([atoms.symbols[number]], [atoms.positions[number]], cell=atoms.cell, pbc=True), **inputs).density.nt_sR.data
+    return DFT(
+        Atoms([atoms.symbols[number]], [atoms.positions[number]], cell=atoms.cell, pbc=True), **inputs
+    ).density.nt_sR.data
 
 
 def label(folder: Path, atoms: Atoms, **settings: Any) -> None:
@@ -169,7 +183,9 @@ def label(folder: Path, atoms: Atoms, **settings: Any) -> None:
         save(folder, dft, atoms, record)
 
 
-def label_on_mesh(folder: Path, source: Path, atoms: Atoms, kpts: Mapping[str, Any] = SHIFTED, again: bool = False) -> None:
+def label_on_mesh(
+    folder: Path, source: Path, atoms: Atoms, kpts: Mapping[str, Any] = SHIFTED, again: bool = False
+) -> None:
     """Label a cell on a mesh in the density of `source`, or converged anew (`again`), unless that is done."""
     if not is_done(folder):
         dft, record = (converge_on if again else bands_in)(atoms, source, kpts=dict(kpts))
@@ -186,7 +202,9 @@ def pack(root: Path, folder: Path) -> None:
     table = pd.concat(parts, ignore_index=True)
     small = dict.fromkeys(("i", "j", "tx", "ty", "tz"), "int16") | {"case": "category", "variant": "category"}
     with atomic_write(folder / "bonds.parquet") as temporary:
-        table.round({"distance": 5, "icohp": 6}).astype(small).to_parquet(temporary, index=False, compression="zstd")
+        table.round({"distance": 5, "icohp": 6}).astype(small).to_parquet(
+            temporary, index=False, compression="zstd"
+        )
 
 
 def unpack(folder: Path) -> pd.DataFrame:

@@ -12,8 +12,8 @@ import sys
 import numpy as np
 import pandas as pd
 import zrcual
-
 from getl_utils.layout import write_csv
+
 from getl_utils.models.bond_expansion import BondExpansion, flip
 
 OUT = "data_examples/validation/error_residuals.csv"
@@ -44,10 +44,14 @@ def by_cell(bonds: pd.DataFrame, error: np.ndarray) -> pd.DataFrame:
     """Per type: the error without each cell's mean, and how that mean goes with the Fermi level of the cell."""
     rows = []
     for name, part in bonds.assign(error=error).groupby("type"):
-        cell = part.groupby(["composition", "run", "sub_run"]).agg(mean=("error", "mean"), fermi=("fermi", "mean"))
+        cell = part.groupby(["composition", "run", "sub_run"]).agg(
+            mean=("error", "mean"), fermi=("fermi", "mean")
+        )
         mean = part.groupby(["composition", "run", "sub_run"]).error.transform("mean")
         inside = cell - cell.groupby("composition").transform("mean")
-        rows.append({"type": name, "rmse": rms(part.error - mean), "correlation": inside.corr().loc["mean", "fermi"]})
+        rows.append(
+            {"type": name, "rmse": rms(part.error - mean), "correlation": inside.corr().loc["mean", "fermi"]}
+        )
     return pd.DataFrame(rows)
 
 
@@ -61,7 +65,9 @@ def products(described: np.ndarray, even: np.ndarray, train: np.ndarray) -> np.n
     return (out - out[train].mean(axis=0)) / (out[train].std(axis=0) + 1e-9)
 
 
-def many_body(expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray, error: np.ndarray) -> np.ndarray:
+def many_body(
+    expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray, error: np.ndarray
+) -> np.ndarray:
     """Errors after a ridge on products of features, learned from the left-out errors of the other two compositions."""
     out = error.copy()
     for name in bonds.type.unique():
@@ -84,7 +90,10 @@ def _ridge(x: np.ndarray, y: np.ndarray, group: np.ndarray, test: str) -> np.nda
         return x[to] @ np.linalg.solve(a.T @ a + ridge * np.eye(x.shape[1]), a.T @ y[train])
 
     def score(ridge: float) -> float:
-        return sum(np.sum((y[group == g] - fitted((group != g) & (group != test), group == g, ridge)) ** 2) for g in others)
+        return sum(
+            np.sum((y[group == g] - fitted((group != g) & (group != test), group == g, ridge)) ** 2)
+            for g in others
+        )
 
     return fitted(group != test, group == test, min(RIDGES, key=score))
 
@@ -99,13 +108,22 @@ def main() -> None:
         expansion = BondExpansion(zrcual.elements(), cutoff, n_radial, l_max)
         described = zrcual.features(expansion, bonds)
         error = left_out(expansion, bonds, described)
-        rows += [{"variant": name, "type": t, "rmse": rms(e)} for t, e in pd.Series(error).groupby(bonds.type)]
+        rows += [
+            {"variant": name, "type": t, "rmse": rms(e)} for t, e in pd.Series(error).groupby(bonds.type)
+        ]
         if name == "default":
             after = many_body(expansion, bonds, described, error)
-            rows += [{"variant": "products", "type": t, "rmse": rms(e)} for t, e in pd.Series(after).groupby(bonds.type)]
-            rows += [{"variant": "mean of the cell", **row} for row in by_cell(bonds, error).to_dict("records")]
+            rows += [
+                {"variant": "products", "type": t, "rmse": rms(e)}
+                for t, e in pd.Series(after).groupby(bonds.type)
+            ]
+            rows += [
+                {"variant": "mean of the cell", **row} for row in by_cell(bonds, error).to_dict("records")
+            ]
     print(pd.DataFrame(rows).pivot_table(index="variant", columns="type", values="rmse").round(4).to_string())
-    write_csv(OUT, pd.DataFrame(rows).rename(columns={"correlation": "correlation_with_fermi_level"}).round(4))
+    write_csv(
+        OUT, pd.DataFrame(rows).rename(columns={"correlation": "correlation_with_fermi_level"}).round(4)
+    )
 
 
 if __name__ == "__main__":

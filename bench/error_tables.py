@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import zrcual
 from ase import Atoms
+from getl_utils.layout import write_csv
 
 from getl_utils import cells, comparison, figures
-from getl_utils.layout import write_csv
 from getl_utils.models import linear
 from getl_utils.models.bond_expansion import BondExpansion, describe
 
@@ -60,7 +60,10 @@ def changed(reference: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, part in both.groupby("type"):
         line = np.polyfit(part.strength, part.strength_other, 1)
-        change, left = part.strength_other - part.strength, part.strength_other - np.polyval(line, part.strength)
+        change, left = (
+            part.strength_other - part.strength,
+            part.strength_other - np.polyval(line, part.strength),
+        )
         rows.append({"type": name, "bonds": len(part), "rms": rms(change), "largest": change.abs().max(), "slope": line[0],
                      "after_line": rms(left)})  # fmt: skip
     return pd.DataFrame(rows)
@@ -77,7 +80,9 @@ def budget(found: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
     for name, (reference, other) in CHANGES.items():
         for case in dict.fromkeys(case for case, _ in found):
             if (case, reference) in found and (case, other) in found:
-                parts.append(changed(found[case, reference], found[case, other]).assign(change=name, cell=case))
+                parts.append(
+                    changed(found[case, reference], found[case, other]).assign(change=name, cell=case)
+                )
     return pd.concat(parts)[["change", "cell", "type", "bonds", "rms", "largest", "slope", "after_line"]]
 
 
@@ -95,7 +100,9 @@ def against_model(found: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
     for case in dict.fromkeys(case for case, variant in found if variant == "shifted"):
         model = zrcual.train(expansion, bonds, described, (bonds.composition != case).to_numpy())
         both, atoms = both_labels(found, case), structure(case)
-        both["estimate"] = zrcual.estimate(model, describe(expansion, atoms, both[zrcual.BOND].to_numpy(int)), both)
+        both["estimate"] = zrcual.estimate(
+            model, describe(expansion, atoms, both[zrcual.BOND].to_numpy(int)), both
+        )
         both = both.assign(error=both.estimate - both.strength, error_mesh=both.estimate - both.strength_mesh,
                            noise=both.strength_mesh - both.strength)  # fmt: skip
         for name, part in both.dropna().groupby("type"):
@@ -108,19 +115,36 @@ def against_model(found: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
 def training(found: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
     """Error on each cell of a model trained on the other two, by the labels learned from and the labels tested against."""
     expansion = BondExpansion(zrcual.elements())
-    parts = [both_labels(found, case) for case in zrcual.table().composition.unique() if (case, "shifted") in found]
+    parts = [
+        both_labels(found, case) for case in zrcual.table().composition.unique() if (case, "shifted") in found
+    ]
     bonds = pd.concat(parts, ignore_index=True)
-    described = np.concatenate([describe(expansion, structure(p.cell[0]), p[zrcual.BOND].to_numpy(int)) for p in parts])
+    described = np.concatenate(
+        [describe(expansion, structure(p.cell[0]), p[zrcual.BOND].to_numpy(int)) for p in parts]
+    )
     rows = []
     for case, learned in itertools.product(bonds.cell.unique(), LABELS):
         keep = (bonds.cell != case).to_numpy()
         train = bonds[keep]
-        fit = linear.fit(expansion, described[keep], train.distance, train[learned], train.type, train.cell.to_numpy())
+        fit = linear.fit(
+            expansion, described[keep], train.distance, train[learned], train.type, train.cell.to_numpy()
+        )
         test = bonds[~keep].assign(estimate=zrcual.estimate(fit.model, described[~keep], bonds[~keep]))
         rows += [test.assign(learned=LABELS[learned], label=LABELS[label], square=(test.estimate - test[label]) ** 2)
                  for label in LABELS]  # fmt: skip
-    table = pd.concat(rows).dropna().groupby(["type", "learned", "label"]).square.agg(["size", "mean"]).reset_index()
-    return table.assign(rmse=table["mean"] ** 0.5).rename(columns={"size": "bonds"}).drop(columns="mean").query("bonds >= 100")
+    table = (
+        pd.concat(rows)
+        .dropna()
+        .groupby(["type", "learned", "label"])
+        .square.agg(["size", "mean"])
+        .reset_index()
+    )
+    return (
+        table.assign(rmse=table["mean"] ** 0.5)
+        .rename(columns={"size": "bonds"})
+        .drop(columns="mean")
+        .query("bonds >= 100")
+    )
 
 
 def pooled(table: pd.DataFrame, column: str) -> pd.Series:
@@ -131,8 +155,12 @@ def pooled(table: pd.DataFrame, column: str) -> pd.Series:
 
 def figure(table: pd.DataFrame, model: pd.DataFrame) -> tuple[figures.Figure, pd.DataFrame]:
     """Bars per bond type: the changes, then the error of the model against both labels."""
-    model = model[model.cell.isin(table.cell[table.change == DRAWN[-1]]) & model.cell.isin(zrcual.table().composition)]
-    columns = {name: pooled(table[table.change == name], "rms") for name in DRAWN if (table.change == name).any()}
+    model = model[
+        model.cell.isin(table.cell[table.change == DRAWN[-1]]) & model.cell.isin(zrcual.table().composition)
+    ]
+    columns = {
+        name: pooled(table[table.change == name], "rms") for name in DRAWN if (table.change == name).any()
+    }
     columns |= {name: pooled(model, column) for column, name in MODEL.items()}
     numbers = pd.DataFrame(columns).dropna().sort_values(DRAWN[-1], ascending=False)
     drawing, (axes,) = figures.axes(1, width=6.4)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from getl_utils import cells, parameters
 from getl_utils.cells import CellKey
 from getl_utils.quench import Protocol, melt_quench
+
+from getl_utils import cells, parameters
 
 PARAMETERS = "parameters/workstation.yaml"
 RUNS, OUT = Path("runs/quench"), Path("data_examples/error_budget")

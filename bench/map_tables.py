@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import zrcual
 from ase import Atoms
+from getl_utils.layout import write_csv
 
 from getl_utils import figures
-from getl_utils.layout import write_csv
 from getl_utils.models.bond_expansion import BondExpansion, describe
 
 BASE, OUT = Path("data_examples/error_budget"), Path("data_examples/validation")
@@ -36,17 +36,23 @@ def place(atoms: Atoms, bond: np.ndarray, atom: int) -> tuple[float, float]:
     return float(rho), float(np.degrees(np.arccos(axis @ nearest / rho / np.linalg.norm(axis))))
 
 
-def changes(row: pd.Series, labels: dict[tuple[str, str], pd.DataFrame], model: object, expansion: BondExpansion) -> pd.DataFrame:
+def changes(
+    row: pd.Series, labels: dict[tuple[str, str], pd.DataFrame], model: object, expansion: BondExpansion
+) -> pd.DataFrame:
     """Bonds of the cell without those of the neighbour: predicted and computed changes (eV)."""
     before, after = map_test.original(row.composition), map_test.perturbed(row)
     table = zrcual.typed(labels[row.composition, "gamma"], before)
     table = table[(table.i != row.atom) & (table.j != row.atom)].reset_index(drop=True)
     bonds = table[zrcual.BOND].to_numpy(int)
-    estimates = [zrcual.estimate(model, describe(expansion, atoms, bonds), table) for atoms in (before, after)]
+    estimates = [
+        zrcual.estimate(model, describe(expansion, atoms, bonds), table) for atoms in (before, after)
+    ]
     table["predicted"] = estimates[1] - estimates[0]
     for variant, column in COMPUTED.items():
         if (row["name"], variant) in labels:
-            values = [labels[key, variant].set_index(zrcual.BOND).icohp for key in (row.composition, row["name"])]
+            values = [
+                labels[key, variant].set_index(zrcual.BOND).icohp for key in (row.composition, row["name"])
+            ]
             key = pd.MultiIndex.from_frame(table[zrcual.BOND])
             table[column] = values[0].reindex(key).to_numpy() - values[1].reindex(key).to_numpy()
     return table.assign(name=row["name"])

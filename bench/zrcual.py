@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from getl_utils.layout import read_json
 
 from getl_utils import cells, comparison, parameters
-from getl_utils.layout import read_json
 from getl_utils.models import linear
 from getl_utils.models.bond_expansion import BondExpansion, describe
 
@@ -58,7 +58,9 @@ def features(expansion: BondExpansion, bonds: pd.DataFrame) -> np.ndarray:
     return out
 
 
-def train(expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray, keep: np.ndarray) -> linear.LinearModel:
+def train(
+    expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray, keep: np.ndarray
+) -> linear.LinearModel:
     """The default model of the bonds where `keep` is true; quenches are left out when its priors are chosen."""
     part = bonds[keep]
     groups = (part.composition + "/" + part.run.astype(str)).to_numpy()

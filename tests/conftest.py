@@ -80,7 +80,10 @@ def run21_database(run21):
     from getl_utils.etl import database, load
 
     work, _, result, values = run21
-    transform, choice = parameters.for_stage("03_transform", values), parameters.for_stage("04_load", values).bonds
+    transform, choice = (
+        parameters.for_stage("03_transform", values),
+        parameters.for_stage("04_load", values).bonds,
+    )
     describe(work, result.bonds, transform)
     collected = load.collect(work, result.bonds, result.clusters, transform.elements, choice)
     database.write(work.database("all"), collected, "all")

@@ -110,7 +110,10 @@ def build(folder, monkeypatch):
     collected = load.collect(work, result.bonds, result.clusters, ELEMENTS, "labelled")
     database.write(work.database("all"), collected, "all")
     train, stored = parameters.for_stage("05_train", values), database.read(work.database("all"))
-    for folder, how in ((work.model, None), (work.path / "published", training.published_recipe(stored, train))):
+    for folder, how in (
+        (work.model, None),
+        (work.path / "published", training.published_recipe(stored, train)),
+    ):
         trained, refused = training.train(stored, train, how)
         assert not refused
         model.save(folder, trained)

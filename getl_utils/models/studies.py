@@ -12,7 +12,7 @@ import pandas as pd
 from getl_utils.core import cells
 from getl_utils.core.bonds import BOND, KEY
 from getl_utils.core.cells import CellKey
-from getl_utils.core.parameters import Hyperparameters, Train
+from getl_utils.core.parameters import Train
 from getl_utils.core.progress import each
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl.database import Database

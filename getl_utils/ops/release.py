@@ -21,8 +21,8 @@ from ase import Atoms
 
 from getl_utils.core import cells
 from getl_utils.core.bonds import KEY, quench_of
-from getl_utils.core.record import checksums, code_version, damaged, now, read_json, sha256, write_json
 from getl_utils.core.parameters import Hyperparameters, Train
+from getl_utils.core.record import checksums, code_version, damaged, now, read_json, sha256, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database
 from getl_utils.inference import predictor

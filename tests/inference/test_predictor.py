@@ -131,7 +131,9 @@ def test_chunks_and_threads_are_the_whole(trained, monkeypatch):
 
 def sorted_numbers(bonds):
     """Distance and strength of the bonds, sorted by type, distance and strength."""
-    order = bonds.assign(d=bonds.distance.round(6), p=bonds.predicted.round(7)).sort_values(["type", "d", "p"])
+    order = bonds.assign(d=bonds.distance.round(6), p=bonds.predicted.round(7)).sort_values(
+        ["type", "d", "p"]
+    )
     return order[["distance", "predicted"]].to_numpy()
 
 
@@ -192,7 +194,9 @@ def test_a_strange_environment_is_outside(trained):
 
 def test_a_structure_without_bonds_or_boundaries(linear, tmp_path):
     ase.io.write(tmp_path / "far.xyz", Atoms("TiNi", [[0, 0, 0], [9, 0, 0]]))
-    rows = predictor.predict_file(linear, tmp_path / "far.xyz", tmp_path / "out", LIMITS, "all", True, isolated=True)
+    rows = predictor.predict_file(
+        linear, tmp_path / "far.xyz", tmp_path / "out", LIMITS, "all", True, isolated=True
+    )
     assert (rows[0]["bonds"], rows[0]["error"]) == (0, "")
     assert len(pd.read_parquet(tmp_path / "out/1_0.parquet")) == 0
 

@@ -52,7 +52,14 @@ def test_a_short_series_gives_a_law_or_says_why_not(points):
 
 def test_laws_of_a_table_are_by_type_and_axis():
     rows = [
-        {"type": t, "axis": a, "seed": s, "n": n, "rmse": 0.5 * n**-0.4 * (1 + 0.01 * s), "published_rmse": np.nan}
+        {
+            "type": t,
+            "axis": a,
+            "seed": s,
+            "n": n,
+            "rmse": 0.5 * n**-0.4 * (1 + 0.01 * s),
+            "published_rmse": np.nan,
+        }
         for t in ("Ni-Ni", "Ni-Ti")
         for a in ("bonds", "cells")
         for s in (0, 1)

@@ -78,7 +78,10 @@ HOSTILE = {
     "a window of a billion": (spoil_facts(lambda f: f["types"]["Ni-Ni"].update(window=[2, 1e9])), "window"),
     "an empty window": (spoil_facts(lambda f: f["types"]["Ni-Ni"].update(window=[3, 3])), "smaller"),
     "a cutoff of a billion": (spoil_facts(lambda f: f["descriptor"].update(cutoff=1e9)), "descriptor"),
-    "a cutoff that is none": (spoil_facts(lambda f: f["descriptor"].update(cutoff=float("nan"))), "descriptor"),
+    "a cutoff that is none": (
+        spoil_facts(lambda f: f["descriptor"].update(cutoff=float("nan"))),
+        "descriptor",
+    ),
     "many channels": (spoil_facts(lambda f: f["descriptor"].update(l_max=10**6)), "descriptor"),
     "another element": (spoil_facts(lambda f: f.update(elements=["Ti", "Xx"])), "element"),
     "a foreign type": (spoil_facts(lambda f: f["types"].update({"Zr-Zr": f["types"]["Ni-Ni"]})), "Zr-Zr"),

@@ -125,10 +125,13 @@ def test_splits_hold_back_whole_groups(stored):
         if split.name in ("by composition", "crossed"):
             assert not set(train.composition) & set(test.composition)
         if split.name == "by run":
-            assert not set(train.composition + train.run.astype(str)) & set(test.composition + test.run.astype(str))
+            assert not set(train.composition + train.run.astype(str)) & set(
+                test.composition + test.run.astype(str)
+            )
         if split.name == "by atom":
             ends = [
-                {(b.composition, b.run, e) for b in side.itertuples() for e in (b.i, b.j)} for side in (train, test)
+                {(b.composition, b.run, e) for b in side.itertuples() for e in (b.i, b.j)}
+                for side in (train, test)
             ]
             assert not ends[0] & ends[1]
 
@@ -147,7 +150,10 @@ def test_bad_bonds_of_one_type_are_named_and_the_others_go_on(stored, spoil, say
     good = stored[0].bonds
     bad = spoil(good[good.type == "Ni-Ni"])
     both = Database(
-        pd.concat([good[good.type != "Ni-Ni"], bad], ignore_index=True), stored[0].arrays, good, stored[0].facts
+        pd.concat([good[good.type != "Ni-Ni"], bad], ignore_index=True),
+        stored[0].arrays,
+        good,
+        stored[0].facts,
     )
     p = train_parameters()
     for how in (None, training.published_recipe(both, p)):
@@ -204,7 +210,9 @@ def test_likeness_is_1_for_the_bond_itself(stored, kind):
     from getl_utils.models.kernels import Bonds
 
     p = train_parameters()
-    trained, _ = training.train(stored[0], p, training.published_recipe(stored[0], p) if kind == "published" else None)
+    trained, _ = training.train(
+        stored[0], p, training.published_recipe(stored[0], p) if kind == "published" else None
+    )
     some = stored[0].of_type("Ti-Ni")[:50]
     many = Bonds(some.distance.to_numpy(), stored[0].features(some, trained.descriptor))
     found = trained.likeness("Ti-Ni", many[3:4], many)

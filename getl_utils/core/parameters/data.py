@@ -11,7 +11,6 @@ from getl_utils.core.parameters.base import (
     Common,
     Composition,
     Count,
-    Distance,
     Path,
     Reference,
     Settings,
