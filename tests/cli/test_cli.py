@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from getl_utils import cli
 from getl_utils.cli import prediction
 from getl_utils.cli.app import RENAMED, app, elements_of, join_elements
 from getl_utils.core.record import write_json
+from getl_utils.files.elements import RULE
 from getl_utils.labels import label
 
 WORDS = [command.name for command in app.registered_commands]
@@ -56,6 +58,13 @@ def test_elements_are_given_in_any_of_four_ways(words):
 def test_what_is_no_element_is_refused(given, says):
     with pytest.raises(ValueError, match=says):
         elements_of([given])
+
+
+def test_the_help_and_the_readme_say_how_elements_are_found(capsys):
+    assert cli.main(["predict", "--help"]) == 0
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for text in (capsys.readouterr().out, readme):
+        assert RULE in " ".join(text.split())
 
 
 def test_the_shipped_model_is_the_one_that_knows_the_elements(tmp_path, monkeypatch):
