@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from small import ELEMENTS, LIMITS, Standin, crystal
+from small import LIMITS, Standin, crystal
 
 from getl_utils import cli
 from getl_utils.core.bonds import IDS
@@ -16,13 +16,12 @@ from getl_utils.core.cells import CellKey
 from getl_utils.core.parameters import STAGES, for_stage
 from getl_utils.core.record import content_hash, read_json, write_json
 from getl_utils.etl import database as databases
-from getl_utils.etl import descriptors as soap
+from getl_utils.etl import load
 from getl_utils.generate import lammps as md
-from getl_utils.inference import drift, predictor
+from getl_utils.inference import predictor
 from getl_utils.labels import label
 from getl_utils.models import agreement, model
 from getl_utils.ops import provenance, release, verify
-from getl_utils.views import loading
 
 FIRST = "1_0.json"
 
@@ -70,7 +69,7 @@ def test_a_table_for_readers_says_where_it_is_from(small, capsys):
 def test_a_prediction_is_a_record_not_a_bare_number(small_original):
     work, _ = small_original
     record = read_json(work.predictions("glass") / FIRST)
-    assert record["schema"] == "getl/prediction/1"
+    assert record["schema"] == "getl/prediction/2"
     assert {"model", "input", "result", "time", "code", "sha256", "prediction_id"} <= set(record)
     assert record["input"]["structure_id"]
     assert (record["result"]["quantity"], record["result"]["unit"], record["result"]["sigma"]) == (
@@ -89,7 +88,7 @@ def test_the_same_content_is_the_same_database_whenever_it_is_written(small):
     before = read_json(work.database("all") / "database.json")["database_id"]
     stored = databases.read(work.database("all"))
     one, two = (
-        databases.write(work.database(n), databases.mix(stored, ["Ti27Ni27"], 5, 1), "DB") for n in ("a", "b")
+        databases.write(work.database(n), load.mix(stored, ["Ti27Ni27"], 5, 1), "DB") for n in ("a", "b")
     )
     assert one["database_id"] == two["database_id"] != before
 
@@ -112,7 +111,7 @@ def test_trace_leads_from_a_bond_to_its_quench(small_original, capsys):
     assert [link.what for link in links] == steps
     assert not [link for link in links if link.wrong]
     assert links[5].facts["engine_version"] == "1"
-    assert links[8].facts["identity"]["seed"] in (1, 2)
+    assert links[8].facts["identity"]["seed"] in (1, 2, 3)
     assert links[4].facts["nearest"][0]["likeness"] > 0.9
     assert cli.main(["trace", str(path), "--bond", "3"]) == 0
     said = capsys.readouterr().out
@@ -138,9 +137,9 @@ def test_trace_finds_the_training_bond_itself_most_like_it(small):
     [
         ("labels/Ti27Ni27/{run}/{sub_run}/ICOHPLIST.lobster", "label"),
         ("cells/Ti27Ni27/{run}/{sub_run}.xyz", "cell"),
-        ("descriptors/Ti27Ni27/{run}/{sub_run}.npy", "descriptors"),
+        ("descriptors/Ti27Ni27/{run}/{sub_run}.npz", "descriptors"),
         ("quench/Ti27Ni27/{run}/final.dump", "run"),
-        ("database/all/soap.npy", "database"),
+        ("database/all/expansion.npy", "database"),
     ],
 )
 def test_trace_says_what_is_not_as_recorded(small, spoil, step, capsys):
@@ -167,10 +166,7 @@ def test_trace_of_a_damaged_prediction_or_a_row_that_is_not_there(small, capsys)
 def test_two_models_side_by_side(small, capsys):
     work, values = small
     first = model.load(work.model)
-    other, arrays, _ = model.train(
-        databases.read(work.database("all")), for_stage("05_train", {**values, "n_train": 60})
-    )
-    model.save(work.path / "other/model", other, arrays)
+    other = model.load(work.path / "published")
     atoms = crystal(11)
     one, two = (predictor.predict(m, atoms, predictor.windows(m, LIMITS), sigma=True) for m in (first, other))
     table = agreement.reconcile(one, two)
@@ -201,8 +197,8 @@ def test_two_models_side_by_side(small, capsys):
     pair = [str(folder / FIRST) for folder in (work.predictions("glass"), out / "glass")]
     assert cli.main(["compare-predictions", *pair, "--out", str(work.path / "difference")]) == 0
     said = capsys.readouterr().out
-    assert first.facts["model_id"] in said
-    assert other.facts["model_id"] in said
+    assert first.model_id in said
+    assert other.model_id in said
     assert "beyond_2_sigma" in said
     assert (work.path / "difference/differences.csv").exists()
 
@@ -218,13 +214,11 @@ def test_the_checks_pass_on_a_good_model(small_original):
 
 
 def spoil_weights(work, change):
-    """Change the weights of one type's process, and the model's identity with them."""
+    """Change the weights of one type, and the model's identity with them."""
     facts = read_json(work.model / "model.json")
     with np.load(work.model / "model.npz") as found:
-        arrays = {name: found[name] for name in found.files if "contracted" not in name}
+        arrays = {name: found[name] for name in found.files}
     arrays["Ti-Ni/weights"] = change(arrays["Ti-Ni/weights"])
-    for h in facts["types"].values():
-        h.pop("contraction", None)
     with open(work.model / "model.npz", "wb") as out:
         np.savez(out, **arrays)
     write_json(work.model / "model.json", facts | {"model_id": "spoilt"})
@@ -232,8 +226,8 @@ def spoil_weights(work, change):
 
 @pytest.mark.parametrize(
     ("change", "check"),
-    [(lambda w: w * np.nan, "finite"), (lambda w: w * 30, "within_bounds"), (lambda w: -w, "decay[Ti-Ni]")],
-    ids=["NaN", "thirty times too strong", "turned round"],
+    [(lambda w: np.copysign(1e308, w), "finite"), (lambda w: w * 30, "within_bounds"), (lambda w: -w, "decay[Ti-Ni]")],
+    ids=["infinite", "thirty times too strong", "turned round"],
 )
 def test_a_bad_model_is_refused_and_the_refusal_names_the_check(small, change, check, capsys):
     work, _ = small
@@ -273,10 +267,10 @@ def test_a_failure_is_allowed_by_name_only(small):
 def test_where_one_run_has_nearly_all_bonds_of_a_type_its_sub_runs_are_left_out(small):
     work, _ = small
     trained, stored = model.load(work.model), databases.read(work.database("all"))
-    assert release._hold_out(trained, stored, "Ti-Ni").groups == "runs"
-    bonds = stored.bonds.sort_values("sub_run", kind="stable", ignore_index=True)
+    assert release._hold_out(trained, stored)["Ti-Ni"].groups == "runs"
+    bonds = stored.bonds[stored.bonds.run == 1].reset_index(drop=True)
     bonds["run"] = np.where(bonds.index == 0, 2, 1)
-    found = release._hold_out(trained, replace(stored, bonds=bonds), "Ti-Ni")
+    found = release._hold_out(trained, replace(stored, bonds=bonds))["Ti-Ni"]
     assert found.groups == "sub-runs"
     assert len(found.true) == (bonds.type == "Ti-Ni").sum()
 
@@ -286,7 +280,7 @@ def test_a_users_own_check_counts(small, tmp_path):
     own = tmp_path / "test_mine.py"
     own.write_text(
         "import pytest\n\n\ndef test_nickel_is_weak(predicted):\n    assert -predicted.predicted.min() < 1e-3, 'too strong'\n\n\n"
-        "def test_each(bond_type, trained):\n    assert bond_type in trained.processes\n\n\n"
+        "def test_each(bond_type, trained):\n    assert bond_type in trained.types\n\n\n"
         "@pytest.mark.skip(reason='later')\ndef test_skipped():\n    pass\n"
     )
     with pytest.raises(ValueError, match="nickel_is_weak: too strong"):
@@ -299,31 +293,13 @@ def test_a_users_own_check_counts(small, tmp_path):
         release.check(work.model, ["absent.py"])
 
 
-def test_drift_sees_what_is_unlike_the_training_set(small_original):
-    work, _ = small_original
-    trained, stored = model.load(work.model), databases.read(work.database("all"))
-    strange = crystal(3)
-    strange.set_cell(strange.cell * [0.8, 1.3, 1.0], scale_atoms=True)
-    windows = predictor.windows(trained, LIMITS)
-    table = drift.drift(trained, stored, [crystal(11), strange], windows)
-    atoms = table[table.of.isin(ELEMENTS)].groupby("frame")[["distance", "new"]].mean()
-    assert atoms.new[0] < 0.1 < 0.5 < atoms.new[1]
-    assert atoms.distance[1] > 2 * atoms.distance[0]
-    bonds = table[table.of.str.contains("-")].groupby("frame")[["sigma", "new"]].mean()
-    assert bonds.sigma[1] > bonds.sigma[0]
-    assert not [line for line in drift.warnings(table[table.frame == 0]) if "atoms" in line]
-    assert any(line.startswith("Ti: ") and "limit 10%" in line for line in drift.warnings(table))
-    _, numbers = loading.drift(table, [0.0, 0.1], ELEMENTS, 0.1)
-    assert numbers.strain.tolist() == [0.0 if n == 0 else 0.1 for n in table.frame]
-
-
 DAMAGES = {
     "labels/Ti27Ni27/1/7/ICOHPLIST.lobster": "labels/Ti27Ni27/1/7/label.json",
     "quench/Ti27Ni27/2/final.dump": "quench/Ti27Ni27/2/quench.json",
     "bonds.parquet": "bonds.json",
     "clusters.parquet": "bonds.json",
-    "descriptors/Ti27Ni27/1/7.npy": "descriptors/Ti27Ni27/1/7.json",
-    "database/all/soap.npy": "database/all/database.json",
+    "descriptors/Ti27Ni27/1/7.npz": "descriptors/Ti27Ni27/1/7.json",
+    "database/all/expansion.npy": "database/all/database.json",
     "model/model.npz": "model/model.json",
     "predictions/glass/2_0.parquet": "predictions/glass/2_0.json",
 }
@@ -345,7 +321,7 @@ def test_one_flipped_bit_is_found_and_only_that_result_taken_away(small, spoilt,
     assert cli.main(["verify", str(work.path)]) == 0
 
 
-@pytest.mark.parametrize("spoilt", ["bonds.parquet", "database/all/soap.npy", "model/model.npz"])
+@pytest.mark.parametrize("spoilt", ["bonds.parquet", "database/all/expansion.npy", "model/model.npz"])
 def test_status_sees_the_damage_that_verify_sees(small, spoilt, capsys):
     work, _ = small
     (work.path / spoilt).write_bytes((work.path / spoilt).read_bytes()[:-1])
@@ -418,36 +394,6 @@ def test_a_damaged_cell_is_cut_again_and_its_label_stays(small):
     record = work.label("Ti27Ni27", 2, 7) / "label.json"
     assert record.stat().st_mtime_ns > cell.stat().st_mtime_ns
     assert not list(verify.damages(work))
-
-
-def test_descriptors_are_of_this_very_cell_and_soap_or_computed_again(small):
-    """Also those that version 0.1 wrote, without a record: they are refused with a word on what to run, not
-    taken."""
-    work, values = small
-    p, key = for_stage("03_transform", values), CellKey("Ti27Ni27", 1, 7)
-    ours, path = (
-        soap.Soap(p.elements, p.cutoff, **p.soap.model_dump()),
-        work.descriptors(*CellKey("Ti27Ni27", 1, 7)),
-    )
-    record, whole, age = path.with_suffix(".json"), path.read_bytes(), path.stat().st_mtime_ns
-    soap.describe(work, key, ours)
-    assert path.stat().st_mtime_ns == age
-    bonds = pd.read_parquet(work.bonds)
-    stale = {
-        "which says whose vectors": record.unlink,
-        "checksum differs": lambda: path.write_bytes(whole[:-8] + b"spoilt!\n"),
-        "another cell": lambda: write_json(record, read_json(record) | {"cell_id": "another"}),
-        "another SOAP": lambda: write_json(
-            record, read_json(record) | {"soap": {**ours.to_dict(), "l_max": 3}}
-        ),
-    }
-    for why, spoil in stale.items():
-        spoil()
-        with pytest.raises(ValueError, match=f"{why}.*: run 03_transform again"):
-            databases.collect(work, bonds, bonds, ours.to_dict(), ELEMENTS, "labelled")
-        soap.describe(work, key, ours)
-        assert path.read_bytes() == whole
-        assert not soap.wrong(work, key, ours.to_dict())
 
 
 def test_a_damaged_frame_alone_is_predicted_again(small):

@@ -11,6 +11,7 @@ from getl_utils.core.parameters.base import (
     Common,
     Composition,
     Count,
+    Distance,
     Path,
     Reference,
     Settings,
