@@ -9,10 +9,10 @@ import pandas as pd
 from ase import Atoms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.polynomial.legendre import legvander
 from scipy.ndimage import binary_dilation
 
 from getl_utils.core.bonds import BOND, neighbours, type_of
-from getl_utils.models import bond_loops
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.linear import LinearModel
 from getl_utils.views.style import SIGNED, Drawing, axes, colours
@@ -79,13 +79,14 @@ def one_neighbour(expansion: BondExpansion, element: str, along: np.ndarray, asi
     """
     if element not in expansion.elements:
         raise ValueError(f"element {element} is not among the model's elements {list(expansion.elements)}")
-    species, shape = expansion.elements.index(element), expansion.shape
-    rho = np.hypot(along, aside)
+    e, rho = expansion.shape, np.hypot(along, aside)
     cosine = np.divide(along, rho, out=np.zeros_like(rho), where=rho > 0)
-    out = np.zeros((len(rho), shape.n_species, shape.n_radial, shape.n_angular))
-    radial = np.empty(shape.n_radial)
-    for n in np.flatnonzero(rho < shape.cutoff):
-        bond_loops.add_neighbour(out[n], species, rho[n], cosine[n], shape, radial)
+    envelope = np.where(rho < e.cutoff, 0.5 + 0.5 * np.cos(np.pi * rho / e.cutoff), 0)
+    centres = e.innermost + e.spacing * np.arange(e.n_radial)
+    radial = envelope[:, None] * np.exp(-0.5 * ((rho[:, None] - centres) / e.width) ** 2)
+    out = np.zeros((len(rho), e.n_species, e.n_radial, e.n_angular))
+    angular = legvander(cosine, e.n_angular - 1)
+    out[:, expansion.elements.index(element)] = radial[:, :, None] * angular[:, None, :]
     return out.reshape(len(rho), expansion.n_features)
 
 
