@@ -17,7 +17,7 @@ from getl_utils import cells
 
 ROOT, FOLDER = Path("runs/error_budget"), Path("data_examples/error_budget")
 DATA = Path("data_examples/zrcual")
-GLASSES = ("glass_100", "glass_200")  # of bench/glasses.py
+GLASSES = ("glass_200", "glass_100")  # of bench/glasses.py
 COMPOSITIONS = ("Zr49Cu49Al2", "Zr47Cu47Al6", "Zr45Cu45Al10")
 TIGHT = {"density": 1e-4, "energy": 5e-5}  # a tenth of the defaults: electrons, eV per valence electron
 
@@ -61,11 +61,11 @@ def calculate() -> None:
     for name in COMPOSITIONS:
         densities(name)
     map_test.calculate("gamma")
-    first, atoms = ROOT / COMPOSITIONS[0], cell(COMPOSITIONS[0])
-    dft_cells.label_on_mesh(first / "denser", first / "tight", atoms, {"size": (3, 3, 3), "gamma": True})
-    one_point(COMPOSITIONS[0])
-    dft_cells.label(first / "fine_grid", atoms, grid_spacing=0.22)
     glasses("gamma")
+    first, atoms = ROOT / COMPOSITIONS[0], cell(COMPOSITIONS[0])
+    one_point(COMPOSITIONS[0])
+    dft_cells.label_on_mesh(first / "denser", first / "tight", atoms, {"size": (3, 3, 3), "gamma": True})
+    dft_cells.label(first / "fine_grid", atoms, grid_spacing=0.22)
     map_test.calculate("shifted")
     glasses("shifted")
     dft_cells.label_on_mesh(first / "mesh", first / "tight", atoms, again=True)
