@@ -99,16 +99,17 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
 
 def figure(table: pd.DataFrame, bonds: pd.DataFrame) -> Figure:
     """Predicted against computed change: the chosen bonds large, all bonds that see the neighbour small."""
-    drawing, panels = style.axes(2)
-    for panel, (column, title) in zip(panels, TITLES.items(), strict=True):
-        if column in table:
-            seen = table[table.predicted.abs() > 0]
-            panel.plot(seen[column], seen.predicted, ".", ms=2, alpha=0.3, color="0.5", rasterized=True)
+    columns, seen = [column for column in TITLES if column in table], table[table.predicted.abs() > 0]
+    drawing, panels = style.axes(len(columns))
+    for panel, column in zip(panels, columns, strict=True):
+        panel.plot(seen[column], seen.predicted, ".", ms=2, alpha=0.3, color="0.5", rasterized=True)
         for name, part in bonds.groupby("type"):
             panel.plot(part[column], part.predicted, "o", label=name)
         ends = [bonds.predicted.min() - 0.1, bonds.predicted.max() + 0.1]
         panel.plot(ends, ends, "k-", lw=0.5)
-        panel.set(xlabel="computed change of −ICOHP (eV)", ylabel="predicted change (eV)", title=title)
+        panel.set(
+            xlabel="computed change of −ICOHP (eV)", ylabel="predicted change (eV)", title=TITLES[column]
+        )
         panel.legend()
     return drawing
 
