@@ -8,6 +8,9 @@ INSTALLED := $(VENV)/.installed
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
 WORK ?= runs/quick
+# Rooms whose docstrings pass; the commands of cli/ say what their options are in their help.
+DOCUMENTED = $(wildcard getl_utils/core/*.py getl_utils/core/parameters/*.py getl_utils/generate/*.py getl_utils/ops/*.py) \
+  getl_utils/cli/app.py getl_utils/cli/entry.py getl_utils/cli/prediction.py
 
 .PHONY: help demo reference test test-slow browser site status ui bench lab check engines lint lock notebooks filter clean
 
@@ -29,7 +32,7 @@ reference: $(INSTALLED)  ## run notebooks 02–06 on the published data (referen
 	@$(BIN)/getl summary runs/reference
 
 test: $(INSTALLED)  ## run every test: pytest, docstring examples, notebooks (BROWSER=1: also those in Chromium)
-	$(BIN)/python -m pytest $(if $(BROWSER),-m 'not slow')
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile $(if $(BROWSER),-m 'not slow')
 
 test-slow: $(INSTALLED)  ## run the tests that take minutes: killed runs, a real Slurm (last results: docs/slow_tests.md)
 	GETL_SLURM=1 $(BIN)/python -m pytest -m slow tests
@@ -61,10 +64,11 @@ engines: $(INSTALLED)  ## install GPAW (needs g++) and Quantum ESPRESSO, pinned 
 	$(BIN)/python workflow/install_gpaw.py
 	$(BIN)/python workflow/install_qe.py
 
-lint: $(INSTALLED)  ## run ruff, and import-linter on the layers of the package
-	$(BIN)/ruff check getl_utils tests bench atomistic_models
-	$(BIN)/ruff format --check getl_utils tests bench atomistic_models
-	$(BIN)/lint-imports
+lint: $(INSTALLED)  ## run ruff, import-linter on the layers of the package, numpydoc on the docstrings
+	$(BIN)/ruff check getl_utils tests bench atomistic_models workflow
+	$(BIN)/ruff format --check getl_utils tests bench atomistic_models workflow
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/numpydoc lint $(DOCUMENTED)
 
 notebooks: $(INSTALLED)  ## run the notebooks in place, to renew the committed outputs
 	rm -rf runs/example

@@ -21,13 +21,13 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.build import bulk
+from getl_utils.etl.features import Features
 
 from getl_utils.core import cells, parameters
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir, root
 from getl_utils.etl import database, extract
 from getl_utils.etl import descriptors as soap
-from getl_utils.etl.features import Features
 from getl_utils.files import lammps
 from getl_utils.inference import predictor
 from getl_utils.models import model

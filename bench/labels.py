@@ -1,8 +1,11 @@
-"""GPAW's labels held against LOBSTER's on cells of the published run 21: python bench/labels.py [ROOT].
+"""GPAW's labels held against LOBSTER's on cells of the published run 21.
 
-Labels six cells (4 min each; those already in runs/validation are kept), and writes data_examples/validation:
-labels.csv (per cell and type), calibration.json, labels.png and labels.svg. ROOT is a clone of the published
-repository. Nothing of it is written but these statistics and points of the figure.
+    python bench/labels.py [ROOT] [SUB_RUN …]
+
+Labels six cells, or those named (4 min each on one core; labels in runs/validation are kept). Writes into
+data_examples/validation: projections.csv (per cell, type and projection) and, for all six cells, labels.csv
+(projection full), calibration.json, labels.png and labels.svg. ROOT is a clone of the published repository.
+Nothing of it is written but these statistics and points of the figure.
 """
 
 from __future__ import annotations
@@ -12,12 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 from scipy.optimize import least_squares
 
 from getl_utils.core import cells, parameters
-from getl_utils.core.record import write_json
+from getl_utils.core.record import write_csv, write_json
 from getl_utils.files.published import sub_run_folders
 from getl_utils.labels import label
+from getl_utils.labels.engine import PROJECTIONS
+from getl_utils.labels.status import BONDS, ICOHPLIST
 from getl_utils.models import agreement as comparison
 from getl_utils.views import agreement as agreement_figures
 from getl_utils.views import style
@@ -28,14 +34,24 @@ COMPOSITION, RUN = "Zr49Cu49Al2", 21
 OUT = Path("data_examples/validation")
 
 
-def matched(folder: Path, number: int, settings: dict) -> pd.DataFrame:
-    """Our bonds of one cell beside LOBSTER's."""
+def labelled(folder: Path, number: int, settings: dict) -> pd.DataFrame:
+    """Our bonds of one cell beside LOBSTER's, in both projections."""
     structure, out = folder / f"{COMPOSITION}.scf.in", Path("runs/validation") / str(number)
     record = label.label_structure(structure, out, settings)
     print(f"sub-run {number}: {record['status']}, {record['seconds']} s", flush=True)
     atoms = cells.read_any(structure)
-    both = (comparison.read(path / "ICOHPLIST.lobster", atoms) for path in (out, folder))
-    return comparison.match(*both).assign(sub_run=number)
+    return matched(pd.read_parquet(out / BONDS), folder, atoms).assign(sub_run=number)
+
+
+def matched(bonds: pd.DataFrame, folder: Path, atoms: Atoms) -> pd.DataFrame:
+    """Bonds of a label beside LOBSTER's, one row per bond and projection."""
+    symbols = np.array(atoms.get_chemical_symbols())
+    bonds = bonds.assign(element_i=symbols[bonds.i], element_j=symbols[bonds.j])
+    theirs = comparison.read(folder / ICOHPLIST, atoms)
+    parts = {
+        name: comparison.match(bonds.assign(icohp=bonds[f"icohp_{name}"]), theirs) for name in PROJECTIONS
+    }
+    return pd.concat([part.assign(projection=name) for name, part in parts.items()])
 
 
 def calibration(bonds: pd.DataFrame, elements: list[str]) -> dict[str, float]:
@@ -46,7 +62,19 @@ def calibration(bonds: pd.DataFrame, elements: list[str]) -> dict[str, float]:
 
 
 def table(bonds: pd.DataFrame) -> pd.DataFrame:
-    """Per cell and type: agreement of the raw label, and of the calibrated one."""
+    """Per projection, cell and type: agreement of the label with LOBSTER."""
+    groups = bonds.groupby(["projection", "sub_run", "type"], sort=False)
+    rows = [
+        dict(zip(("projection", "sub_run", "type"), key, strict=True))
+        | comparison.agreement(group.ours, group.theirs)
+        | {"strongest_ours": group.ours.min(), "strongest_theirs": group.theirs.min()}
+        for key, group in groups
+    ]
+    return pd.DataFrame(rows).round(4)
+
+
+def calibrated(bonds: pd.DataFrame) -> pd.DataFrame:
+    """Per cell and type: agreement of the raw and of the calibrated label of projection full."""
     rows = []
     for (number, name), group in bonds.groupby(["sub_run", "type"], sort=False):
         after = comparison.agreement(group.calibrated, group.theirs)
@@ -56,25 +84,29 @@ def table(bonds: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main(root: str) -> None:
+def write_calibration(bonds: pd.DataFrame, elements: list[str]) -> None:
+    """Write labels.csv, its figure and calibration.json."""
+    constants = calibration(bonds[bonds.sub_run == CALIBRATED_ON], elements)
+    bonds = bonds.assign(
+        calibrated=bonds.ours * [np.prod([constants[e] for e in name.split("-")]) for name in bonds.type]
+    )
+    style.save(agreement_figures.parity(bonds)[0], calibrated(bonds).round(4), OUT / "labels")
+    on = {"determined_on": f"{COMPOSITION} run {RUN} sub-run {CALIBRATED_ON}"}
+    write_json(OUT / "calibration.json", {**on, **constants})
+
+
+def main(root: str, numbers: tuple[int, ...]) -> None:
     """Label, compare, write."""
-    p = parameters.for_stage(
-        "01_generate", parameters.read("parameters/workstation.yaml"), "parameters/workstation.yaml"
-    )
+    file = "parameters/workstation.yaml"
+    p = parameters.for_stage("01_generate", parameters.read(file), file)
     folders = sub_run_folders(root, COMPOSITION)
-    bonds = pd.concat([matched(folders[RUN, number], number, label.settings_of(p)) for number in SUB_RUNS])
-    constants = calibration(bonds[bonds.sub_run == CALIBRATED_ON], p.elements)
-    bonds["calibrated"] = bonds.ours * [
-        np.prod([constants[e] for e in name.split("-")]) for name in bonds.type
-    ]
-    result = table(bonds)
-    style.save(agreement_figures.parity(bonds)[0], result.round(4), OUT / "labels")
-    write_json(
-        OUT / "calibration.json",
-        {"determined_on": f"{COMPOSITION} run {RUN} sub-run {CALIBRATED_ON}", **constants},
-    )
-    print(result.round(3).to_string(index=False), constants, sep="\n")
+    bonds = pd.concat([labelled(folders[RUN, number], number, label.settings_of(p)) for number in numbers])
+    write_csv(OUT / "projections.csv", table(bonds))
+    if numbers == SUB_RUNS:
+        write_calibration(bonds[bonds.projection == "full"], p.elements)
+    print(table(bonds).to_string(index=False))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "../shared/prm_reference")
+    given = sys.argv[1:] or ["../shared/prm_reference"]
+    main(given[0], tuple(map(int, given[1:])) or SUB_RUNS)

@@ -1,4 +1,6 @@
-"""Write getl_utils/labels/shells.csv, the shells that a label of each element should have: python bench/shells.py.
+"""Write getl_utils/labels/shells.csv, the shells that a label of each element should have.
+
+    python bench/shells.py
 
 The rule. Of the shells that the neutral atom occupies in the table of Koga et al. (1999) an element needs:
 

@@ -74,18 +74,18 @@ def run21(reference, tmp_path_factory):
 @pytest.fixture(scope="session")
 def run21_database(run21):
     """Database of all labelled bonds of run 21, and the parameters of 05_train."""
-    from getl_utils.core import parameters
-    from getl_utils.etl import database, descriptors
+    from small import describe
 
-    work, keys, result, values = run21
-    transform = parameters.for_stage("03_transform", values)
-    descriptor = descriptors.Soap(transform.elements, transform.cutoff, **transform.soap.model_dump())
-    for key in keys:
-        descriptors.describe(work, key, descriptor)
-    choice = parameters.for_stage("04_load", values).bonds
-    collected = database.collect(
-        work, result.bonds, result.clusters, descriptor.to_dict(), transform.elements, choice
+    from getl_utils.core import parameters
+    from getl_utils.etl import database, load
+
+    work, _, result, values = run21
+    transform, choice = (
+        parameters.for_stage("03_transform", values),
+        parameters.for_stage("04_load", values).bonds,
     )
+    describe(work, result.bonds, transform)
+    collected = load.collect(work, result.bonds, result.clusters, transform.elements, choice)
     database.write(work.database("all"), collected, "all")
     return database.read(work.database("all")), parameters.for_stage("05_train", values)
 

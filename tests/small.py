@@ -4,15 +4,15 @@ import numpy as np
 from ase.build import bulk
 
 from getl_utils.core import cells, parameters
-from getl_utils.core.bonds import neighbour_table
+from getl_utils.core.bonds import KEY, neighbour_table
 from getl_utils.core.record import checksums, code_version, now, write_json
 from getl_utils.core.workdir import WorkDir
-from getl_utils.etl import database, descriptors, extract
+from getl_utils.etl import database, descriptors, extract, load
 from getl_utils.generate import lammps as md
 from getl_utils.generate import sub_runs
 from getl_utils.labels import engine as engines
 from getl_utils.labels import label
-from getl_utils.models import model
+from getl_utils.models import model, training
 
 ELEMENTS = ["Ti", "Ni"]
 PARAMETERS = {
@@ -26,7 +26,7 @@ PARAMETERS = {
     "label_window": [1.8, 3.8],
     "orbitals": {"Ti": ["3d"], "Ni": ["3d"]},
     "soap": {"l_max": 2, "n_max": 3},
-    "hyperparameters": {"default": {"gamma": 0.01}},
+    "published": {"default": {"gamma": 0.01}},
     "n_seeds": 1,
 }
 LIMITS = {"Ti-Ti": (2.2, 3.6), "Ni-Ni": (2.2, 3.6), "Ti-Ni": (2.0, 3.3)}
@@ -83,6 +83,14 @@ def quenched(work, composition, run):
     return atoms
 
 
+def describe(work, bonds, transform):
+    """03_transform, in short."""
+    chosen = training.descriptors(transform)
+    descriptors.remember(work, chosen)
+    for key, rows in bonds.groupby(KEY, sort=False):
+        descriptors.describe(work, cells.CellKey(*key), rows, chosen)
+
+
 def build(folder, monkeypatch):
     """All stages up to the model; the work directory and its parameters."""
     standin = Standin()
@@ -98,15 +106,15 @@ def build(folder, monkeypatch):
     result = extract.extract(work, keys, [], p.cutoff)
     extract.write(work, result)
     transform = parameters.for_stage("03_transform", values)
-    descriptor = descriptors.Soap(transform.elements, transform.cutoff, **transform.soap.model_dump())
-    for key in keys:
-        descriptors.describe(work, key, descriptor)
-    collected = database.collect(
-        work, result.bonds, result.clusters, descriptor.to_dict(), ELEMENTS, "labelled"
-    )
+    describe(work, result.bonds, transform)
+    collected = load.collect(work, result.bonds, result.clusters, ELEMENTS, "labelled")
     database.write(work.database("all"), collected, "all")
-    train = parameters.for_stage("05_train", values)
-    trained, arrays, refused = model.train(database.read(work.database("all")), train)
-    assert not refused
-    model.save(work.model, trained, arrays)
+    train, stored = parameters.for_stage("05_train", values), database.read(work.database("all"))
+    for folder, how in (
+        (work.model, None),
+        (work.path / "published", training.published_recipe(stored, train)),
+    ):
+        trained, refused = training.train(stored, train, how)
+        assert not refused
+        model.save(folder, trained)
     return work, values

@@ -1,6 +1,6 @@
 """Install Quantum ESPRESSO's programs (the wheel qepy) into an environment inside this one.
 
-Called by ``make engines``. qepy needs NumPy < 2, so it gets a separate environment. If pw.x and projwfc.x are
+Called by ``make engines``. qepy needs NumPy < 2, so it gets a separate environment. If pw.x and ld1.x are
 on PATH, nothing is done. Nothing is written outside the environment. ``qe.lock`` pins every file by its hash.
 """
 
@@ -17,12 +17,12 @@ FOLDER = Path(sys.prefix, "engines", "qe")
 
 def main() -> int:
     """Make the environment, install qepy and import it. An error is one line."""
-    if all(shutil.which(name) for name in ("pw.x", "projwfc.x")):
-        print("Quantum ESPRESSO: the system's pw.x and projwfc.x are used")
+    if all(shutil.which(name) for name in ("pw.x", "ld1.x")):
+        print("Quantum ESPRESSO: the system's pw.x and ld1.x are used")
         return 0
     if sys.version_info[:2] > (3, 12):
         print(
-            "make engines: qepy has wheels for Python 3.11 and 3.12 only; put pw.x and projwfc.x on PATH",
+            "make engines: qepy has wheels for Python 3.11 and 3.12 only; put pw.x and ld1.x on PATH",
             file=sys.stderr,
         )
         return 1

@@ -2,7 +2,7 @@
 OUT.
 
 The data set has cells, labels (bonds.parquet, ICOHPLIST.lobster) and records, of failed labels too.
-``manifest.json`` has the checksum of every file, the number of cells planned, the parameters, and the command.
+``manifest.json`` has the checksum of every file, the number of cells planned, the parameters and the command.
 Run it again when more labels are done.
 """
 
@@ -17,19 +17,24 @@ from collections import Counter
 from getl_utils.core import cells, parameters
 from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir
-from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD
+from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, projection_of
 
-COMMAND = "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
+COMMAND = (
+    "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
+)
 
 
-def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> Counter:
-    """Copy what is there; statuses of the labels."""
+def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> tuple[Counter, Counter]:
+    """Copy what is there; statuses of the labels, and projections of those that are done."""
     statuses: Counter = Counter()
+    projections: Counter = Counter()
     for key in keys:
         record = work.label(*key) / RECORD
         if not record.exists():
             continue
-        statuses[read_json(record)["status"]] += 1
+        facts = read_json(record)
+        statuses[facts["status"]] += 1
+        projections[projection_of(facts)] += facts["status"] == "DONE"
         out.cell(*key).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(work.cell(*key), out.cell(*key))
         out.label(*key).mkdir(parents=True, exist_ok=True)
@@ -41,7 +46,7 @@ def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> Counter:
         if record.exists():
             out.quench(composition, run).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(record, out.quench(composition, run) / "quench.json")
-    return statuses
+    return statuses, projections
 
 
 def main() -> int:
@@ -53,14 +58,17 @@ def main() -> int:
     p = parameters.for_stage("01_generate", parameters.read(given.parameters), given.parameters)
     keys = cells.keys(p.compositions, p.runs, p.sub_runs)
     out = WorkDir(given.out)
-    statuses = pack(WorkDir(given.work_dir), out, keys)
+    statuses, projections = pack(WorkDir(given.work_dir), out, keys)
     files = sorted(f for f in out.path.rglob("*") if f.is_file() and f.name != "manifest.json")
     manifest = {
         "command": COMMAND.format(given.parameters, given.work_dir, given.parameters, given.out),
         "parameters": p.model_dump(),
         "cells_planned": len(keys),
         "labels": dict(statuses),
-        "files": {f.relative_to(out.path).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+        "projections": dict(projections),
+        "files": {
+            f.relative_to(out.path).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files
+        },
     }
     write_json(out.path / "manifest.json", manifest)
     print(f"{out.path}: {sum(statuses.values())} of {len(keys)} cells, {dict(statuses)}")

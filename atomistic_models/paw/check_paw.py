@@ -80,7 +80,7 @@ def energy(atoms: Atoms, cutoff: float, mesh: tuple[int, ...]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "x.in")
         source.write_text(text)
-        out, wrong = pwscf.run("pw.x", source, pwscf.DEFAULTS)
+        out, wrong = pwscf.run(source)
         found = re.findall(r"^!\s+total energy\s+=\s+(\S+)", out.read_text(), re.MULTILINE)
     if wrong or not found:
         raise RuntimeError(f"{atoms.get_chemical_formula()} at {cutoff} Ry: {wrong or 'no total energy'}")

@@ -23,7 +23,6 @@ HERE = Path(__file__).resolve().parent
 ORBITALS = {"Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
 SETTINGS = {  # name of a run: engine and settings
     "qe, 45 Ry": ("qe", {"ecutwfc": 45, "ecutrho": 360}),
-    "qe, 45 Ry, projwfc.x": ("qe", {"ecutwfc": 45, "ecutrho": 360, "projection": "projwfc"}),
     "gpaw, szp(dzp)": ("gpaw", {}),
     "gpaw, dzp": ("gpaw", {"basis": "dzp"}),
 }

@@ -23,7 +23,20 @@ class Words(TyperGroup):
     """Commands in the order in which they are written; old names are refused with the new one named."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that the first word names."""
+        """Find the command that the first word names.
+
+        Parameters
+        ----------
+        ctx : Context
+            Typer's context.
+        args : list of str
+            The words.
+
+        Returns
+        -------
+        tuple
+            Name, command and the other words, as typer wants them.
+        """
         if args and args[0] in RENAMED:
             ctx.fail(f"`getl {args[0]}` is now called `getl {RENAMED[args[0]]}`.")
         return super().resolve_command(ctx, args)

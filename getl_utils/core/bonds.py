@@ -22,11 +22,22 @@ COLUMNS = [*KEY, *BOND, "element_i", "element_j", "distance", "icohp", "engine",
 
 
 def parse_composition(formula: str) -> dict[str, int]:
-    """Element → number of atoms of a nominal composition, in the order written.
+    """Read a nominal composition.
+
+    Parameters
+    ----------
+    formula : str
+        Element symbols with whole numbers.
+
+    Returns
+    -------
+    dict
+        Element → number of atoms, in the order written.
 
     Raises
     ------
-    ValueError : not a chain of element symbols with whole numbers.
+    ValueError
+        It is not of this form, or names an element twice.
 
     Examples
     --------
@@ -46,7 +57,17 @@ def parse_composition(formula: str) -> dict[str, int]:
 
 
 def bond_types(elements: Sequence[str]) -> list[str]:
-    """All bond types of `elements`: like pairs first, then unlike pairs, in the order given.
+    """Return all bond types: like pairs first, then unlike pairs, in the order given.
+
+    Parameters
+    ----------
+    elements : sequence of str
+        Element symbols.
+
+    Returns
+    -------
+    list of str
+        Names of the bond types.
 
     Examples
     --------
@@ -58,7 +79,17 @@ def bond_types(elements: Sequence[str]) -> list[str]:
 
 
 def quench_of(table: pd.DataFrame) -> pd.Series:
-    """The quench of each row, by name: ``<composition>/<run>``, of a table with these columns.
+    """Return the quench of each row, as ``<composition>/<run>``.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns `composition` and `run`.
+
+    Returns
+    -------
+    Series
+        Names of the quenches.
 
     Examples
     --------
@@ -69,7 +100,26 @@ def quench_of(table: pd.DataFrame) -> pd.Series:
 
 
 def type_of(element_i: Sequence[str], element_j: Sequence[str], elements: Sequence[str]) -> np.ndarray:
-    """Bond type of each pair, named in the order of `elements`; ValueError for an element outside it.
+    """Return the bond type of each pair, named in the order of `elements`.
+
+    Parameters
+    ----------
+    element_i : sequence of str
+        Element of one atom of each pair.
+    element_j : sequence of str
+        Element of the other.
+    elements : sequence of str
+        All elements, in order.
+
+    Returns
+    -------
+    ndarray
+        (n,) names.
+
+    Raises
+    ------
+    ValueError
+        An element is not among `elements`.
 
     Examples
     --------
@@ -87,7 +137,18 @@ def type_of(element_i: Sequence[str], element_j: Sequence[str], elements: Sequen
 
 
 def type_table(elements: Sequence[str]) -> np.ndarray:
-    """Bond type of the elements number a and b of `elements`: (n, n)."""
+    """Return the bond type of each pair of elements.
+
+    Parameters
+    ----------
+    elements : sequence of str
+        n element symbols.
+
+    Returns
+    -------
+    ndarray
+        (n, n) names; [a, b] is the type of elements number a and b.
+    """
     names = [
         ["-".join((elements[min(a, b)], elements[max(a, b)])) for b in range(len(elements))]
         for a in range(len(elements))
@@ -96,7 +157,18 @@ def type_table(elements: Sequence[str]) -> np.ndarray:
 
 
 def check_finite(atoms: Atoms) -> None:
-    """ValueError if a position or the cell is not finite, or a periodic cell has no volume."""
+    """Refuse a structure whose numbers cannot be.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
+
+    Raises
+    ------
+    ValueError
+        A position or the cell is not finite, or a periodic cell has no volume.
+    """
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         raise ValueError("positions or cell hold NaN or infinity: the structure file is damaged")
     if atoms.pbc.any() and abs(atoms.cell.volume) < 1e-6:
@@ -104,7 +176,20 @@ def check_finite(atoms: Atoms) -> None:
 
 
 def neighbour_arrays(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """As `neighbours`, but i, j, T (n, 3) and distance as arrays, sorted by i only."""
+    """Find every neighbour of every atom, as arrays sorted by i only.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure, Å.
+    cutoff : float
+        Largest distance, Å.
+
+    Returns
+    -------
+    tuple of ndarray
+        i (n,), j (n,), translations T (n, 3), distances (n,) in Å.
+    """
     check_finite(atoms)
     if atoms.cell.rank < 3 and not atoms.pbc.any():  # a molecule
         atoms = Atoms(atoms.numbers, atoms.positions, cell=np.ptp(atoms.positions, axis=0) + 1.0)
@@ -112,12 +197,24 @@ def neighbour_arrays(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarra
 
 
 def neighbours(atoms: Atoms, cutoff: float) -> pd.DataFrame:
-    """Every neighbour of every atom within `cutoff` (both directions): i, j, tx, ty, tz, distance (Å), sorted
-    by i.
+    """Find every neighbour of every atom, in both directions.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure, Å.
+    cutoff : float
+        Largest distance, Å.
+
+    Returns
+    -------
+    DataFrame
+        i, j, tx, ty, tz, distance (Å), sorted by the first five.
 
     Raises
     ------
-    ValueError : a position or the cell is not finite, or the cell has no volume.
+    ValueError
+        A position or the cell is not finite, or the cell has no volume.
     """
     i, j, shift, distance = neighbour_arrays(atoms, cutoff)
     table = pd.DataFrame(
@@ -182,12 +279,21 @@ def turn(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def neighbour_table(atoms: Atoms, cutoff: float, minimum_distance: float = 0.0) -> pd.DataFrame:
-    """Every bond once, i < j or (i = j and T > 0 in lexical order), with `minimum_distance` ≤ distance ≤
-    `cutoff`.
+    """Find every bond once: i < j, or i = j and T > 0 in lexical order.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure, Å.
+    cutoff : float
+        Largest distance, Å.
+    minimum_distance : float
+        Smallest distance, Å.
 
     Returns
     -------
-    DataFrame : i, j, tx, ty, tz, distance (Å), sorted by them.
+    DataFrame
+        i, j, tx, ty, tz, distance (Å), sorted by the first five.
 
     Examples
     --------
@@ -207,13 +313,19 @@ def check_structure(
 
     Parameters
     ----------
-    thickness : Å; the least perpendicular height of the cell, e.g. twice a cutoff, so that a pair has one
-    image within it.
-    closest : smallest allowed distance as a fraction of the sum of the covalent radii.
+    atoms : Atoms
+        The structure, Å.
+    thickness : float
+        Least perpendicular height of the cell, Å; twice a cutoff: a pair has one image within it.
+    closest : float
+        Smallest allowed distance, as a fraction of the sum of the covalent radii.
+    where : str
+        What the structure is called in messages.
 
     Raises
     ------
-    ValueError : says which atoms or which height, and what to do.
+    ValueError
+        Says which atoms or which height, and what to do.
     """
     try:
         check_finite(atoms)
@@ -242,8 +354,8 @@ def _check_closest(atoms: Atoms, closest: float, where: str) -> None:
     if len(table) and ratio.min() < closest:
         bond = table.loc[ratio.idxmin()]
         raise ValueError(
-            f"{where}: atoms {bond.i + 1:.0f} and {bond.j + 1:.0f} are {bond.distance:.3f} Å apart, closer than physics "
-            "allows; look at the structure or quench it again"
+            f"{where}: atoms {bond.i + 1:.0f} and {bond.j + 1:.0f} are {bond.distance:.3f} Å apart, closer "
+            "than physics allows; look at the structure or quench it again"
         )
 
 

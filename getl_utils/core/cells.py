@@ -25,13 +25,39 @@ class CellKey(NamedTuple):
 
 
 def keys(compositions: Sequence[str], runs: Sequence[int], sub_runs: Sequence[int]) -> list[CellKey]:
-    """Every cell of every run of every composition, in order."""
+    """Return every cell of every run of every composition, in order.
+
+    Parameters
+    ----------
+    compositions : sequence of str
+        Nominal compositions.
+    runs : sequence of int
+        Numbers of the quenches.
+    sub_runs : sequence of int
+        Numbers of the deformed copies.
+
+    Returns
+    -------
+    list of CellKey
+        Their names.
+    """
     return [CellKey(c, r, s) for c in compositions for r in runs for s in sub_runs]
 
 
 def write(path: Path, atoms: Atoms, key: CellKey, run_id: str = "") -> None:
-    """Write a cell as extended xyz with its key, and the `run_id` of its quench, in the comment line,
-    atomically."""
+    """Write a cell as extended xyz, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    atoms : Atoms
+        The cell, Å.
+    key : CellKey
+        Its name, for the comment line.
+    run_id : str
+        Id of its quench, for the comment line.
+    """
     info = {**key._asdict(), "run_id": run_id or f"run-{content_hash(key.composition, key.run)}"}
     bare = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True, info=info)
     with atomic_write(path) as temporary:
@@ -39,12 +65,24 @@ def write(path: Path, atoms: Atoms, key: CellKey, run_id: str = "") -> None:
 
 
 def read_any(path: str | Path) -> Atoms:
-    """A structure of any file ASE reads; an input of pw.x is known by its text, for ASE takes every ``.in``
-    for another code's.
+    """Read a structure from any file that ASE reads.
+
+    An input of pw.x is recognised by its text, because ASE takes every ``.in`` for another code's.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Atoms
+        The structure, Å.
 
     Raises
     ------
-    ValueError : no structure in it; names the file.
+    ValueError
+        There is no structure in it.
     """
     path = Path(path)
     try:
@@ -57,11 +95,22 @@ def read_any(path: str | Path) -> Atoms:
 
 
 def read(path: str | Path) -> Atoms:
-    """Read a cell; `info` has its `run_id`, and as `cell_id` the hash of the file.
+    """Read a cell.
+
+    Parameters
+    ----------
+    path : str or Path
+        Extended xyz.
+
+    Returns
+    -------
+    Atoms
+        The cell, Å. Its `info` has the `run_id`, and as `cell_id` the hash of the file.
 
     Raises
     ------
-    ValueError : the file is not whole or has no lattice; it says which.
+    ValueError
+        The file is not whole or has no lattice.
     """
     try:
         atoms = ase.io.read(path, format="extxyz")
@@ -79,7 +128,20 @@ def read(path: str | Path) -> Atoms:
 
 
 def each(work: WorkDir, cell_keys: Sequence[CellKey]) -> Iterator[tuple[CellKey, Atoms]]:
-    """The cells that are there, one after the other."""
+    """Go through the cells that are there.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    cell_keys : sequence of CellKey
+        Which cells.
+
+    Yields
+    ------
+    tuple
+        Name and cell.
+    """
     for key in cell_keys:
         path = work.cell(*key)
         if path.exists():

@@ -1,5 +1,4 @@
-"""Processes: one at a time may write to a folder, and programs of others end with the process that started
-them."""
+"""Processes: locks of folders, and programs of others, which end with the process that started them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""One line per stage: how far it is, how fast, and how long it still takes; in notebooks, terminals and
-files."""
+"""Progress of a stage in one line, in notebooks, terminals and files: how far, how fast, how long still."""
 
 from __future__ import annotations
 
@@ -15,12 +14,13 @@ from getl_utils.core.workdir import WorkDir
 
 VARIABLE = "GETL_PROGRESS"  # a file that gets the lines instead; TQDM_DISABLE=1 switches them off
 EVERY = {"bar": 0.1, "cell": 0.5, "lines": 30.0}  # seconds between two states
-LINE = "{desc}: {percentage:.0f} %, {n_fmt}/{total_fmt}{unit}, {rate_fmt}, {elapsed} so far, {remaining} left{postfix}"
+LINE = "{desc}: {percentage:.0f} %, {n_fmt}/{total_fmt}{unit}, {rate_fmt}, {elapsed} so far, "
+LINE += "{remaining} left{postfix}"
 OPEN_END = "{desc}: {n_fmt}{unit}, {rate_fmt}, {elapsed} so far{postfix}"
 
 
 class _Lines:
-    """A file for tqdm in which every state is a line of its own, and none is there twice."""
+    """A file for tqdm in which every state is a line of its own and none is repeated."""
 
     def __init__(self, target: TextIO | Path) -> None:
         self.target, self.last = target, ""
@@ -43,8 +43,7 @@ class _Lines:
 
 
 class _Cell:
-    """A file for tqdm that is one line of a notebook's output; as text, so that it also reads well without a
-    kernel."""
+    """A file for tqdm that is one line of a notebook's output, as text, which needs no kernel to be read."""
 
     def __init__(self) -> None:
         self.handle: Any = None
@@ -65,7 +64,7 @@ class _Cell:
 
 
 class _Bar(tqdm):
-    """Of which nothing is left where nothing was done."""
+    """A bar that is cleared when it is closed if no item was processed."""
 
     def close(self) -> None:
         self.leave = self.leave and self.n > 0
@@ -73,12 +72,38 @@ class _Bar(tqdm):
 
 
 def log(work: WorkDir, stage: str) -> Path:
-    """Where the workflow has the lines of a stage's notebook written."""
+    """Return the file that gets the lines of a stage's notebook.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    stage : str
+        Name of the notebook.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     return work.path.absolute() / "notebooks" / f"{stage}.log"
 
 
 def last(work: WorkDir, stage: str) -> str:
-    """The newest of those lines; empty if there is none."""
+    """Return the newest line of a stage's notebook.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    stage : str
+        Name of the notebook.
+
+    Returns
+    -------
+    str
+        The line; empty if there is none.
+    """
     path = log(work, stage)
     return next(iter(path.read_text().splitlines()[-1:]), "") if path.exists() else ""
 
@@ -101,21 +126,26 @@ def _place(lines: bool) -> tuple[str, Any]:
 
 
 def line(what: str, total: int | None = None, unit: str = "", show: bool | str = True) -> tqdm:
-    """A line of progress, to be updated in a ``with`` block.
+    """Open a line of progress, to be updated in a ``with`` block.
 
-    In a terminal a bar; in a notebook one line of text that is renewed; in a file (standard error that is no
-    terminal, or the file that the variable GETL_PROGRESS names) a line every half a minute and one at the
-    end.
+    A terminal gets a bar, and a notebook one line of text that is renewed. A file gets a line every half
+    minute and one at the end: standard error that is no terminal, or the file named by GETL_PROGRESS.
 
     Parameters
     ----------
-    what : the stage, as a reader calls it. total : how many units it has; without, no time left is told. unit
-    : one of them.
-    show : False: nothing; ``lines``: as in a file, also in a terminal, for stages that run side by side.
+    what : str
+        The stage, as a reader calls it.
+    total : int, optional
+        How many units it has; without it no time left is shown.
+    unit : str
+        Name of the units.
+    show : bool or str
+        False: nothing. ``lines``: as in a file, also in a terminal, for stages that run side by side.
 
     Returns
     -------
-    tqdm's bar: ``update(n)``, ``set_postfix_str(text)``.
+    tqdm
+        The bar, with ``update(n)`` and ``set_postfix_str(text)``.
 
     Examples
     --------
@@ -145,8 +175,25 @@ def line(what: str, total: int | None = None, unit: str = "", show: bool | str =
 def each(
     over: Iterable, what: str, unit: str = "", show: bool | str = True, total: int | None = None
 ) -> Iterator:
-    """The items of `over`, one after the other, with a `line` of progress; `total` is their number where they
-    do not know it.
+    """Go through items with a line of progress.
+
+    Parameters
+    ----------
+    over : iterable
+        The items.
+    what : str
+        As for `line`.
+    unit : str
+        As for `line`.
+    show : bool or str
+        As for `line`.
+    total : int, optional
+        Their number, where `over` does not know it.
+
+    Yields
+    ------
+    object
+        Each item.
 
     Examples
     --------

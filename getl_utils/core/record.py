@@ -1,4 +1,4 @@
-"""How results are written: a temporary file first, then a rename; JSON records with ids and checksums."""
+"""Write results to a temporary file and rename it; keep JSON records with ids and checksums."""
 
 from __future__ import annotations
 
@@ -28,12 +28,22 @@ MOST_ARRAYS = 8 * 2**30  # bytes that the arrays of one file may take
 
 
 def safe_path(name: str) -> str:
-    """`name`, if it is one name of a file or folder: no separator, no leading dot, no character a shell takes
-    for its own.
+    """Return a name if it can be that of one file or folder.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Returns
+    -------
+    str
+        The name.
 
     Raises
     ------
-    ValueError : it could lead out of its folder.
+    ValueError
+        It has a separator, a leading dot, or a character with a meaning for a shell.
 
     Examples
     --------
@@ -52,15 +62,22 @@ def safe_path(name: str) -> str:
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` and rename it onto `path` if the block ends without an error.
+    """Give a temporary path, and rename it if the block ends without an error.
 
     Parameters
     ----------
-    path : final place of the file; parent directories are made.
+    path : str or Path
+        Final place of the file. Folders above it are made.
+
+    Yields
+    ------
+    Path
+        The temporary path, in the same folder.
 
     Raises
     ------
-    OSError : the disk is full or not writable; the old file, if any, is still whole.
+    OSError
+        The disk is full or not writable. A file that was there before is still whole.
 
     Examples
     --------
@@ -87,7 +104,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a rename to the disk: without it a node that dies may forget which file has the name."""
+    """Write a rename to the disk, so that it survives a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -96,8 +113,16 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_csv(path: str | Path, table: pd.DataFrame, **ids: str) -> None:
-    """Write a table, temporary file first; `ids` (database_id="…") become its last columns, so that it says
-    where it is from.
+    """Write a table as CSV, atomically.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write.
+    table : DataFrame
+        The table.
+    **ids : str
+        Where it is from, e.g. ``database_id="…"``; they become its last columns.
 
     Examples
     --------
@@ -111,13 +136,37 @@ def write_csv(path: str | Path, table: pd.DataFrame, **ids: str) -> None:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as readable JSON, atomically."""
+    """Write readable JSON, atomically.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write.
+    value : object
+        What is written. Objects that JSON does not know are written as text.
+    """
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, sort_keys=True, default=str) + "\n")
 
 
 def read_json(path: str | Path) -> Any:
-    """Read JSON; raises ValueError that names the file if it is not whole."""
+    """Read JSON.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    object
+        What it holds.
+
+    Raises
+    ------
+    ValueError
+        The file is not whole.
+    """
     try:
         return json.loads(Path(path).read_text())
     except json.JSONDecodeError as error:
@@ -127,7 +176,17 @@ def read_json(path: str | Path) -> Any:
 
 
 def content_hash(*values: Any) -> str:
-    """First 12 hex digits of the SHA-256 of the JSON of `values`, or of the bytes of those that are paths.
+    """Return an id that follows from content.
+
+    Parameters
+    ----------
+    *values : object
+        Values, hashed as JSON, or Paths, hashed by the bytes of their files.
+
+    Returns
+    -------
+    str
+        The first 12 hex digits of the SHA-256.
 
     Examples
     --------
@@ -144,19 +203,53 @@ def content_hash(*values: Any) -> str:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
+    """Return the checksum of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        SHA-256 of its bytes, in hex.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def checksums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
-    """File's name below `folder` → SHA-256: what a record in `folder` says of its files as `sha256`."""
+    """Return the checksums of files, as a record beside them holds them.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the record.
+    files : iterable of Path
+        Files below it.
+
+    Returns
+    -------
+    dict
+        Name below `folder` → SHA-256.
+    """
     return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
 
 
 def damaged(record: Path) -> list[str]:
-    """What of the files beside a JSON record is not as it says: a line per file; empty if all are, or none is
-    listed."""
+    """Say which files of a record are not as it says.
+
+    Parameters
+    ----------
+    record : Path
+        JSON record; its ``sha256`` lists files below its folder.
+
+    Returns
+    -------
+    list of str
+        A line per file; empty if all are as recorded, or none is listed.
+    """
     try:
         listed = dict(read_json(record).get("sha256", {}))
     except (ValueError, AttributeError, TypeError) as error:
@@ -173,8 +266,14 @@ def damaged(record: Path) -> list[str]:
 
 @functools.cache
 def code_version() -> dict[str, str]:
-    """Version of the package and, where it runs from a git checkout, the commit (``+`` behind it: with
-    changes)."""
+    """Return the version of the code.
+
+    Returns
+    -------
+    dict
+        `getl`, the package's version, and `commit`, where it runs from a git checkout; a ``+`` behind the
+        commit means that files were changed since.
+    """
     here = Path(__file__).parent
     try:
         version = importlib.metadata.version("getl")
@@ -189,13 +288,25 @@ def code_version() -> dict[str, str]:
 
 
 def now() -> str:
-    """The time, UTC, ISO 8601."""
+    """Return the time, UTC, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write_if_changed(path: Path, values: Any) -> Path:
-    """Write YAML only where it differs, so that a file's age tells when its content changed. Returns the
-    path."""
+    """Write YAML only if it differs, so that a file's age tells when its content changed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    values : object
+        What it shall hold.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     text = yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
     if not path.exists() or path.read_text() != text:
         with atomic_write(path) as temporary:
@@ -204,13 +315,25 @@ def write_if_changed(path: Path, values: Any) -> Path:
 
 
 def check_arrays(path: Path, most: int = MOST_ARRAYS) -> Path:
-    """`path` of an .npz, if its arrays are as large as its entries say and together not larger than `most`
-    bytes.
+    """Return the path of an .npz whose arrays are as large as they claim.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    most : int
+        Bytes that its arrays may take together.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
-    ValueError : no archive of arrays, an array that claims more than there is, or more than `most`; before
-    memory is taken.
+    ValueError
+        It is no archive of arrays, an array claims more than there is, or all together take more than
+        `most`. No memory has been taken yet.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -11,8 +11,18 @@ from getl_utils.core.record import code_version, now, safe_path, write_json
 
 
 def root(start: str | Path | None = None) -> Path:
-    """The repository that holds the current folder (the nearest with ``getl_utils/`` and ``notebooks/``), or
-    that folder."""
+    """Return the repository that holds a folder, or the folder if none does.
+
+    Parameters
+    ----------
+    start : str or Path, optional
+        The folder; the current one by default.
+
+    Returns
+    -------
+    Path
+        The nearest folder above with ``getl_utils/`` and ``notebooks/``.
+    """
     here = Path(start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / "getl_utils").is_dir() and (folder / "notebooks").is_dir():
@@ -21,24 +31,57 @@ def root(start: str | Path | None = None) -> Path:
 
 
 def resolve(path: str | Path) -> Path:
-    """A path from the parameters: absolute as it is, relative to the repository otherwise."""
+    """Return where a path of the parameters lies.
+
+    Parameters
+    ----------
+    path : str or Path
+        Relative to the repository, or absolute.
+
+    Returns
+    -------
+    Path
+        The place.
+    """
     return root() / Path(path).expanduser()
 
 
 def relative(path: str | Path) -> str:
-    """A path as records say it: below the repository relative to it, elsewhere absolute; `resolve` leads
-    back."""
+    """Return a path as records say it; `resolve` leads back.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any path.
+
+    Returns
+    -------
+    str
+        Relative to the repository if it lies below it, otherwise absolute.
+    """
     whole = Path(path).resolve()
     return whole.relative_to(root()).as_posix() if whole.is_relative_to(root()) else str(whole)
 
 
 def locate(name: str, roots: Sequence[str] = ()) -> Path:
-    """A file or folder given in the parameters: relative to the repository, or below one of the published
-    trees `roots`.
+    """Find a file or folder that the parameters name.
+
+    Parameters
+    ----------
+    name : str
+        Relative to the repository, or to one of `roots`.
+    roots : sequence of str
+        Published trees.
+
+    Returns
+    -------
+    Path
+        The first place where it is.
 
     Raises
     ------
-    FileNotFoundError : in none of these places; names them.
+    FileNotFoundError
+        It is in none of these places. The message names them.
     """
     places = [resolve(name), *(resolve(root) / name for root in roots)]
     for place in places:
@@ -81,70 +124,87 @@ def find_potential(name: str | Path) -> str:
 class WorkDir:
     """The places of all results below one folder.
 
+    Parameters
+    ----------
+    path : str or Path
+        The folder; relative to the repository, or absolute.
+
     Examples
     --------
     >>> WorkDir("w").label("Zr49Cu49Al2", 21, 3).as_posix().endswith("w/labels/Zr49Cu49Al2/21/3")
     True
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.path = resolve(path)
 
     def quench(self, composition: str, run: int) -> Path:
+        """Folder of a melt–quench."""
         return self.path / "quench" / safe_path(composition) / str(int(run))
 
     def cell(self, composition: str, run: int, sub_run: int) -> Path:
+        """File of a cell."""
         return self.path / "cells" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.xyz"
 
     def loading(self, composition: str, run: int) -> Path:
+        """Folder of a loading."""
         return self.path / "loading" / safe_path(composition) / str(int(run))
 
     def label(self, composition: str, run: int, sub_run: int) -> Path:
+        """Folder of a label."""
         return self.path / "labels" / safe_path(composition) / str(int(run)) / str(int(sub_run))
 
     def descriptors(self, composition: str, run: int, sub_run: int) -> Path:
+        """File of a cell's descriptors."""
         return self.path / "descriptors" / safe_path(composition) / str(int(run)) / f"{int(sub_run)}.npz"
 
     def database(self, name: str) -> Path:
+        """Folder of a database."""
         return self.path / "database" / safe_path(name)
 
     @property
     def bonds(self) -> Path:
+        """Table of all bonds of 02_extract."""
         return self.path / "bonds.parquet"
 
     @property
     def statuses(self) -> Path:
+        """Table of what became of each cell."""
         return self.path / "status.csv"
 
     @property
     def model(self) -> Path:
+        """Folder of the model of 05_train."""
         return self.path / "model"
 
     def predictions(self, structure: str) -> Path:
+        """Folder of the predictions for a structure."""
         return self.path / "predictions" / safe_path(structure)
 
     def large_glasses(self) -> list[Path]:
-        """The dumps of the quenches that have no deformed cells: those made to predict on."""
+        """Dumps of the quenches without deformed cells, which are those made to predict on."""
         dumps = sorted(self.path.glob("quench/*/*/final.dump"))
         return [d for d in dumps if not (self.path / "cells" / d.parents[1].name / d.parent.name).exists()]
 
     def loadings(self) -> list[Path]:
-        """The dumps of the loadings that are whole."""
+        """Dumps of the loadings that are whole."""
         return sorted(d for d in self.path.glob("loading/*/*/*.dump") if (d.parent / "loading.json").exists())
 
     def figures(self, stage: str) -> Path:
+        """Folder of a stage's figures."""
         return self.path / "figures" / stage
 
     def mark(self, stage: str) -> Path:
+        """File that says that a stage ended."""
         return self.path / "done" / f"{stage}.json"
 
     def complete(self, stage: str, **facts: Any) -> dict[str, Any]:
-        """Write the stage's completion mark, last of all, and return what it says."""
+        """Write the file that says that a stage ended, after all its results; return its facts."""
         write_json(self.mark(stage), {"stage": stage, **facts, "code": code_version(), "time": now()})
         return {"stage": stage, **facts}
 
     def require(self, path: Path, stage: str) -> Path:
-        """`path`, if it is there; FileNotFoundError that names the stage to run first otherwise."""
+        """Return `path` if it is there; otherwise raise FileNotFoundError, naming the stage to run first."""
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there: run {stage} first, with the same work_dir")
         return path

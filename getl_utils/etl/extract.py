@@ -26,7 +26,7 @@ from getl_utils.core.record import (
     write_json,
 )
 from getl_utils.core.workdir import WorkDir
-from getl_utils.files import lobster
+from getl_utils.files import lobsterin
 from getl_utils.files import published as reference
 from getl_utils.labels.status import ICOHPLIST, RECORD, Status, judge, projection_of
 
@@ -86,7 +86,7 @@ def sub_run(key: CellKey, atoms: Atoms | None, folder: Path, cutoff: float, proj
     folder : Path
         Folder of its label.
     cutoff : float
-        Å, of the clusters. In a published folder the neighbours are those that its ``lobsterin-quippy`` lists.
+        Å, of the clusters. In a published folder its ``lobsterin-quippy`` lists the neighbours.
     projection : str
         "full" or "lobster": take the values of this projection instead of the label's own.
 
@@ -126,7 +126,7 @@ def _neighbours(folder: Path, atoms: Atoms, cutoff: float) -> pd.DataFrame:
     listed = folder / "lobsterin-quippy"
     ours = any((folder / name).exists() for name in (RECORD, "lobster.json"))
     return (
-        lobster.read_lobsterin_quippy(listed) if listed.exists() and not ours else neighbours(atoms, cutoff)
+        lobsterin.read_lobsterin_quippy(listed) if listed.exists() and not ours else neighbours(atoms, cutoff)
     )
 
 

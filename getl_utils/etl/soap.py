@@ -126,7 +126,7 @@ class Soap:
 def _boxed(atoms: Atoms, cutoff: float) -> Atoms:
     """The bare cell; a cell without periodic images gets a box that holds it."""
     bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    if atoms.pbc.any() and not atoms.pbc.all() or (not atoms.pbc.any() and atoms.cell.rank):
+    if (atoms.pbc.any() and not atoms.pbc.all()) or (not atoms.pbc.any() and atoms.cell.rank):
         span = np.ptp(atoms.positions, axis=0) + 2 * cutoff
         cell = np.where(atoms.pbc[:, None], atoms.cell.complete().array, np.diag(span))
         bare = Atoms(atoms.numbers, atoms.positions, cell=cell, pbc=True)

@@ -16,11 +16,11 @@ def check_frame(atoms: Atoms, where: str, isolated: bool = False) -> None:
 
     Parameters
     ----------
-    atoms
+    atoms : Atoms
         Positions and cell in Å.
-    where
+    where : str
         File, and place in it, for messages.
-    isolated
+    isolated : bool, default False
         Accept a structure without a lattice, as an isolated cluster.
 
     Raises

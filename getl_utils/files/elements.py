@@ -31,17 +31,17 @@ def of_types(
 
     Parameters
     ----------
-    types
+    types : iterable of int
         Types that occur, counted from 1.
-    labels
+    labels : mapping of int to str
         Label of each type that has one. A label that is no element's symbol is ignored.
-    masses
+    masses : mapping of int to float
         Mass of each type that has one, u.
-    given
+    given : sequence of str
         Elements named by the user, in the order of the types. May be empty.
-    known
+    known : sequence of str
         Elements that a mass may mean. Empty: all elements.
-    where
+    where : str
         File, and place in it, for messages.
 
     Returns

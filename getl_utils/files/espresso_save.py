@@ -1,5 +1,4 @@
-"""What pw.x leaves in its ``.save`` folder: band energies, occupations, and the plane-wave coefficients of
-the bands."""
+"""What pw.x leaves in its ``.save`` folder: band energies, occupations and plane-wave coefficients."""
 
 from __future__ import annotations
 
@@ -14,11 +13,18 @@ MARK = np.dtype("<i4")  # before and after each record of a Fortran file: its le
 
 
 class Bands(NamedTuple):
-    """k points, b bands, of one unpolarised calculation.
+    """Bands of one unpolarised calculation; k points, b bands.
 
     Attributes
     ----------
-    energies (eV), occupations (0…1) : (k, b). fermi : eV. weights : (k,), sum 1.
+    energies : (k, b) array
+        eV.
+    occupations : (k, b) array
+        0…1.
+    fermi : float
+        eV.
+    weights : (k,) array
+        Sum 1.
     """
 
     energies: np.ndarray
@@ -32,9 +38,16 @@ class Wave(NamedTuple):
 
     Attributes
     ----------
-    k : (3,), 1/bohr, cartesian. reciprocal : (3, 3), 1/bohr, rows. momenta : k + G, (n, 3), 1/bohr.
-    coefficients : (b, n); with `half` of one G of each pair G and −G, the other's being the complex
-    conjugate.
+    k : (3,) array
+        1/bohr, cartesian.
+    reciprocal : (3, 3) array
+        Reciprocal lattice vectors as rows, 1/bohr.
+    momenta : (n, 3) array
+        k + G, 1/bohr.
+    coefficients : (b, n) array
+        Coefficients of the plane waves.
+    half : bool
+        True if only one G of each pair G and −G is there; the other coefficient is the complex conjugate.
     """
 
     k: np.ndarray
@@ -47,9 +60,22 @@ class Wave(NamedTuple):
 def read_bands(folder: str | Path) -> Bands:
     """Read ``data-file-schema.xml`` of a ``.save`` folder.
 
+    Parameters
+    ----------
+    folder : str or Path
+        The folder.
+
+    Returns
+    -------
+    Bands
+        Energies, occupations and weights.
+
     Raises
     ------
-    ValueError : cut off, damaged, or not of one unpolarised calculation. FileNotFoundError : not there.
+    ValueError
+        The file is cut off, damaged, or not of one unpolarised calculation.
+    FileNotFoundError
+        It is not there.
     """
     path = Path(folder, "data-file-schema.xml")
     try:
@@ -80,9 +106,22 @@ def _bands(tree: ET.Element) -> Bands:
 def read_wave(path: str | Path) -> Wave:
     """Read a ``wfc<k>.dat``, as pw.x writes it without HDF5.
 
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Wave
+        Wave functions at one k point.
+
     Raises
     ------
-    ValueError : cut off, damaged, or not unpolarised. FileNotFoundError : not there.
+    ValueError
+        The file is cut off, damaged, or not unpolarised.
+    FileNotFoundError
+        It is not there.
     """
     data = np.memmap(path, np.uint8, "r") if Path(path).stat().st_size else np.zeros(0, np.uint8)
     try:

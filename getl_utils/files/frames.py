@@ -19,8 +19,11 @@ from ase import Atoms
 from getl_utils.core.record import read_json
 from getl_utils.files import lammps, xyz
 from getl_utils.files.checks import check_frame
+from getl_utils.files.names import structure_name as structure_name
+from getl_utils.files.names import structure_names as structure_names
 from getl_utils.files.text import head, lines_of, reason
 
+LONGEST_CIF = 2048  # characters of a line (https://www.iucr.org/resources/cif/spec/version1.1)
 NAMES = {  # ends and parts of file names; the content decides where it can
     "dump": r"\.(dump|lammpstrj|lammpsdump)(\.|$)",
     "data": r"\.(data|lmp)(\.|$)",
@@ -42,15 +45,15 @@ def readings(
 
     Parameters
     ----------
-    path
+    path : Path
         Structure file.
-    elements
+    elements : sequence of str
         Elements of the model: a mass in a LAMMPS file may mean one of these.
-    which
+    which : str, default 'all'
         `all`, or `last`: the last whole frame and the errors behind it.
-    isolated
+    isolated : bool, default False
         Accept a structure without a lattice, as an isolated cluster.
-    given
+    given : bool, default False
         `elements` are named by the user in the order of the LAMMPS types.
 
     Yields
@@ -74,10 +77,12 @@ def read_structure(path: Path, elements: Sequence[str] = (), isolated: bool = Tr
 
     Parameters
     ----------
-    path, isolated
-        As for `readings`.
-    elements
+    path : Path
+        Structure file.
+    elements : sequence of str, optional
         Elements in the order of the types, for a LAMMPS file that does not tell them.
+    isolated : bool, default True
+        Accept a structure without a lattice, as an isolated cluster.
 
     Raises
     ------
@@ -102,7 +107,10 @@ def _read(path: Path, elements: Sequence[str], which: str, given: bool) -> Itera
     form = _format(path)
     order = list(elements) if given else []
     if form == "dump":
-        yield from lammps.read_frames(path, order or _recorded(path), which == "last", elements)
+        recorded = _recorded(path)
+        if order and recorded and order != recorded:
+            raise ValueError(f"{path}: the record beside it says {recorded} for its types, not {order}")
+        yield from lammps.read_frames(path, order or recorded, which == "last", elements)
     elif form == "data":
         yield lammps.read_data(path, order, elements)
     elif form == "xyz":
@@ -143,7 +151,7 @@ def _format(path: Path) -> str:
 def _by_ase(path: Path, form: str) -> Atoms:
     """The one structure of a file, by ASE's reader of this format."""
     try:
-        _check_counts(path, form)
+        _check_lines(path, form)
         atoms = ase.io.read(str(path.resolve()), index=0, format=form, do_not_split_by_at_sign=True)
     except (OSError, MemoryError):
         raise
@@ -155,13 +163,17 @@ def _by_ase(path: Path, form: str) -> Atoms:
     return atoms
 
 
-def _check_counts(path: Path, form: str) -> None:
-    """Refuse a POSCAR that announces more atoms than it has lines: ASE takes memory for all of them."""
-    if form == "vasp":
-        counts = [int(word) for line in head(path)[5:7] for word in line.split() if word.isdigit()]
-        lines = sum(1 for _ in lines_of(path, whole=False))
-        if sum(counts) > lines:
-            raise ValueError(f"{sum(counts)} atoms announced in {lines} lines")
+def _check_lines(path: Path, form: str) -> None:
+    """Refuse what takes ASE memory or time without end.
+
+    It takes memory for all atoms that a POSCAR announces, and time with the square of a CIF's longest line.
+    """
+    lines = list(lines_of(path, whole=False))
+    counts = [int(word) for line in lines[5:7] for word in line.split() if word.isdecimal()]
+    if form == "vasp" and sum(counts) > len(lines):
+        raise ValueError(f"{sum(counts)} atoms announced in {len(lines)} lines")
+    if form == "cif" and max(map(len, lines), default=0) > LONGEST_CIF:
+        raise ValueError(f"a line of more than {LONGEST_CIF} characters, which CIF does not allow")
 
 
 def _recorded(path: Path) -> list[str]:
@@ -188,12 +200,31 @@ def _checked(one: Atoms | ValueError, path: Path, isolated: bool) -> Atoms | Val
 
 
 def atom_ids(atoms: Atoms) -> np.ndarray:
-    """Return the numbers by which the file calls the atoms: its column `id`, else 1, 2, …; shape (atoms,)."""
-    return atoms.arrays.get("id", np.arange(1, len(atoms) + 1))
+    """Return the numbers by which the file calls the atoms.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        From `readings`.
+
+    Returns
+    -------
+    ndarray
+        Column `id` of integers of the file, else 1, 2, …; (atoms,).
+    """
+    ids = atoms.arrays.get("id", np.empty(0))
+    return ids if ids.ndim == 1 and ids.dtype.kind == "i" else np.arange(1, len(atoms) + 1)
 
 
 def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:
     """Count the atoms of the frames that `readings` will give, from what the files announce.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Structure files.
+    which : str, default 'all'
+        As for `readings`.
 
     Returns
     -------
@@ -225,62 +256,14 @@ def _announced(path: Path) -> list[int]:
     return [int(match[1]) for line in found if (match := re.match(pattern, line))]
 
 
-def structure_names(paths: Sequence[Path]) -> list[str]:
-    """Name the structures of several files, each different, as folders for their predictions.
-
-    A name is the file's name without its last ending, or for a `final.dump` of a quench its composition and
-    run. Files whose names are the same get longer ones: with the ending, then with the folders above. The
-    names follow from the list of paths alone, so a restart finds its results again.
-
-    Examples
-    --------
-    >>> structure_names([Path("p1/glass.xyz"), Path("p2/glass.xyz"), Path("Zr46.5Cu.xyz")])
-    ['p1-glass', 'p2-glass', 'Zr46.5Cu']
-    """
-    choices = {path: _candidates(path) for path in {Path(path).resolve() for path in paths}}
-    chosen = dict.fromkeys(choices, 0)
-    while True:
-        names = {path: choices[path][n] for path, n in chosen.items()}
-        folded = [name.casefold() for name in names.values()]  # some file systems do not tell A from a
-        same = [path for path, name in names.items() if folded.count(name.casefold()) > 1]
-        if not same:
-            return [names[Path(path).resolve()] for path in paths]
-        for path in same:
-            chosen[path] = min(chosen[path] + 1, len(choices[path]) - 1)
-
-
-def _candidates(path: Path) -> list[str]:
-    """Names of a file, from short to unmistakable."""
-    ours = path.name == "final.dump" and path.parts[-4:-3] == ("quench",)
-    full = re.sub(r"\.(gz|bz2|xz)$", "", path.name.lstrip("."))
-    short = re.sub(r"\.[A-Za-z]+$", "", full)
-    above = list(path.parts[1:-1])
-    if ours:
-        short = full = "-".join(above[-2:])
-        above = above[:-3]
-    longer = ["-".join([*above[n:], name]) for n in range(len(above))[::-1] for name in (short, full)]
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    return [*map(_fit, [short, full, *longer]), f"{_fit(short)[:180]}-{digest}"]
-
-
-def _fit(name: str) -> str:
-    """The name of a folder, as `record.safe_path` asks."""
-    return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_.+-]", "_", name)[-200:] or "structure"
-
-
-def structure_name(path: Path) -> str:
-    """Name the structure of one file; see `structure_names`, which tells apart files of one name.
-
-    Examples
-    --------
-    >>> structure_name(Path("quench/Zr92Cu92Al16/1/final.dump")), structure_name(Path("big.data"))
-    ('Zr92Cu92Al16-1', 'big')
-    """
-    return structure_names([path])[0]
-
-
 def structure_id(atoms: Atoms) -> str:
-    """Return the first 12 hex digits of the SHA-256 of elements, positions, cell and boundaries."""
+    """Return the first 12 hex digits of the SHA-256 of elements, positions, cell and boundaries.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
+    """
     digest = hashlib.sha256()
     for array in (
         atoms.numbers.astype("<i8"),

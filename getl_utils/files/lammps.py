@@ -15,10 +15,8 @@ from ase import Atoms
 from ase.io.lammpsrun import construct_cell
 
 from getl_utils.files import elements as rule
-from getl_utils.files.lammps_data import read_data
+from getl_utils.files.lammps_data import read_data as read_data
 from getl_utils.files.text import lines_of
-
-__all__ = ["CutOffError", "last_frame", "read_data", "read_dump", "read_frames"]
 
 # Own reader: ASE 3.29's returns a frame that is cut at a line end as a smaller one without a word, knows no
 # lost atoms, drops columns such as ix, seeks backwards (quadratic in gzip), and adds the box's origin to
@@ -40,13 +38,13 @@ def read_dump(path: str | Path, elements: Sequence[str], known: Sequence[str] = 
 
     Parameters
     ----------
-    path
+    path : str or Path
         Dump, gzipped or not, with the columns `id`; `element`, `typelabel` or `type`; and x y z, xs ys zs,
         xu yu zu or xsu ysu zsu.
-    elements
+    elements : sequence of str
         Symbol of each type, in their order, where the columns do not tell (see `elements.of_types`). May be
         empty.
-    known
+    known : sequence of str, optional
         Elements that a mass in the column `mass` may mean. Default: `elements`.
 
     Yields
@@ -81,10 +79,14 @@ def read_frames(
 
     Parameters
     ----------
-    path, elements, known
+    path : str or Path
+        Dump.
+    elements : sequence of str
         As for `read_dump`.
-    last
+    last : bool, default False
         Give only the last whole frame, the only one that is parsed, and the errors behind it.
+    known : sequence of str, optional
+        As for `read_dump`.
     """
     frames = _frames(path)
     if last:
@@ -100,7 +102,15 @@ def read_frames(
 
 
 def last_frame(path: str | Path, elements: Sequence[str]) -> Atoms:
-    """Read the last whole frame of a dump (as `read_dump`); only that one is parsed."""
+    """Read the last whole frame of a dump; only that one is parsed.
+
+    Parameters
+    ----------
+    path : str or Path
+        Dump.
+    elements : sequence of str
+        As for `read_dump`.
+    """
     return _atoms(deque(_whole_frames(path), maxlen=1)[0], elements, ())
 
 

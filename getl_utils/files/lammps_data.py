@@ -35,11 +35,11 @@ def read_data(path: str | Path, elements: Sequence[str] | None = None, known: Se
 
     Parameters
     ----------
-    path
+    path : str or Path
         Data file, gzipped or not.
-    elements
+    elements : sequence of str, optional
         Symbol of each type, in their order, where the file does not tell (see `elements.of_types`).
-    known
+    known : sequence of str, optional
         Elements that a mass may mean. Default: `elements`, or else all elements.
 
     Returns

@@ -11,7 +11,12 @@ from getl_utils.files.text import lines_of
 
 
 def thermo_rows(lines: Iterable[str]) -> Iterator[dict[str, float]]:
-    """Thermo rows among `lines` as they come, with their `stage`: 0, 1, … per run or minimisation.
+    """Yield the thermo rows as they come, with their `stage`: 0, 1, … per run or minimisation.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Lines of a log.
 
     Examples
     --------
@@ -35,7 +40,15 @@ def thermo_rows(lines: Iterable[str]) -> Iterator[dict[str, float]]:
 def read_thermo(log_path: str | Path) -> pd.DataFrame:
     """Read all thermo rows of a log, also of one that is cut off in the middle.
 
-    Columns: `stage` (0, 1, … per run or minimisation) and LAMMPS's names: Step, Temp (K), Press (bar), …
+    Parameters
+    ----------
+    log_path : str or Path
+        Log, gzipped or not.
+
+    Returns
+    -------
+    DataFrame
+        `stage` (0, 1, … per run or minimisation) and LAMMPS's columns: Step, Temp (K), Press (bar), …
     """
     table = pd.DataFrame(thermo_rows(lines_of(log_path)))
     return table.astype({"Step": int}) if len(table) else pd.DataFrame(columns=["stage", "Step"])

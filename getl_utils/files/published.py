@@ -1,17 +1,13 @@
-"""The published data's own formats: tree, .bnd, .info, cluster .xyz, ND and DUB ledgers, and .vec
-descriptors.
+"""The published data's own formats: tree, .bnd, .info, cluster .xyz, ledgers and .vec descriptors.
 
 Atoms count from 1 and −ICOHP is positive for a bond in these files; our tables count from 0 and hold ICOHP.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
-import pickletools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +15,7 @@ from ase import Atoms
 
 from getl_utils.core.record import atomic_write
 from getl_utils.files import xyz
+from getl_utils.files.vec import read_vec as read_vec
 
 
 def sub_run_folders(root: str | Path, composition: str) -> dict[tuple[int, int], Path]:
@@ -28,9 +25,9 @@ def sub_run_folders(root: str | Path, composition: str) -> dict[tuple[int, int],
 
     Parameters
     ----------
-    root
+    root : str or Path
         Folder of a published tree.
-    composition
+    composition : str
         Nominal composition, the name of a folder.
 
     Returns
@@ -58,11 +55,11 @@ def write_bnd(path: str | Path, bonds: pd.DataFrame, extra: str | None = None) -
 
     Parameters
     ----------
-    path
+    path : str or Path
         File to write.
-    bonds
+    bonds : DataFrame
         Columns run, sub_run, i, j, distance (Å), icohp (eV) and, if named, `extra`.
-    extra
+    extra : str, optional
         Column of integers to write first.
     """
     columns = [*([extra] if extra else []), "run", "sub_run"]
@@ -78,7 +75,7 @@ def read_bnd(path: str | Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    path
+    path : str or Path
         File to read.
 
     Returns
@@ -112,13 +109,30 @@ def read_bnd(path: str | Path) -> pd.DataFrame:
 
 
 def write_database_info(path: str | Path, name: str, bond_type: str, counts: Mapping[str, int]) -> None:
-    """Write a mixed database's ``.info``: ``DB8 Zr-Cu``, then a line ``NC n`` for each composition."""
+    """Write a mixed database's ``.info``: ``DB8 Zr-Cu``, then a line ``NC n`` for each composition.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write.
+    name : str
+        Name of the database.
+    bond_type : str
+        Bond type.
+    counts : mapping of str to int
+        Number of bonds of each composition.
+    """
     with atomic_write(path) as temporary:
         temporary.write_text(f"{name} {bond_type}\n" + "".join(f"{nc} {n}\n" for nc, n in counts.items()))
 
 
 def read_database_info(path: str | Path) -> tuple[str, str, dict[str, int]]:
     """Read a mixed database's ``.info``: its name, its bond type, and bonds of each composition.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to read.
 
     Raises
     ------
@@ -133,7 +147,15 @@ def read_database_info(path: str | Path) -> tuple[str, str, dict[str, int]]:
 
 
 def write_ledger(path: str | Path, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Write ``ND.info`` (run, sub_run, status code) or ``DUB.info`` (run, sub_run, text), one row a line."""
+    """Write ``ND.info`` (run, sub_run, status code) or ``DUB.info`` (run, sub_run, text), one row a line.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write.
+    rows : iterable of tuple
+        Rows.
+    """
     with atomic_write(path) as temporary:
         temporary.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
 
@@ -142,6 +164,13 @@ def write_clusters(path: str | Path, clusters: Iterable[Atoms]) -> None:
     """Write clusters, the central atom first.
 
     The comment line holds ``ID_RUN SUB_STEP ID_CENTRAL_ATOM SUM_ICOHP``, taken from `info`.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write.
+    clusters : iterable of Atoms
+        Clusters; positions and cell in Å.
     """
     with atomic_write(path) as temporary, open(temporary, "w") as out:
         for atoms in clusters:
@@ -158,6 +187,11 @@ def write_clusters(path: str | Path, clusters: Iterable[Atoms]) -> None:
 def read_clusters(path: str | Path) -> list[Atoms]:
     """Read a per-cluster ``.xyz``.
 
+    Parameters
+    ----------
+    path : str or Path
+        File to read.
+
     Raises
     ------
     ValueError
@@ -169,112 +203,3 @@ def read_clusters(path: str | Path) -> list[Atoms]:
             raise one
         found.append(one)
     return found
-
-
-class _Dtype:
-    """Stands for a NumPy type in a pickle: NumPy's own can be made to break memory."""
-
-    def __init__(self, code: str, *_: Any) -> None:
-        self.code, self.order = code, "="
-
-    def __setstate__(self, state: tuple) -> None:
-        self.order = state[1]
-
-
-class _Array:
-    """Stands for a NumPy array in a pickle; `vector` makes it one."""
-
-    def __init__(self, *_: Any) -> None:
-        self.state: tuple = ()
-
-    def __setstate__(self, state: tuple) -> None:
-        self.state = state
-
-    def vector(self) -> np.ndarray:
-        """Vector of float64; ValueError if it is anything else."""
-        _, shape, kind, _, raw = self.state
-        if not (isinstance(kind, _Dtype) and kind.code == "f8" and kind.order in ("<", ">", "=")):
-            raise ValueError("not of float64")
-        data = np.frombuffer(raw.encode("latin1") if isinstance(raw, str) else raw, f"{kind.order}f8")
-        if shape != data.shape:
-            raise ValueError(f"{data.size} numbers of shape {shape}")
-        return data.astype(float)
-
-
-class _Bytes:
-    """Stands for `_codecs.encode`, by which Python 3 writes bytes."""
-
-    def __new__(cls, text: str, encoding: str) -> bytes:  # type: ignore[misc]
-        if encoding != "latin1":
-            raise pickle.UnpicklingError(f"encoding {encoding!r} is not allowed in a .vec file")
-        return text.encode("latin1")
-
-    def __setstate__(self, state: Any) -> None:
-        raise pickle.UnpicklingError("a function has no state")
-
-
-class _ArraysOnly(pickle._Unpickler):
-    """Knows the four names that a dict of arrays needs; any other would run a stranger's code.
-
-    This is pickle in Python: the one in C takes memory for as many objects as a damaged file claims, and so
-    do some words of later protocols than Python 2's.
-    """
-
-    dispatch: ClassVar = {
-        ord(word.code): pickle._Unpickler.dispatch[ord(word.code)]
-        for word in pickletools.opcodes
-        if word.proto <= 2
-    }
-    NAMES: ClassVar = {
-        ("numpy.core.multiarray", "_reconstruct"): _Array,
-        ("numpy._core.multiarray", "_reconstruct"): _Array,
-        ("numpy", "ndarray"): _Array,
-        ("numpy", "dtype"): _Dtype,
-        ("_codecs", "encode"): _Bytes,
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.NAMES:
-            raise pickle.UnpicklingError(
-                f"{module}.{name} is not allowed in a .vec file; do not trust this file"
-            )
-        return self.NAMES[module, name]
-
-
-def read_vec(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a ``.vec``, a Python-2 pickle of a dict of float64 vectors. Loads no code.
-
-    Parameters
-    ----------
-    path
-        File to read.
-
-    Returns
-    -------
-    dict
-        Name to vector.
-
-    Raises
-    ------
-    pickle.UnpicklingError
-        The file names anything but NumPy arrays.
-    ValueError
-        It holds anything else, or is damaged.
-    """
-    data = Path(path).read_bytes()
-    try:
-        content = _ArraysOnly(io.BytesIO(data), encoding="latin1").load()
-    except pickle.UnpicklingError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path}: damaged .vec file ({type(error).__name__}: {error})") from None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ValueError(f"{path}: expected a dict of vectors by name, found {type(content).__name__}")
-    return {key: _vector(path, key, value) for key, value in content.items()}
-
-
-def _vector(path: str | Path, key: str, value: Any) -> np.ndarray:
-    try:
-        return value.vector()
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: entry {key!r} is not a vector of float64 ({error})") from None

@@ -15,7 +15,13 @@ LONGEST = 1_000_000  # characters of a line; a longer one is no line of any form
 
 
 def opened(path: str | Path) -> TextIO:
-    """Open a text file for reading. Its first two bytes tell whether it is gzipped."""
+    """Open a text file for reading.
+
+    Parameters
+    ----------
+    path : str or Path
+        File. Its first two bytes tell whether it is gzipped.
+    """
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
     return (gzip.open if zipped else open)(path, "rt", errors="replace")
@@ -26,9 +32,9 @@ def lines_of(path: str | Path, whole: bool = True) -> Iterator[str]:
 
     Parameters
     ----------
-    path
+    path : str or Path
         File to read. A gzip file that is cut off gives a UserWarning and the lines that are left.
-    whole
+    whole : bool, default True
         Leave out a last line without a line end, because it may be cut off.
 
     Raises
@@ -50,7 +56,15 @@ def lines_of(path: str | Path, whole: bool = True) -> Iterator[str]:
 
 
 def head(path: str | Path, number: int = 40) -> list[str]:
-    """Return the first lines of a text file, at most `number`; fewer if it is damaged there."""
+    """Return the first lines of a text file; fewer if it is damaged there.
+
+    Parameters
+    ----------
+    path : str or Path
+        File, gzipped or not.
+    number : int, default 40
+        Greatest number of lines.
+    """
     found: list[str] = []
     with opened(path) as stream, contextlib.suppress(OSError, EOFError, zlib.error):
         while len(found) < number and (line := stream.readline(LONGEST)):
@@ -63,9 +77,9 @@ def reason(error: BaseException, path: str | Path = "") -> str:
 
     Parameters
     ----------
-    error
+    error : exception
         What was raised.
-    path
+    path : str or Path, optional
         File that was to be read or written; for an error of the system that names another, that one is said.
 
     Examples

@@ -1,5 +1,4 @@
-"""UPF files (pseudopotentials, PAW data sets): their atomic functions, and the partial waves and projectors
-of PAW sets."""
+"""UPF files: their atomic functions, and the partial waves and projectors of PAW data sets."""
 
 from __future__ import annotations
 
@@ -12,13 +11,20 @@ import numpy as np
 
 
 class PartialWaves(NamedTuple):
-    """Of a PAW data set, w waves on a radial mesh of n points.
+    """Partial waves of a PAW data set: w waves on a radial mesh of n points.
 
     Attributes
     ----------
-    r, weights : (n,), bohr: mesh and quadrature weights of dr. momenta : (w,), l of each.
-    sharp, smooth, projectors : (w, n), r·φ, r·φ̃ and r·p, bohr^(−1/2). edges : (w,), bohr; beyond, φ = φ̃ and
-    p = 0.
+    r : (n,) array
+        Mesh, bohr.
+    weights : (n,) array
+        Quadrature weights of dr, bohr.
+    momenta : (w,) array of int
+        Angular momentum l of each wave.
+    sharp, smooth, projectors : (w, n) array
+        r·φ, r·φ̃ and r·p, bohr^(−1/2).
+    edges : (w,) array
+        Radius beyond which φ = φ̃ and p = 0, bohr.
     """
 
     r: np.ndarray
@@ -31,12 +37,22 @@ class PartialWaves(NamedTuple):
 
 
 def read_atomic_functions(path: str | Path) -> list[tuple[str, int]]:
-    """Shell name and angular momentum of the atomic functions of a UPF file that projwfc.x uses, in its
-    order.
+    """Read the names of the atomic functions of a UPF file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    list of (str, int)
+        Shell name and angular momentum of each function that is bound, in the order of the file.
 
     Raises
     ------
-    ValueError : not a UPF file of version 2 with atomic functions.
+    ValueError
+        Not a UPF file of version 2 with atomic functions.
     """
     tags = re.findall(r"<PP_CHI\.\d+\s[^>]*>", Path(path).read_text(errors="replace"))
     found = [dict(re.findall(r'(\w+)\s*=\s*"\s*([^"]*?)\s*"', tag)) for tag in tags]
@@ -48,11 +64,22 @@ def read_atomic_functions(path: str | Path) -> list[tuple[str, int]]:
 
 
 def read_partial_waves(path: str | Path) -> PartialWaves:
-    """Partial waves and projectors of a PAW data set.
+    """Read partial waves and projectors of a PAW data set.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    PartialWaves
+        Waves and projectors.
 
     Raises
     ------
-    ValueError : no UPF file of version 2, or none of a PAW data set.
+    ValueError
+        No UPF file of version 2, or none of a PAW data set.
     """
     # PP_INFO is free text and need not be XML
     text = re.sub(r"<PP_INFO>.*?</PP_INFO>", "", Path(path).read_text(errors="replace"), flags=re.DOTALL)
@@ -65,7 +92,23 @@ def read_partial_waves(path: str | Path) -> PartialWaves:
 
 
 def partial_waves(tree: ET.Element) -> PartialWaves:
-    """As `read_partial_waves`, of a UPF file that is parsed already."""
+    """Take partial waves and projectors from a parsed UPF file.
+
+    Parameters
+    ----------
+    tree : Element
+        Root of the file.
+
+    Returns
+    -------
+    PartialWaves
+        Waves and projectors.
+
+    Raises
+    ------
+    ValueError
+        Projectors and partial waves do not belong together.
+    """
     r, weights = (numbers(tree.find(f"PP_MESH/PP_{name}")) for name in ("R", "RAB"))
     waves, nonlocal_part = tree.find("PP_FULL_WFC"), tree.find("PP_NONLOCAL")
     sharp, smooth = ([e for e in waves if e.tag.startswith(f"{name}.")] for name in ("PP_AEWFC", "PP_PSWFC"))
@@ -82,5 +125,5 @@ def partial_waves(tree: ET.Element) -> PartialWaves:
 
 
 def numbers(element: ET.Element) -> np.ndarray:
-    """The numbers an element holds."""
+    """Return the numbers that an element holds."""
     return np.array(element.text.split(), float)

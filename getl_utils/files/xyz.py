@@ -22,7 +22,7 @@ def read_frames(path: str | Path) -> Iterator[Atoms | ValueError]:
 
     Parameters
     ----------
-    path
+    path : str or Path
         File, gzipped or not. A last line without a line end counts.
 
     Yields

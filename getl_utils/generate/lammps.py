@@ -164,6 +164,7 @@ def run_once(
     directory = Path(directory)
 
     def make() -> dict[str, Any]:
+        """Run LAMMPS; its version."""
         run(text, directory, command, progress)
         with open(directory / "log.lammps") as log:
             return {"run_id": run_id(kind, identity), "lammps": log.readline().strip()}

@@ -18,8 +18,7 @@ THERMO = "step temp press pe vol density lx ly lz pxx pyy pzz pxy pxz pyz"
 
 
 def input_text(glass: Path, protocol: Protocol, loading: Loading, seed: int, name: str = "loading") -> str:
-    """LAMMPS input: NPT with free sides, then `fix deform` along one axis while the sides stay at their
-    pressure.
+    """LAMMPS input: NPT with free sides, then `fix deform` along one axis, the sides at their pressure.
 
     L(t) = L₀ (1 ± ε̇ t), positions remapped; L₀ is the length after the equilibration. Each dumped frame has
     scaled positions and compute stress/atom, the stress times an atom's volume (bar·Å^3, tension positive).

@@ -19,7 +19,7 @@ def strengths(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
     Parameters
     ----------
-    tables
+    tables : sequence of DataFrame
         One per frame, with the columns type and predicted (ICOHP, eV).
 
     Returns
@@ -81,13 +81,13 @@ def exchanges(
 
     Parameters
     ----------
-    tables
+    tables : sequence of DataFrame
         One per frame of `trajectory`: i, j, tx, ty, tz, type, predicted (ICOHP, eV).
-    trajectory
+    trajectory : Trajectory
         The frames.
-    limits
+    limits : mapping of str to two floats
         Window of each bond type, Å.
-    hysteresis
+    hysteresis : float, default 0.1
         Part of w by which a bond must be longer than w to be broken.
 
     Returns
@@ -128,7 +128,7 @@ def exchange_summary(bonds: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    bonds
+    bonds : DataFrame
         From `exchanges`.
 
     Returns
@@ -155,9 +155,9 @@ def at_equal_length(bonds: pd.DataFrame, width: float = 0.1) -> pd.DataFrame:
 
     Parameters
     ----------
-    bonds
+    bonds : DataFrame
         One frame of `exchanges`.
-    width
+    width : float, default 0.1
         Width of the bins of the length, Å.
 
     Returns
@@ -181,11 +181,11 @@ def categories(
 
     Parameters
     ----------
-    strength
+    strength : sequence of float
         Bond strength of each atom, eV; (atoms,).
-    element
+    element : sequence of str
         Element of each atom; (atoms,).
-    names
+    names : sequence of str, optional
         Categories, from weak to strong.
 
     Returns
@@ -210,15 +210,15 @@ def atom_table(
 
     Parameters
     ----------
-    table
+    table : DataFrame
         Bonds of the first frame: i, j, predicted (ICOHP, eV).
-    trajectory
+    trajectory : Trajectory
         The frames.
-    bonds
+    bonds : DataFrame
         From `exchanges`.
-    frame
+    frame : int
         Number of the later frame.
-    cutoff
+    cutoff : float
         For `d2min`, Å.
 
     Returns
@@ -244,7 +244,7 @@ def mobility(atoms: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    atoms
+    atoms : DataFrame
         From `atom_table`.
 
     Returns

@@ -175,7 +175,7 @@ def write_lobster(stem: Path, bonds: pd.DataFrame, atoms: Atoms, job: Job) -> No
     path = stem.with_name(f"{stem.name}_ICOHPLIST.lobster")
     lobster.write_icohplist(path, bonds.assign(icohp=bonds.predicted), atoms.get_chemical_symbols())
     published = job.model.facts.kind == "published"
-    names = ("zeta", "theta", "gamma") if published else ("n_bonds", "ridge", "left_out")
+    names = ("zeta", "theta", "gamma") if published else ("n_bonds", "own", "left_out")
     words = ("zeta", "sigma", "reg. par.") if published else ("training bonds", "prior", "left-out error")
     number, lines = bonds.type.value_counts(), []
     for t, (low, high) in job.limits.items():

@@ -22,15 +22,15 @@ class Trajectory:
 
     Attributes
     ----------
-    scaled
+    scaled : ndarray
         Unwrapped scaled coordinates; (frames, atoms, 3).
-    shifts
+    shifts : ndarray
         Whole cells between the followed atom and the file's: file = scaled + shifts; (frames, atoms, 3).
-    cells
+    cells : ndarray
         Cells, rows are vectors, Å; (frames, 3, 3).
-    symbols
+    symbols : ndarray
         Elements; (atoms,).
-    pbc
+    pbc : ndarray
         Periodic directions; (3,).
     """
 
@@ -45,11 +45,11 @@ class Trajectory:
 
         Parameters
         ----------
-        frame
+        frame : int
             Number of the frame.
-        i, j
+        i, j : ndarray
             Atoms; (pairs,).
-        cells
+        cells : ndarray
             T, counted between the unwrapped atoms; (pairs, 3).
 
         Returns
@@ -61,7 +61,14 @@ class Trajectory:
 
 
 def spread(number: int, most: int) -> list[int]:
-    """Choose at most `most` of 0 … number − 1, evenly spaced, with the first and the last.
+    """Choose some of 0 … number − 1, evenly spaced, with the first and the last.
+
+    Parameters
+    ----------
+    number : int
+        How many there are.
+    most : int
+        How many to choose at most.
 
     Examples
     --------
@@ -78,9 +85,9 @@ def comparable(summary: pd.DataFrame, most: int) -> pd.DataFrame:
 
     Parameters
     ----------
-    summary
+    summary : DataFrame
         A row per frame: structure, atoms, error (empty if it was predicted).
-    most
+    most : int
         Greatest number of rows to choose, evenly spaced.
 
     Returns
@@ -107,9 +114,9 @@ def pick(frames: Iterable[Atoms], numbers: Iterable[int]) -> Iterator[Atoms]:
 
     Parameters
     ----------
-    frames
+    frames : iterable of Atoms
         All frames of a file, with an error in place of each damaged one (`frames.readings`).
-    numbers
+    numbers : iterable of int
         Numbers of whole frames.
 
     Examples
@@ -134,7 +141,7 @@ def follow(frames: Iterable[Atoms]) -> Trajectory:
 
     Parameters
     ----------
-    frames
+    frames : iterable of Atoms
         The same atoms in the same order. Atoms of a LAMMPS dump are sorted by id.
 
     Returns
@@ -182,7 +189,7 @@ def strains(trajectory: Trajectory) -> pd.DataFrame:
 
     Parameters
     ----------
-    trajectory
+    trajectory : Trajectory
         The frames.
 
     Returns
@@ -206,11 +213,11 @@ def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
 
     Parameters
     ----------
-    trajectory
+    trajectory : Trajectory
         The frames.
-    frame
+    frame : int
         Number of the later frame.
-    cutoff
+    cutoff : float
         Greatest distance of a neighbour in the first frame, Å.
 
     Returns
@@ -228,11 +235,11 @@ def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
     i, j, cells = table.i.to_numpy(), table.j.to_numpy(), table[BOND[2:]].to_numpy()
     before, after = trajectory.vectors(0, i, j, cells), trajectory.vectors(frame, i, j, cells)
 
-    def total(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         sums = [np.bincount(i, a[:, k] * b[:, m], number) for k in range(3) for m in range(3)]
         return np.array(sums).T.reshape(number, 3, 3)
 
-    x, y = total(before, before), total(before, after)
+    x, y = _sum(before, before), _sum(before, after)
     size = np.trace(x, axis1=1, axis2=2) / 3
     solvable = np.linalg.det(x) > 1e-9 * size**3
     affine = np.full((number, 3, 3), np.nan)

@@ -95,7 +95,7 @@ class ProjectedBands:
         low, high = self.occupations.min(initial=0), self.occupations.max(initial=0)
         if low < -0.1 or high > largest + 0.1:  # Methfessel–Paxton and cold smearing pass the limits a little
             raise ValueError(
-                f"occupations from {low:.3f} to {high:.3f}; possible are 0…{largest:g} for this number of spins"
+                f"occupations from {low:.3f} to {high:.3f}; possible are 0…{largest:g} for so many spins"
             )
         if not np.allclose(self.overlaps, np.conj(np.swapaxes(self.overlaps, 1, 2)), atol=1e-6):
             raise ValueError("overlaps are not Hermitian")

@@ -51,8 +51,8 @@ def check(
     if height < cutoff:
         where = "at Γ" if tuple(mesh) == (1, 1, 1) else f"with {list(mesh)} k points"
         raise ValueError(
-            f"the cell is {height:.2f} Å thick, thinner than the cutoff of {cutoff} Å: {where} no bond can be "
-            "told apart; take a larger cell or more k points"
+            f"the cell is {height:.2f} Å thick, thinner than the cutoff of {cutoff} Å: {where} no bond can "
+            "be told apart; take a larger cell or more k points"
         )
     for element in dict.fromkeys(atoms.get_chemical_symbols()):
         if element not in orbitals:

@@ -1,5 +1,4 @@
-"""Matrices of localized functions on GPAW's grid at Γ by dense products: block by block what GPAW's C loops
-do pair by pair.
+"""Matrices of localized functions on GPAW's grid at Γ, by dense products instead of GPAW's loops over pairs.
 
 ρ(r) = Σ φ_μ(r) ρ_μν φ_ν(r) and V_μν = Σ_r φ_μ(r) V(r) φ_ν(r) ΔV are the two sums that an LCAO step spends its
 time in. With the functions' values kept per block of 8×8×8 grid points both are products of dense matrices
@@ -21,10 +20,15 @@ EDGE = 8  # grid points along the edge of a block
 class DenseBasis:
     """Values of all functions in blocks of the grid.
 
+    Parameters
+    ----------
+    basis : gpaw.lfc.BasisFunctions
+        GPAW's basis.
+
     Attributes
     ----------
-    blocks : per block the grid points (g,), the functions that reach it (m,) and their values (g, m),
-    bohr^(−3/2).
+    blocks : list
+        Per block the grid points (g,), the functions that reach it (m,) and their values (g, m), bohr^(−3/2).
     """
 
     def __init__(self, basis: Any) -> None:
@@ -94,8 +98,18 @@ def _values(basis: Any, points: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def use(basis: Any) -> bool:
-    """Give GPAW's `basis` these two sums; False, and nothing done, if it is not real (a k mesh) or not on one
-    process."""
+    """Give GPAW's basis these two sums.
+
+    Parameters
+    ----------
+    basis : gpaw.lfc.BasisFunctions
+        The basis.
+
+    Returns
+    -------
+    bool
+        False, and nothing is done, if the basis is not real (a k mesh) or not on one process.
+    """
     if not (basis.gamma and basis.dtype == float) or basis.gd.comm.size > 1:
         return False
     dense = DenseBasis(basis)

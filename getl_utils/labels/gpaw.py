@@ -113,8 +113,8 @@ def _scf(atoms: Atoms, settings: Settings) -> Any:
     except gpaw.ConvergenceError as error:
         raise LabelError(
             "SCF_NOT_CONVERGED",
-            f"{atoms.get_chemical_formula()}: GPAW: {error}; raise max_iterations (now {settings.max_iterations}) or "
-            "smearing, or leave this structure out",
+            f"{atoms.get_chemical_formula()}: GPAW: {error}; raise max_iterations (now "
+            f"{settings.max_iterations}) or smearing, or leave this structure out",
         ) from error
     return dft
 

@@ -32,8 +32,8 @@ def _lowdin(overlap: np.ndarray, k: int) -> np.ndarray:
     values, vectors = np.linalg.eigh(overlap)
     if values[0] < FLOOR:
         raise ValueError(
-            f"k point {k}: the orbitals are linearly dependent (smallest eigenvalue of the overlap {values[0]:.1e}), or two "
-            "atoms coincide; drop diffuse orbitals or look at the structure"
+            f"k point {k}: the orbitals are linearly dependent (smallest eigenvalue of the overlap "
+            f"{values[0]:.1e}), or two atoms coincide; drop diffuse orbitals or look at the structure"
         )
     return (vectors / np.sqrt(values)) @ vectors.conj().T
 

@@ -10,7 +10,7 @@ from getl_utils.core.cells import CellKey
 from getl_utils.core.parameters import Generate
 from getl_utils.core.record import atomic_write
 from getl_utils.core.workdir import WorkDir
-from getl_utils.files import espresso, lobster
+from getl_utils.files import espresso, lobsterin
 
 
 def write_inputs(work: WorkDir, key: CellKey, p: Generate) -> None:
@@ -28,8 +28,8 @@ def write_inputs(work: WorkDir, key: CellKey, p: Generate) -> None:
     atoms, folder = cells.read(work.cell(*key)), work.label(*key)
     elements, near = sorted(set(atoms.get_chemical_symbols())), neighbours(atoms, p.cutoff)
     texts = {
-        "lobsterin": lobster.lobsterin(p.orbitals, elements, p.lobster_energies, p.label_window),
-        "lobsterin-quippy": lobster.lobsterin_quippy(p.orbitals, elements, p.lobster_energies, near),
+        "lobsterin": lobsterin.lobsterin(p.orbitals, elements, p.lobster_energies, p.label_window),
+        "lobsterin-quippy": lobsterin.lobsterin_quippy(p.orbitals, elements, p.lobster_energies, near),
     }
     if p.espresso.pseudopotentials:
         texts[f"{key.composition}.scf.in"] = _scf_input(atoms, key, p)

@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import Field
 
 from getl_utils.core.bonds import BOND, place
-from getl_utils.files import lobster
+from getl_utils.files import lobster, lobsterin
 from getl_utils.labels import pwscf
 from getl_utils.labels.engine import COLUMNS, Job
 
@@ -57,7 +57,7 @@ class Lobster(pwscf.PlaneWaveEngine):
     def bonds(self, solved: tuple[Path, str], job: Job) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Run LOBSTER and read its list."""
         folder, version = solved
-        text = lobster.lobsterin(job.orbitals, job.elements, job.settings.energies, job.window)
+        text = lobsterin.lobsterin(job.orbitals, job.elements, job.settings.energies, job.window)
         (folder / "lobsterin").write_text(text)
         printed, output, warnings = _run(folder, job)
         bonds = place(printed, job.atoms).sort_values(BOND, ignore_index=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ase.data import atomic_masses, atomic_numbers
+from ase.units import Ry
 from pydantic import Field
 
 from getl_utils.core import process, workdir
@@ -155,7 +156,7 @@ def scf_input(job: Job, real: bool = False) -> str:
 
 def _namelists(s: Settings) -> dict[str, dict[str, Any]]:
     system = {"ecutwfc": s.ecutwfc, "ecutrho": s.ecutrho, "occupations": "smearing", "smearing": "fd",
-              "degauss": s.smearing / espresso.Ry, "nosym": True, "noinv": not s.time_reversal}  # fmt: skip
+              "degauss": s.smearing / Ry, "nosym": True, "noinv": not s.time_reversal}  # fmt: skip
     # Hartree–Fock orbitals are a poor start: without a sharp first diagonalisation the mixing learns noise
     electrons = {"electron_maxstep": s.max_iterations, "conv_thr": s.scf_tolerance,
                  "mixing_beta": s.mixing, "diago_thr_init": 1e-5}  # fmt: skip
@@ -219,18 +220,37 @@ def scf(job: Job, where: Path, real: bool = False) -> str:
     """
     source, s = where / f"{PREFIX}.scf.in", job.settings
     source.write_text(scf_input(job, real))
-    out, wrong = execute("pw.x", [*command("pw.x", s.launcher), "-in", source.name], source, s.timeout)
-    text = out.read_text(errors="replace")
+    out, wrong = run(source, s.launcher, s.timeout)
     found = espresso.read_output(out)
+    if not found.converged and found.terminated:
+        advice = "lower mixing, or raise max_iterations or smearing"
+        wrong = f"pw.x did not converge in {s.max_iterations} steps; {advice}"
+    if wrong or not found.converged:
+        raise LabelError("SCF_NOT_CONVERGED", f"{job.formula}: {wrong}")
+    version = re.search(r"Program PWSCF (v\.\S+)", out.read_text(errors="replace"))
+    return f"pw.x {version[1]}" if version else "pw.x"
+
+
+def run(source: Path, launcher: str = "", timeout: float | None = None) -> tuple[Path, str]:
+    """Run pw.x on an input in its folder.
+
+    Parameters
+    ----------
+    source : Path
+        The input.
+    launcher : str
+        See `command`.
+    timeout : float, optional
+        s.
+
+    Returns
+    -------
+    (Path, str)
+        As `execute`; an error that pw.x reports is named.
+    """
+    out, wrong = execute("pw.x", [*command("pw.x", launcher), "-in", source.name], source, timeout)
+    text = out.read_text(errors="replace")
     error = re.search(r"Error in routine\s*(.*?)\s*%%%", text, re.DOTALL)
     if error:
-        wrong = f"pw.x: {' '.join(error[1].split())}"
-    elif not found.converged and found.terminated:
-        wrong = (
-            f"pw.x did not converge in {s.max_iterations} steps; lower mixing, or raise max_iterations or "
-            "smearing"
-        )
-    if wrong or not found.converged or "JOB DONE" not in text:
-        raise LabelError("SCF_NOT_CONVERGED", f"{job.formula}: {wrong or 'pw.x ended before its end'}")
-    version = re.search(r"Program PWSCF (v\.\S+)", text)
-    return f"pw.x {version[1]}" if version else "pw.x"
+        return out, f"pw.x: {' '.join(error[1].split())}"
+    return out, wrong or ("" if "JOB DONE" in text else "pw.x ended before its end")

@@ -82,6 +82,9 @@ def sort(atoms: Atoms, species: np.ndarray, reach: float) -> Bins:
     positions = (atoms.positions - wraps @ cell)[order]
     span = np.ceil(reach * shape / heights * (1 + 1e-12)).astype(np.int64)
     periodic = atoms.pbc.astype(np.int64)
+    span = np.where(
+        periodic == 1, span, np.minimum(span, shape - 1)
+    )  # none leads out of a box that has an end
     return Bins(positions, wraps[order], order, species[order], start, shape, periodic, span, cell)
 
 

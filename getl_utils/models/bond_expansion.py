@@ -52,12 +52,12 @@ class BondExpansion:
     Examples
     --------
     >>> BondExpansion(("Ni", "Ti"), cutoff=4.5).n_features
-    72
+    84
     """
 
     elements: tuple[str, ...]
-    cutoff: float = 5.0
-    n_radial: int = 6
+    cutoff: float = 6.0
+    n_radial: int = 7
     l_max: int = 5
     innermost: float = 1.2
     width: float = 0.8
@@ -144,7 +144,7 @@ def describe(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray) -> np.nd
     >>> from ase.build import bulk
     >>> F = describe(BondExpansion(("Cu",)), bulk("Cu"), np.array([[0, 0, 1, 0, 0], [0, 0, 0, 1, 0]]))
     >>> F.shape, bool(np.allclose(F[0], F[1]))
-    ((2, 36), True)
+    ((2, 42), True)
     """
     bonds = np.asarray(bonds, dtype=np.int64).reshape(-1, 5)
     species, e = expansion.species(atoms), expansion.shape
@@ -162,8 +162,7 @@ def describe(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray) -> np.nd
 
 
 def lengths(atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
-    """Length of each bond (i, j, T), Å; ValueError for a bond that names no atom, or an atom and
-    itself."""
+    """Length of each bond (i, j, T), Å; ValueError for a bond that names no atom, or has no length."""
     if len(bonds) and not (bonds[:, :2].min() >= 0 and bonds[:, :2].max() < len(atoms)):
         raise ValueError(f"a bond names atom {bonds[:, :2].max()}; the cell has atoms 0 … {len(atoms) - 1}")
     vectors = atoms.positions[bonds[:, 1]] - atoms.positions[bonds[:, 0]] + bonds[:, 2:] @ atoms.cell.array
@@ -182,9 +181,8 @@ def reach_of(expansion: BondExpansion, longest: float) -> float:
 
 
 def window_table(expansion: BondExpansion, windows: Mapping[str, tuple[float, float]]) -> np.ndarray:
-    """Shortest and longest bond by the two elements' numbers, (n, n, 2), Å; (inf, 0) for a type without
-    window."""
-    table = [*np.zeros((len(expansion.elements), len(expansion.elements), 2)), np.inf, 0.0]
+    """Shortest and longest bond by the numbers of two elements, (n, n, 2), Å; (inf, 0) without a window."""
+    table = np.tile([np.inf, 0.0], (len(expansion.elements), len(expansion.elements), 1))
     number = {element: n for n, element in enumerate(expansion.elements)}
     for name, window in windows.items():
         a, b = (number.get(element, -1) for element in name.split("-"))

@@ -23,35 +23,47 @@ class Shape(NamedTuple):
     width: float
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def radial_functions(rho: float, e: Shape, radial: np.ndarray) -> None:
-    """Gaussians times the cutoff function at one distance.
+class Scratch(NamedTuple):
+    """What the loops write again for each neighbour, and constants of the recurrences.
 
-    The centres are evenly spaced by δ widths, so g_{n+1}/g_n = exp(xδ − δ²/2 − nδ²): two exponentials are
-    enough.
+    Gaussians with evenly spaced centres follow g_{n+1} = g_n q_n and q_{n+1} = q_n `fall`. Legendre
+    polynomials follow P_{l+1} = grow_l c P_l − shrink_l P_{l−1}.
     """
-    step = e.spacing / e.width
-    x = (rho - e.innermost) / e.width
-    value = (0.5 + 0.5 * cos(pi * rho / e.cutoff)) * exp(-0.5 * x * x)
-    ratio, shrink = exp(step * (x - 0.5 * step)), exp(-step * step)
-    for n in range(e.n_radial):
-        radial[n] = value
-        value *= ratio
-        ratio *= shrink
+
+    radial: np.ndarray
+    grow: np.ndarray
+    shrink: np.ndarray
+    step: float
+    fall: float
+
+
+@njit(cache=True, nogil=True)
+def scratch(e: Shape) -> Scratch:
+    """Allocate and precompute for one expansion."""
+    degree, step = np.arange(e.n_angular), e.spacing / e.width
+    grow, shrink = (2 * degree + 1) / (degree + 1), degree / (degree + 1)
+    return Scratch(np.empty(e.n_radial), grow, shrink, step, exp(-step * step))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def add_neighbour(
-    out: np.ndarray, row: int, species: int, rho: float, c: float, e: Shape, radial: np.ndarray, even: bool
+    out: np.ndarray, row: int, species: int, rho: float, c: float, e: Shape, work: Scratch, even: bool
 ) -> None:
     """Add one atom at distance `rho` from the middle and cosine `c` to the features (row, species, l, n)."""
-    radial_functions(rho, e, radial)
+    radial = work.radial
+    x = (rho - e.innermost) / e.width
+    value = (0.5 + 0.5 * cos(pi * rho / e.cutoff)) * exp(-0.5 * x * x)
+    ratio = exp(work.step * (x - 0.5 * work.step))
+    for n in range(e.n_radial):
+        radial[n] = value
+        value *= ratio
+        ratio *= work.fall
     before, legendre = 0.0, 1.0
     for l in range(e.n_angular):  # noqa: E741
         if not even or l % 2 == 0:
             for n in range(e.n_radial):
                 out[row, species, l, n] += radial[n] * legendre
-        before, legendre = legendre, ((2 * l + 1) * c * legendre - l * before) / (l + 1)
+        before, legendre = legendre, work.grow[l] * c * legendre - work.shrink[l] * before
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -63,7 +75,7 @@ def fill(
     partner: int,
     sign: float,
     e: Shape,
-    radial: np.ndarray,
+    work: Scratch,
     even: bool,
 ) -> None:
     """Features (row, species, l, n) of the bond to neighbour `partner`; all neighbours lie at `vectors`.
@@ -79,7 +91,7 @@ def fill(
         if k != partner and square < e.cutoff * e.cutoff:
             rho = sqrt(square)
             c = (dx * x + dy * y + dz * z) * scale / rho if rho > 0 else 0.0
-            add_neighbour(out, row, species[k], rho, c, e, radial, even)
+            add_neighbour(out, row, species[k], rho, c, e, work, even)
 
 
 @njit(cache=True, nogil=True)
@@ -184,7 +196,7 @@ def describe(
     """Features of the bonds (i, j, T) in the order `rows`, sorted by i; returns the first bond not found, or
     -1."""
     vectors, places, shifts = np.empty((most, 3)), np.empty(most, np.int64), np.empty((most, 3), np.int64)
-    radial, around, n, atom = np.empty(e.n_radial), np.empty(most, np.int64), 0, -1
+    work, around, n, atom = scratch(e), np.empty(most, np.int64), 0, -1
     buffer = np.empty((1, e.n_species, e.n_angular, e.n_radial))
     for row in rows:
         i, j = bonds[row, 0], bonds[row, 1]
@@ -198,7 +210,7 @@ def describe(
         if partner < 0:
             return row
         sign = 1.0 if bins.species[place] <= bins.species[other] else -1.0
-        fill(buffer, 0, vectors[:n], around[:n], partner, sign, e, radial, False)
+        fill(buffer, 0, vectors[:n], around[:n], partner, sign, e, work, False)
         out[row] = buffer[0].transpose(0, 2, 1)
     return -1
 
@@ -249,7 +261,7 @@ def describe_all(
     they are. Odd degrees of bonds between like elements stay 0.
     """
     vectors, places, shifts = np.empty((most, 3)), np.empty(most, np.int64), np.empty((most, 3), np.int64)
-    partners, around, radial = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(e.n_radial)
+    partners, around, work = np.empty(most, np.int64), np.empty(most, np.int64), scratch(e)
     own = 0
     for place in range(low, high):
         start = first[bins.order[place]]
@@ -260,7 +272,7 @@ def describe_all(
         for b in range(found):
             a, other = bins.species[place], around[partners[b]]
             sign = 1.0 if a <= other else -1.0
-            fill(features, own, vectors[:n], around[:n], partners[b], sign, e, radial, a == other)
+            fill(features, own, vectors[:n], around[:n], partners[b], sign, e, work, a == other)
             ends[own, 0], ends[own, 1] = a, other
             x, y, z = vectors[partners[b], 0], vectors[partners[b], 1], vectors[partners[b], 2]
             distance[start + b] = sqrt(x * x + y * y + z * z)

@@ -47,7 +47,7 @@ class Prediction(NamedTuple):
 
 
 class Trained(Protocol):
-    """What is needed of the model of one bond type; see `linear_fit.TypeModel`."""
+    """What is needed of the model of one bond type; see `linear_type.TypeModel`."""
 
     def mean(self, features: np.ndarray, distance: np.ndarray) -> np.ndarray: ...
 

@@ -25,6 +25,8 @@ def learning_curve(
 ) -> pd.DataFrame:
     """Error against what was learned from; in each of `n_seeds` random splits large sets hold small ones.
 
+    All types that have a size are trained together.
+
     Parameters
     ----------
     stored : Database
@@ -44,19 +46,25 @@ def learning_curve(
         learned has no row.
     """
     rows, how = [], training.recipe(stored)
-    jobs = [(t, axis, s) for t in p.bond_types for axis in axes for s in range(p.n_seeds)]
-    for bond_type, axis, seed in each(jobs, "learning curves", "curves", progress):
-        bonds = stored.of_type(bond_type)
-        for n, split in steps(bonds, axis, p, p.seed + seed):
-            try:
-                found = validation.score(stored, bonds, split, how)
-            except ValueError:
-                continue  # too few: the curve starts later
-            theirs = validation.published_rmse(stored, bonds, split, p)
-            row = {"type": bond_type, "axis": axis, "seed": seed, "n": n, "bonds": len(split.train)}
-            errors = {"rmse": found["rmse"], "baseline_rmse": found["baseline_rmse"]}
-            rows.append(row | errors | {"published_rmse": theirs})
-    return pd.DataFrame(rows, columns=COLUMNS)
+    tables, _ = validation.learnable(stored, p.bond_types)
+    jobs = [(axis, s) for axis in axes for s in range(p.n_seeds)]
+    for axis, seed in each(jobs, "learning curves", "curves", progress):
+        found: dict[int, dict[str, Split]] = {}
+        for bond_type, bonds in tables.items():
+            for n, split in steps(bonds, axis, p, p.seed + seed):
+                found.setdefault(n, {})[bond_type] = split
+        for n, fold in sorted(found.items()):
+            results, _ = validation.score(stored, tables, fold, how)  # a type that is refused starts later
+            for bond_type, result in results.items():
+                split = fold[bond_type]
+                row = {"type": bond_type, "axis": axis, "seed": seed, "n": n, "bonds": len(split.train)}
+                row |= {name: result[name] for name in ("rmse", "baseline_rmse")}
+                theirs = validation.published_rmse(stored, tables[bond_type], split, p)
+                rows.append(row | {"published_rmse": theirs})
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.sort_values(
+        "type", key=lambda c: c.map(p.bond_types.index), kind="stable", ignore_index=True
+    )
 
 
 def steps(bonds: pd.DataFrame, axis: str, p: Train, seed: int) -> list[tuple[int, Split]]:

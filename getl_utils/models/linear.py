@@ -20,7 +20,8 @@ from ase import Atoms
 from getl_utils.models import linear_fit
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.bond_predict import Prediction, predict_all
-from getl_utils.models.linear_fit import Settings, TypeModel
+from getl_utils.models.linear_fit import Settings
+from getl_utils.models.linear_type import TypeModel
 
 __all__ = ["Estimate", "Fit", "LinearModel", "Settings", "TypeModel", "fit"]
 
@@ -197,17 +198,17 @@ def fit(
         raise ValueError(
             f"features {features.shape} need {expansion.n_features} columns and one row for each of the bonds"
         )
-    trained, refused = {}, {}
+    accepted, refused = {}, {}
     for name in dict.fromkeys(types.tolist()):
         rows = types == name
+        part = features[rows], distance[rows], strength[rows], groups[rows]
         try:
-            trained[name] = linear_fit.fit_type(
-                expansion, name, features[rows], distance[rows], strength[rows], groups[rows], settings
-            )
+            linear_fit.check_rows(*part, settings.fewest)
+            accepted[name] = part
         except ValueError as error:
             refused[name] = str(error)
-    if not trained:
+    if not accepted:
         raise ValueError(
             "no bond type could be trained: " + "; ".join(f"{k}: {v}" for k, v in refused.items())
         )
-    return Fit(LinearModel(expansion, trained), refused)
+    return Fit(LinearModel(expansion, linear_fit.fit_all(expansion, accepted, settings)), refused)

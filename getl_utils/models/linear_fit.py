@@ -1,16 +1,16 @@
-"""Training of the linear model of one bond type, and what it knows afterwards."""
+"""Training of the linear models of all bond types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg import cholesky, solve_triangular
 
+from getl_utils.models import pooled
 from getl_utils.models.bond_expansion import BondExpansion, flip
-from getl_utils.models.ridge import Rows
+from getl_utils.models.linear_type import TypeModel, chebyshev, parabola
 
 Z90 = 1.6448536269514722  # half a 90 % interval of a normal distribution, in σ
 
@@ -21,118 +21,30 @@ class Settings:
 
     Parameters
     ----------
-    n_distance : tuple of int
-        Numbers of Chebyshev polynomials T_t of the bond length that are tried; left-out groups choose.
-    ridges : tuple of float
-        Strengths of the prior that are tried; left-out groups choose.
-    smoothness : float
-        The prior of a weight is stronger for fast changes: by 1 + smoothness · t² with the length of the bond
-        and by 1 + smoothness · l² / 4 with the angle.
+    n_distance : int
+        Number of Chebyshev polynomials T_t of the bond length.
+    own : tuple of float
+        Expected sizes of what is particular to one bond type, eV per standard deviation of a feature. Left-out
+        groups choose one for each type.
+    common : float
+        Expected size of what all types share, in the same unit.
+    alike : float
+        Expected correlation of the weights of two neighbours' elements.
+    smooth : tuple of float
+        How fast weights are expected to fall with the degree l and the order t; see `pooled.precision`.
     fewest : int
         A type with fewer bonds is refused.
     outside : float
         Fraction of the training bonds whose leverage counts as known; a bond beyond is flagged.
     """
 
-    n_distance: tuple[int, ...] = (4, 5, 6)
-    ridges: tuple[float, ...] = tuple(10.0**k for k in np.arange(-3, 4.5, 0.5))
-    smoothness: float = 1.0
+    n_distance: int = 5
+    own: tuple[float, ...] = (0.007, 0.015, 0.03, 0.06, 0.12)
+    common: float = 0.1
+    alike: float = 0.93
+    smooth: tuple[float, float] = (2.0, 1.0)
     fewest: int = 20
     outside: float = 0.995
-
-
-@dataclass(frozen=True)
-class TypeModel:
-    """A trained model of one bond type.
-
-    −ICOHP = Σ_t T_t(d) [a_t + Σ b_t F], σ = s(d) √(1 + leverage), log s a parabola in d.
-
-    Parameters
-    ----------
-    window : tuple of float
-        Shortest and longest bond of the training set, Å.
-    weights : (n_distance, 1 + n_features)
-        a_t and b_t, eV.
-    factor : (n_distance + n_features, n_distance + n_features)
-        Lower triangular; the leverage is the square of its product with (T(d), F).
-    spread : (3,)
-        log s, s in eV, as a polynomial in the scaled length: constant first.
-    limit : float
-        Leverage above which a bond lies outside the training set.
-    n_bonds, n_groups : int
-        What it was trained on.
-    n_distance : int
-        Number of polynomials of the length that are used.
-    ridge : float
-        Strength of the prior.
-    left_out : float
-        Root mean square error of left-out groups, eV.
-    """
-
-    window: tuple[float, float]
-    weights: np.ndarray
-    factor: np.ndarray
-    spread: np.ndarray
-    limit: float
-    n_bonds: int
-    n_groups: int
-    n_distance: int
-    ridge: float
-    left_out: float
-
-    @classmethod
-    def of(cls, name: str, facts: Mapping, arrays: Mapping[str, np.ndarray]) -> TypeModel:
-        """From the facts and arrays that `LinearModel.to_arrays` writes."""
-        names = {field.name for field in fields(cls)} - set(facts)
-        values = {key: np.asarray(arrays[f"{name}/{key}"], float) for key in names}
-        return cls(**values, **{**facts, "window": tuple(facts["window"])})
-
-    def check(self, name: str, n_features: int) -> None:
-        """ValueError if an array has not the shape it needs or is not finite."""
-        n = len(self.weights)
-        shapes = {"weights": (n, 1 + n_features), "factor": (n + n_features,) * 2, "spread": (3,)}
-        for key, shape in shapes.items():
-            array = getattr(self, key)
-            if array.shape != shape or not np.isfinite(array).all():
-                raise ValueError(
-                    f"type {name}: {key} {array.shape} is damaged, {shape} is expected; train the model again"
-                )
-
-    def polynomials(self, distance: np.ndarray) -> np.ndarray:
-        """T_t of each length, (n, n_distance)."""
-        return chebyshev(distance, self.window, len(self.weights))
-
-    def mean(self, features: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Mean of each bond, eV."""
-        per_term = self.weights[:, 0] + features @ self.weights[:, 1:].T
-        return (self.polynomials(distance) * per_term).sum(axis=1)
-
-    def leverage(self, features: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """How far each bond lies from the training set, in units of the training set's information."""
-        return ((np.hstack([self.polynomials(distance), features]) @ self.factor.T) ** 2).sum(axis=1)
-
-    def sigma(self, distance: np.ndarray, leverage: np.ndarray) -> np.ndarray:
-        """σ of each bond, eV."""
-        return np.exp(parabola(distance, self.window) @ self.spread) * np.sqrt(1 + leverage)
-
-    def outside(self, distance: np.ndarray, leverage: np.ndarray) -> np.ndarray:
-        """True where the training set has nothing alike."""
-        return (leverage > self.limit) | (distance < self.window[0]) | (distance > self.window[1])
-
-
-def scaled(distance: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Length of a bond from −1 to 1 over the window."""
-    return (2 * distance - window[0] - window[1]) / (window[1] - window[0])
-
-
-def chebyshev(distance: np.ndarray, window: tuple[float, float], n: int) -> np.ndarray:
-    """T_0 … T_{n−1} of the scaled length, (n_bonds, n)."""
-    return np.polynomial.chebyshev.chebvander(scaled(distance, window), n - 1)
-
-
-def parabola(distance: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """1, x, x² of the scaled length, kept inside the window: (n, 3)."""
-    return np.vander(np.clip(scaled(distance, window), -1, 1), 3, increasing=True)
 
 
 def check_rows(
@@ -151,15 +63,38 @@ def check_rows(
     mix = np.random.default_rng(0).normal(size=features.shape[1])
     if len(np.unique(np.column_stack([distance, strength, features @ mix]), axis=0)) < len(distance):
         raise ValueError("a bond occurs twice; remove the duplicated rows")
+    if distance.min() == distance.max():
+        raise ValueError("all bonds have the same length; the model needs bonds of different lengths")
     if len(np.unique(groups)) < 2:
         raise ValueError(
             "all bonds are of one group; name at least two groups, such as the sub-runs of the quench"
         )
 
 
-def design(terms: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Columns T_t, then T_t × features for each t."""
-    return np.hstack([terms, *(terms[:, [t]] * features for t in range(terms.shape[1]))])
+@dataclass(frozen=True)
+class Bonds:
+    """The training bonds of one type, scaled."""
+
+    terms: np.ndarray
+    features: np.ndarray
+    distance: np.ndarray
+    strength: np.ndarray
+    groups: np.ndarray
+    used: np.ndarray
+
+    @property
+    def columns(self) -> np.ndarray:
+        """The design."""
+        return pooled.design(self.terms, self.features)
+
+    def sums(self) -> pooled.Sums:
+        """Sums by group, in units of the noise; the noise is what a weak prior leaves."""
+        n, columns = self.terms.shape[1], self.columns
+        used = (np.arange(n)[:, None] * len(self.used) + np.flatnonzero(self.used)).ravel()
+        penalty = np.r_[np.full(n, 1e-6), np.ones(columns.shape[1] - n)]
+        weights = np.linalg.solve(columns.T @ columns + np.diag(penalty), columns.T @ self.strength)
+        noise = max(float(np.std(self.strength - columns @ weights)), 1e-4)
+        return pooled.Sums.of(columns, self.strength, self.groups, noise, n, used)
 
 
 def fit_type(
@@ -171,7 +106,7 @@ def fit_type(
     groups: np.ndarray,
     settings: Settings,
 ) -> TypeModel:
-    """Train one bond type; arguments as of `linear.fit`.
+    """Train one bond type alone, without what other types could tell; arguments as of `linear.fit`.
 
     Raises
     ------
@@ -179,106 +114,141 @@ def fit_type(
         Too few bonds, one group only, duplicated rows, or values that are not finite.
     """
     check_rows(features, distance, strength, groups, settings.fewest)
-    window = float(distance.min()), float(distance.max())
-    if window[0] == window[1]:
-        raise ValueError("all bonds have the same length; the model needs bonds of different lengths")
+    return fit_all(expansion, {name: (features, distance, strength, groups)}, settings)[name]
+
+
+def fit_all(
+    expansion: BondExpansion, bonds: Mapping[str, tuple[np.ndarray, ...]], settings: Settings
+) -> dict[str, TypeModel]:
+    """Train all types; `bonds`: type → features, distance, strength, groups, checked before."""
+    span = min(float(b[1].min()) for b in bonds.values()), max(float(b[1].max()) for b in bonds.values())
+    scale = _scale(expansion, np.vstack([b[0] for b in bonds.values()]))
+    data = {name: _bonds(expansion, name, rows, scale, span, settings) for name, rows in bonds.items()}
+    sums = {name: part.sums() for name, part in data.items()}
+    e = expansion.shape
+    penalty = pooled.precision(
+        settings.n_distance, e.n_species, e.n_radial, e.n_angular, settings.alike, settings.smooth
+    )
+    tried = {name: {own: np.empty(len(part.strength)) for own in settings.own} for name, part in data.items()}
+    for group in sorted({g for part in sums.values() for g in part.by_group}):
+        shared = _shared(sums, penalty, settings, group)
+        for name, part in data.items():
+            _leave_out(part, sums[name], penalty, shared, group, tried[name])
+    shared = _shared(sums, penalty, settings)
+    return {
+        name: _finish(part, sums[name], penalty, shared, tried[name], scale, span, settings)
+        for name, part in data.items()
+    }
+
+
+def _bonds(
+    expansion: BondExpansion,
+    name: str,
+    rows: tuple[np.ndarray, ...],
+    scale: np.ndarray,
+    span: tuple[float, float],
+    settings: Settings,
+) -> Bonds:
+    """Scale the bonds of one type and select the features it uses: even degrees only for like elements."""
+    features, distance, strength, groups = rows
     first, second = name.split("-")
     used = flip(expansion) > 0 if first == second else np.ones(expansion.n_features, bool)
-    scale = _scale(expansion, features)[used]
-    terms, x = chebyshev(distance, window, max(settings.n_distance)), features[:, used] / scale
-    angular = _angular(expansion, settings.smoothness)[used]
-    best = min(
-        (_trial(terms[:, :n], x, angular, strength, groups, settings) for n in settings.n_distance),
-        key=lambda trial: trial.error,
-    )
-    lever = Rows.of(np.hstack([terms, x]), strength, groups, _penalty(terms.shape[1], angular, 1, 0.0))
-    spread = _spread(lever, best.residual, parabola(distance, window), best.ridge)
-    factor = solve_triangular(lever.factor(lever.gram, best.ridge), np.eye(lever.gram.shape[0]), lower=True)
-    return TypeModel(
-        window=window,
-        weights=_unscale(best, used, scale, terms.shape[1]),
-        factor=_unscale_factor(factor, used, scale, terms.shape[1]),
-        spread=spread,
-        limit=float(np.quantile(lever.leverage(factor), settings.outside)),
-        n_bonds=len(distance),
-        n_groups=len(lever.by_group),
-        n_distance=best.n_distance,
-        ridge=float(best.ridge),
-        left_out=best.error,
-    )
+    terms = chebyshev(distance, span, settings.n_distance)
+    return Bonds(terms, features[:, used] / scale[used], distance, strength, groups, used)
 
 
-class Trial(NamedTuple):
-    """A number of polynomials with the strength of the prior that suits it, its weights and left-out
-    residuals."""
-
-    n_distance: int
-    ridge: float
-    weights: np.ndarray
-    residual: np.ndarray
-
-    @property
-    def error(self) -> float:
-        """Root mean square error of left-out groups, eV."""
-        return float(np.sqrt(np.mean(self.residual**2)))
+def _shared(
+    sums: Mapping[str, pooled.Sums], penalty: np.ndarray, settings: Settings, group: object = None
+) -> np.ndarray:
+    """Weights that all types share, with the middle one of the sizes to choose from."""
+    middle = settings.own[len(settings.own) // 2]
+    return pooled.shared_weights(sums.values(), penalty, settings.common, middle, group)
 
 
-def _trial(
-    terms: np.ndarray,
-    x: np.ndarray,
-    angular: np.ndarray,
-    strength: np.ndarray,
-    groups: np.ndarray,
+def _leave_out(
+    part: Bonds,
+    sums: pooled.Sums,
+    penalty: np.ndarray,
+    shared: np.ndarray,
+    group: object,
+    tried: dict[float, np.ndarray],
+) -> None:
+    """Residuals of one group by the models that have not seen it."""
+    rows = part.groups == group
+    for own, residual in tried.items() if rows.any() else ():
+        weights = sums.solve(penalty, own, shared, group)
+        residual[rows] = part.strength[rows] - pooled.design(part.terms[rows], part.features[rows]) @ weights
+
+
+def _finish(
+    part: Bonds,
+    sums: pooled.Sums,
+    penalty: np.ndarray,
+    shared: np.ndarray,
+    tried: dict[float, np.ndarray],
+    scale: np.ndarray,
+    span: tuple[float, float],
     settings: Settings,
-) -> Trial:
-    n = terms.shape[1]
-    penalty = _penalty(n, angular, n, settings.smoothness)
-    rows = Rows.of(design(terms, x), strength, groups, penalty)
-    ridge, residual = rows.choose(settings.ridges)
-    return Trial(n, ridge, rows.solve(rows.gram, rows.moment, ridge), residual)
-
-
-def _angular(expansion: BondExpansion, smoothness: float) -> np.ndarray:
-    """Relative strength of the prior of each feature: 1 + smoothness · l²/4, (n_features,)."""
-    degrees = np.tile(np.arange(expansion.l_max + 1), len(expansion.elements) * expansion.n_radial)
-    return 1 + smoothness * degrees**2 / 4
-
-
-def _penalty(n_free: int, angular: np.ndarray, n_blocks: int, smoothness: float) -> np.ndarray:
-    """Relative strength of the prior of each column: 0 for the terms of the length alone."""
-    blocks = [(1 + smoothness * t**2) * angular for t in range(n_blocks)]
-    return np.concatenate([np.zeros(n_free), *blocks])
+) -> TypeModel:
+    """Choose the prior of one type; train it on all groups; find its σ."""
+    own = min(tried, key=lambda size: float(np.mean(tried[size] ** 2)))
+    n, residual = settings.n_distance, tried[own]
+    weights = np.zeros((n, 1 + len(part.used)))
+    solved = sums.solve(penalty, own, shared)
+    weights[:, 0], weights[:, 1:][:, part.used] = solved[:n], solved[n:].reshape(n, -1) / scale[part.used]
+    factor, known, leverage = _leverages(part, n)
+    index = np.r_[np.arange(n), n + np.flatnonzero(part.used)]
+    whole = np.zeros((n + len(part.used),) * 2)
+    whole[np.ix_(index, index)] = factor / np.r_[np.ones(n), scale[part.used]]
+    return TypeModel(
+        window=(float(part.distance.min()), float(part.distance.max())),
+        span=span,
+        weights=weights,
+        factor=whole,
+        spread=_spread(residual / np.sqrt(1 + leverage), parabola(part.distance, span)),
+        limit=float(np.quantile(known, settings.outside)),
+        n_bonds=len(part.strength),
+        n_groups=len(sums.by_group),
+        own=float(own),
+        left_out=float(np.sqrt(np.mean(residual**2))),
+    )
 
 
 def _scale(expansion: BondExpansion, features: np.ndarray) -> np.ndarray:
-    """Scale of each feature: the largest standard deviation over the neighbour's elements, so that rare ones
-    stay small."""
+    """Scale of each feature: the largest standard deviation over the neighbour's elements; rare ones stay small."""
     n = len(expansion.elements)
     scale = features.std(axis=0).reshape(n, -1).max(axis=0)
     return np.tile(np.maximum(scale, 1e-9), n)
 
 
-def _unscale(trial: Trial, used: np.ndarray, scale: np.ndarray, n_rows: int) -> np.ndarray:
-    """Weights of scaled and selected features → (n_rows, 1 + n_features); 0 for polynomials that are not
-    used."""
-    n, out = trial.n_distance, np.zeros((n_rows, 1 + len(used)))
-    out[:n, 0] = trial.weights[:n]
-    out[:n, 1:][:, used] = trial.weights[n:].reshape(n, -1) / scale
-    return out
+def _leverages(part: Bonds, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inverse factor, leverage of each bond by all groups, and by the other groups.
+
+    The leverage is fᵀ (Σ f fᵀ + 1)⁻¹ f with f = (T(d), F): how far a bond lies from the training set.
+    """
+    rows = np.hstack([part.terms, part.features])
+    penalty = np.diag(np.r_[np.full(n, 1e-6), np.ones(rows.shape[1] - n)])
+    gram, out = rows.T @ rows, np.empty(len(rows))
+    for group in np.unique(part.groups):
+        own = rows[part.groups == group]
+        out[part.groups == group] = _squares(_inverse_factor(gram - own.T @ own + penalty), own)
+    factor = _inverse_factor(gram + penalty)
+    return factor, _squares(factor, rows), out
 
 
-def _unscale_factor(factor: np.ndarray, used: np.ndarray, scale: np.ndarray, n: int) -> np.ndarray:
-    """Factor for scaled and selected features → square, for (T, F)."""
-    index = np.r_[np.arange(n), n + np.flatnonzero(used)]
-    out = np.zeros((n + len(used),) * 2)
-    out[np.ix_(index, index)] = factor / np.r_[np.ones(n), scale]
-    return out
+def _inverse_factor(matrix: np.ndarray) -> np.ndarray:
+    """Inverse of the lower Cholesky factor."""
+    return solve_triangular(cholesky(matrix, lower=True), np.eye(len(matrix)), lower=True)
 
 
-def _spread(lever: Rows, residual: np.ndarray, shape: np.ndarray, ridge: float) -> np.ndarray:
-    """log s as a parabola of the length, moved so that 90 % of the left-out residuals lie in their
-    interval."""
-    size = np.abs(residual) / np.sqrt(1 + lever.left_out_leverage(ridge))
+def _squares(factor: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Squared length of each row times the factor."""
+    return ((rows @ factor.T) ** 2).sum(axis=1)
+
+
+def _spread(residual: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """log s as a parabola of the length, such that 90 % of the left-out residuals lie in their interval."""
+    size = np.abs(residual)
     spread = np.linalg.lstsq(shape, np.log(np.maximum(size, 1e-6)), rcond=None)[0]
     spread[0] += np.log(np.quantile(size / np.exp(shape @ spread), 0.9) / Z90)
     return spread

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -130,3 +130,31 @@ def splits(bonds: pd.DataFrame, p: Train) -> Iterator[Split]:
         train, test = (np.flatnonzero(bonds.composition == c) for c in (first, second))
         if len(train) and len(test):
             yield Split("crossed", f"{first} → {second}", train[: p.n_train], test)
+
+
+def folds(
+    tables: Mapping[str, pd.DataFrame], p: Train, only: Sequence[str] = ()
+) -> dict[tuple[str, str], dict[str, Split]]:
+    """The splits of several bond types, fold by fold: the same group is left out of all types at once.
+
+    Parameters
+    ----------
+    tables : mapping
+        Bond type → its bonds.
+    p : Train
+        Parameters of 05_train.
+    only : sequence of str
+        Names of the splits wanted; all if empty.
+
+    Returns
+    -------
+    dict
+        (split, fold) → bond type → its split.
+    """
+    found: dict[tuple[str, str], dict[str, Split]] = {}
+    for bond_type, bonds in tables.items():
+        for split in splits(bonds, p):
+            if not only or split.name in only:
+                found.setdefault((split.name, split.fold), {})[bond_type] = split
+    order = {name: n for n, name in enumerate(dict.fromkeys(name for name, _ in found))}
+    return dict(sorted(found.items(), key=lambda item: order[item[0][0]]))

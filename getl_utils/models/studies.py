@@ -12,7 +12,7 @@ import pandas as pd
 from getl_utils.core import cells
 from getl_utils.core.bonds import BOND, KEY
 from getl_utils.core.cells import CellKey
-from getl_utils.core.parameters import Hyperparameters, Train
+from getl_utils.core.parameters import Train
 from getl_utils.core.progress import each
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl.database import Database
@@ -77,7 +77,7 @@ def variants(stored: Database, work: WorkDir, p: Train) -> Iterator[tuple[str, D
     yield "the model", stored, training.recipe(stored)
     for n in POLYNOMIALS:
         name = f"{n} polynomials of the length" if n > 1 else "the length not multiplied"
-        yield name, stored, training.recipe(stored, linear.Settings(n_distance=(n,)))
+        yield name, stored, training.recipe(stored, linear.Settings(n_distance=n))
     for change in p.variants:
         expansion = BondExpansion(**(stored.facts["descriptors"]["expansion"] | change))
         name = ", ".join(f"{k} {v}" for k, v in change.items())
@@ -141,16 +141,17 @@ def augmentation(stored: Database, p: Train, progress: bool = False) -> pd.DataF
     families = [f for f in dict.fromkeys(names.values()) if f != QUENCHED]
     sets = {QUENCHED: {QUENCHED}, **{f"and {f}": {QUENCHED, f} for f in families}}
     sets["all"] = {QUENCHED, *families}
-    rows, jobs = [], [(t, s) for t in p.bond_types for s in sets.items()]
-    for bond_type, (name, kept) in each(jobs, "augmentation", "fits", progress):
-        bonds = stored.of_type(bond_type)
-        kinds = bonds.sub_run.map(names).to_numpy()
-        chosen = []
-        for s in atom_splits(bonds, len(bonds), p.seed) if len(bonds) else ():
-            train = s.train[np.isin(kinds[s.train], list(kept))][: p.n_train]
-            chosen.append(Split(name, s.fold, train, s.test[kinds[s.test] == QUENCHED]))
-        row = _errors(stored, bonds, [s for s in chosen if len(s.train) and len(s.test)], p)
-        rows += [{"learned_from": name, "type": bond_type, **row}] if row else []
+    rows, (tables, _) = [], validation.learnable(stored, p.bond_types)
+    for name, kept in each(sets.items(), "augmentation", "sets", progress):
+        chosen: dict[str, dict[str, Split]] = {}
+        for bond_type, bonds in tables.items():
+            kinds = bonds.sub_run.map(names).to_numpy()
+            for s in atom_splits(bonds, len(bonds), p.seed):
+                train = s.train[np.isin(kinds[s.train], list(kept))][: p.n_train]
+                test = s.test[kinds[s.test] == QUENCHED]
+                if len(train) and len(test):
+                    chosen.setdefault(s.fold, {})[bond_type] = Split(name, s.fold, train, test)
+        rows += [{"learned_from": name, **row} for row in _errors(stored, tables, chosen, p)]
     return pd.DataFrame(rows)
 
 
@@ -175,14 +176,16 @@ def transfer(stored: Database, p: Train, progress: bool = False) -> pd.DataFrame
         composition only.
     """
     rows, names = [], sorted(stored.bonds.composition.unique())
-    pairs = [(t, c) for t in p.bond_types for c in names if len(names) > 1]
-    for bond_type, composition in each(pairs, "transfer", "fits", progress):
-        bonds = stored.of_type(bond_type)
-        own = (bonds.composition == composition).to_numpy()
-        for name, folds in _sources(bonds, own, p).items():
-            row = _errors(stored, bonds, folds, p)
-            place = {"composition": composition, "learned_from": name, "type": bond_type}
-            rows += [place | row] if row else []
+    tables, _ = validation.learnable(stored, p.bond_types)
+    for composition in each(names if len(names) > 1 else [], "transfer", "compositions", progress):
+        chosen: dict[str, dict[str, dict[str, Split]]] = {}
+        for bond_type, bonds in tables.items():
+            for name, splits in _sources(bonds, (bonds.composition == composition).to_numpy(), p).items():
+                for s in splits:
+                    chosen.setdefault(name, {}).setdefault(s.fold, {})[bond_type] = s
+        for name, some in chosen.items():
+            place = {"composition": composition, "learned_from": name}
+            rows += [place | row for row in _errors(stored, tables, some, p)]
     return pd.DataFrame(rows)
 
 
@@ -204,15 +207,18 @@ def _sources(bonds: pd.DataFrame, own: np.ndarray, p: Train) -> dict[str, list[S
     return found
 
 
-def _errors(stored: Database, bonds: pd.DataFrame, splits: Sequence[Split], p: Train) -> dict[str, Any]:
-    """Root mean square over some splits of the model's and the curve's errors, eV; empty if none was learned."""
-    found: list[Mapping[str, Any]] = []
-    for split in splits:
-        try:
-            found.append(validation.score(stored, bonds, split, training.recipe(stored)))
-        except ValueError:
-            continue  # too few bonds of this kind: the table has no row
-    if not found:
-        return {}
-    mean = {name: float(np.sqrt(np.mean([f[name] ** 2 for f in found]))) for name in ERRORS}
-    return {"n_train": int(np.mean([f["n_train"] for f in found])), **mean}
+def _errors(
+    stored: Database, tables: Mapping[str, pd.DataFrame], chosen: Mapping[str, Mapping[str, Split]], p: Train
+) -> list[dict[str, Any]]:
+    """Root mean square over some folds of the model's and the curve's errors, eV: a row per type."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for fold in chosen.values():
+        results, _ = validation.score(stored, tables, fold, training.recipe(stored))
+        for bond_type, result in results.items():
+            found.setdefault(bond_type, []).append(result)
+    rows = []
+    for bond_type in (t for t in p.bond_types if t in found):
+        some = found[bond_type]
+        mean = {name: float(np.sqrt(np.mean([f[name] ** 2 for f in some]))) for name in ERRORS}
+        rows.append({"type": bond_type, "n_train": int(np.mean([f["n_train"] for f in some])), **mean})
+    return rows

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from getl_utils.core.parameters import Hyperparameters, Train, Transform
+from getl_utils.core.parameters import Train, Transform
 from getl_utils.core.record import content_hash
 from getl_utils.etl.database import Database, groups
 from getl_utils.etl.descriptors import Descriptor
 from getl_utils.etl.soap import Soap
-from getl_utils.models import bond_expansion, linear, linear_fit, schema
+from getl_utils.models import bond_expansion, linear, schema
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.kernels import Bonds, PublishedKernel
 from getl_utils.models.linear import LinearModel
 from getl_utils.models.model import Body, Model
 from getl_utils.models.published import PublishedModel, PublishedType
+
+NONE = "no bond type could be trained"
 
 
 def descriptors(p: Transform) -> dict[str, Descriptor]:
@@ -44,6 +46,16 @@ def descriptors(p: Transform) -> dict[str, Descriptor]:
     return found
 
 
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # features, distance, strength, groups
+
+
+class Fit(NamedTuple):
+    """A trained body, and bond type → why it has no model of it."""
+
+    body: Body
+    refused: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How one kind of model learns.
@@ -55,17 +67,17 @@ class Recipe:
     descriptor : str
         Name of the descriptor it needs.
     fit : callable
-        Function of bond type, features (n, m), distance (n,), strength (n,) and groups (n,), which returns a body
-        with this one type.
+        Function of a mapping: bond type → features (n, m), distance (n,), strength (n,) and groups (n,). It
+        returns a `Fit`, or raises ValueError if not one type could be trained.
     """
 
     kind: str
     descriptor: str
-    fit: Callable[[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray], Body]
+    fit: Callable[[Mapping[str, Rows]], Fit]
 
 
 def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
-    """The default model: linear in the surroundings of the bond.
+    """The default model: linear in the surroundings of the bond. All types are trained at once.
 
     Parameters
     ----------
@@ -79,12 +91,14 @@ def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
     Recipe
         How it learns.
     """
-    settings = settings or linear.Settings()
     expansion = BondExpansion(**stored.facts["descriptors"]["expansion"])
 
-    def fit(name: str, x: np.ndarray, d: np.ndarray, y: np.ndarray, labels: np.ndarray) -> Body:
-        found = linear_fit.fit_type(expansion, name, x, d, y, labels, settings)
-        return LinearModel(expansion, {name: found})
+    def fit(data: Mapping[str, Rows]) -> Fit:
+        if not data:
+            raise ValueError(NONE)
+        x, d, y, labels = (np.concatenate(part) for part in zip(*data.values(), strict=True))
+        types = np.repeat(list(data), [len(part[1]) for part in data.values()])
+        return Fit(*linear.fit(expansion, x, d, y, types, labels, settings))
 
     return Recipe("linear", "expansion", fit)
 
@@ -108,18 +122,20 @@ def published_recipe(stored: Database, p: Train) -> Recipe | None:
         return None
     soap = Soap(**stored.facts["descriptors"]["soap"])
 
-    def fit(name: str, x: np.ndarray, d: np.ndarray, y: np.ndarray, labels: np.ndarray) -> Body:
-        return PublishedModel(soap, {name: fit_published(p.published_of(name), x, d, y, labels)})
+    def fit(data: Mapping[str, Rows]) -> Fit:
+        trained, refused = {}, {}
+        for name, (x, d, y, labels) in data.items():
+            try:
+                h = p.published_of(name)
+                kernel = PublishedKernel(h.zeta, h.theta)
+                trained[name] = PublishedType.fit(kernel, Bonds(d, x), y, h.gamma, labels)
+            except ValueError as error:
+                refused[name] = str(error)
+        if not trained:
+            raise ValueError("; ".join([NONE, *(f"{name}: {why}" for name, why in refused.items())]))
+        return Fit(PublishedModel(soap, trained), refused)
 
     return Recipe("published", "soap", fit)
-
-
-def fit_published(
-    h: Hyperparameters, features: np.ndarray, distance: np.ndarray, strength: np.ndarray, labels: np.ndarray
-) -> PublishedType:
-    """Fit one bond type of the published model; arguments as of `Recipe.fit`."""
-    kernel = PublishedKernel(h.zeta, h.theta)
-    return PublishedType.fit(kernel, Bonds(distance, features), strength, h.gamma, labels)
 
 
 def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model, dict[str, str]]:
@@ -128,7 +144,8 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
     Parameters
     ----------
     stored : Database
-        Learned from: all bonds by the linear model, `n_train` of each type, drawn at random, by the published one.
+        Learned from: all bonds by the linear model, and `n_train` of each type, drawn at random, by the published
+        one.
     p : Train
         Parameters of 05_train.
     how : Recipe, optional
@@ -146,27 +163,25 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
     ValueError
         Not one type could be trained.
     """
-    how, bodies, refused = how or recipe(stored), {}, {}
+    how, data, refused = how or recipe(stored), {}, {}
     for bond_type in p.bond_types:
         try:
             bonds = stored.learnable(bond_type)
-            if how.kind == "published":
-                chosen = np.random.default_rng(p.seed).permutation(len(bonds))[: p.n_train]
-                bonds = bonds.iloc[np.sort(chosen)]
-            bodies[bond_type] = how.fit(bond_type, *rows(stored, bonds, how.descriptor)).types[bond_type]
         except ValueError as error:
             refused[bond_type] = str(error)
-    if not bodies:
-        raise ValueError(
-            "no bond type could be trained: " + "; ".join(f"{t}: {w}" for t, w in refused.items())
-        )
-    settings = stored.facts["descriptors"][how.descriptor]
-    if how.kind == "linear":
-        return assemble(LinearModel(BondExpansion(**settings), bodies), stored, p), refused
-    return assemble(PublishedModel(Soap(**settings), bodies), stored, p), refused
+            continue
+        if how.kind == "published":
+            chosen = np.random.default_rng(p.seed).permutation(len(bonds))[: p.n_train]
+            bonds = bonds.iloc[np.sort(chosen)]
+        data[bond_type] = rows(stored, bonds, how.descriptor)
+    try:
+        found = how.fit(data)
+    except ValueError as error:
+        raise ValueError("; ".join([str(error), *(f"{t}: {why}" for t, why in refused.items())])) from None
+    return assemble(found.body, stored, p), refused | found.refused
 
 
-def rows(stored: Database, bonds: pd.DataFrame, descriptor: str) -> tuple[np.ndarray, ...]:
+def rows(stored: Database, bonds: pd.DataFrame, descriptor: str) -> Rows:
     """Features, distance (Å), strength (−ICOHP, eV) and groups of some bonds, as `Recipe.fit` takes them."""
     strength = -bonds.icohp.to_numpy(float)
     return stored.features(bonds, descriptor), bonds.distance.to_numpy(float), strength, groups(bonds)

@@ -16,8 +16,9 @@ from getl_utils.core.record import atomic_write
 from getl_utils.etl.database import Database
 from getl_utils.models import gp, training
 from getl_utils.models.kernels import Bonds, PublishedKernel
+from getl_utils.models.linear import Estimate
 from getl_utils.models.model import Model
-from getl_utils.models.splits import Split, splits
+from getl_utils.models.splits import Split, folds
 from getl_utils.models.training import Recipe
 
 FEWEST = 30  # bonds of a type, to train and test on
@@ -68,45 +69,48 @@ def coverage(z: np.ndarray) -> dict[str, float]:
 
 
 def score(
-    stored: Database, bonds: pd.DataFrame, split: Split, how: Recipe, sigma: bool = True
-) -> dict[str, Any]:
-    """Train on one side of a split and test on the other.
+    stored: Database, tables: Mapping[str, pd.DataFrame], fold: Mapping[str, Split], how: Recipe
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Train all types on one side of their splits and test them on the other.
 
     Parameters
     ----------
     stored : Database
         Holds the descriptors.
-    bonds : DataFrame
-        Bonds of one type.
-    split : Split
-        Rows of `bonds`.
+    tables : mapping
+        Bond type → its bonds.
+    fold : mapping
+        Bond type → its split, rows of its table.
     how : Recipe
         The model.
-    sigma : bool
-        False leaves out σ and the coverages.
 
     Returns
     -------
     dict
-        Numbers of bonds; ``rmse``, ``mae`` and those of the distance alone (``baseline_…``), eV; standard deviations;
-        coverages; and the arrays ``predicted``, ``true``, ``sigma`` and ``baseline``.
-
-    Raises
-    ------
-    ValueError
-        The training bonds cannot be learned from.
+        Bond type → numbers of bonds; ``rmse``, ``mae`` and those of the distance alone (``baseline_…``), eV; standard
+        deviations; coverages; and the arrays ``predicted``, ``true``, ``sigma`` and ``baseline``.
+    dict
+        Bond type → why it could not be trained.
     """
-    train, test = bonds.iloc[split.train], bonds.iloc[split.test]
-    bond_type = bonds.type.iloc[0]
-    x, d, y, groups = training.rows(stored, train, how.descriptor)
-    body = how.fit(bond_type, x, d, y, groups)
-    features, distance, true, _ = training.rows(stored, test, how.descriptor)
-    found = body.evaluate(bond_type, features, distance)
-    curve = gp.fit_curve(d, y).predict(distance)
-    numbers: dict[str, Any] = {"n_train": len(train), "n_test": len(test), **errors(found.mean, true)}
+    data = {t: training.rows(stored, tables[t].iloc[s.train], how.descriptor) for t, s in fold.items()}
+    try:
+        body, refused = how.fit(data)
+    except ValueError as error:
+        return {}, dict.fromkeys(fold, str(error))
+    results = {}
+    for name in body.types:
+        test = training.rows(stored, tables[name].iloc[fold[name].test], how.descriptor)
+        results[name] = _score(body.evaluate(name, *test[:2]), data[name], test)
+    return results, dict(refused)
+
+
+def _score(found: Estimate, train: training.Rows, test: training.Rows) -> dict[str, Any]:
+    """Numbers of one type, from its estimates and rows."""
+    true, curve = test[2], gp.fit_curve(train[1], train[2]).predict(test[1])
+    numbers: dict[str, Any] = {"n_train": len(train[2]), "n_test": len(true), **errors(found.mean, true)}
     numbers |= {f"baseline_{name}": value for name, value in errors(curve, true).items()}
-    numbers |= {"train_std": float(y.std()), "test_std": float(true.std())}
-    numbers |= coverage((true - found.mean) / found.sigma) if sigma else {}
+    numbers |= {"train_std": float(train[2].std()), "test_std": float(true.std())}
+    numbers |= coverage((true - found.mean) / found.sigma)
     return numbers | {"predicted": found.mean, "true": true, "sigma": found.sigma, "baseline": curve}
 
 
@@ -154,31 +158,58 @@ def validate(
     Validation
         A type that cannot be scored says why; the others go on.
     """
-    rows, refused, parity, jobs, z = [], {}, {}, [], []
-    how = how or training.recipe(stored)
-    for bond_type in p.bond_types:
+    rows, parity, z, how = [], {}, [], how or training.recipe(stored)
+    tables, refused = learnable(stored, p.bond_types)
+    for (name, number), fold in each(folds(tables, p, only).items(), "validation", "fits", progress):
+        results, failed = score(stored, tables, fold, how)
+        refused |= {t: f"{name}, {number}: {why}" for t, why in failed.items()}
+        for bond_type, result in results.items():
+            bonds, place = tables[bond_type], {"type": bond_type, "split": name}
+            result["published_rmse"] = published_rmse(stored, bonds, fold[bond_type], p)
+            if (name, number) == ("random", "0"):
+                tested = bonds.iloc[fold[bond_type].test].reset_index(drop=True)
+                parity[bond_type] = result | {"bonds": tested}
+            z.append(pd.DataFrame(place | {"z": (result["true"] - result["predicted"]) / result["sigma"]}))
+            numbers = {k: v for k, v in result.items() if not isinstance(v, np.ndarray)}
+            rows.append(place | {"fold": number, **numbers})
+    return Validation(
+        _by_type(pd.DataFrame(rows), p.bond_types),
+        refused,
+        {t: parity[t] for t in p.bond_types if t in parity},
+        pd.concat(z, ignore_index=True) if z else pd.DataFrame(),
+    )
+
+
+def learnable(stored: Database, types: Sequence[str]) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """The bonds of each type that has enough to train and test on, and why the others have not.
+
+    Parameters
+    ----------
+    stored : Database
+        The database.
+    types : sequence of str
+        Bond types.
+
+    Returns
+    -------
+    dict
+        Bond type → its bonds.
+    dict
+        Bond type → why it has none.
+    """
+    tables, refused = {}, {}
+    for bond_type in types:
         try:
-            bonds = _enough(stored.learnable(bond_type))
-            jobs += [(bonds, split) for split in splits(bonds, p) if not only or split.name in only]
+            tables[bond_type] = _enough(stored.learnable(bond_type))
         except ValueError as error:
             refused[bond_type] = str(error)
-    for bonds, split in each(jobs, "validation", "fits", progress):
-        bond_type = bonds.type.iloc[0]
-        try:
-            result = score(stored, bonds, split, how)
-        except ValueError as error:
-            refused[bond_type] = f"{split.name}, {split.fold}: {error}"
-            continue
-        result["published_rmse"] = published_rmse(stored, bonds, split, p)
-        if (split.name, split.fold) == ("random", "0"):
-            parity[bond_type] = result | {"bonds": bonds.iloc[split.test].reset_index(drop=True)}
-        place = {"type": bond_type, "split": split.name}
-        z.append(pd.DataFrame(place | {"z": (result["true"] - result["predicted"]) / result["sigma"]}))
-        numbers = {k: v for k, v in result.items() if not isinstance(v, np.ndarray | pd.DataFrame)}
-        rows.append(place | {"fold": split.fold, **numbers})
-    return Validation(
-        pd.DataFrame(rows), refused, parity, pd.concat(z, ignore_index=True) if z else pd.DataFrame()
-    )
+    return tables, refused
+
+
+def _by_type(table: pd.DataFrame, types: Sequence[str]) -> pd.DataFrame:
+    if not len(table):
+        return table
+    return table.sort_values("type", key=lambda c: c.map(list(types).index), kind="stable", ignore_index=True)
 
 
 def published_rmse(stored: Database, bonds: pd.DataFrame, split: Split, p: Train) -> float:

@@ -1,4 +1,4 @@
-"""What is installed here, what this platform lacks, and how to get it: ``getl doctor``."""
+"""Say what is installed here, what is missing, and how to get it (``getl doctor``)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,38 @@ from packaging.requirements import Requirement
 
 from getl_utils.core.workdir import root
 
-NEEDED = ("LAMMPS", "SOAP (quippy)", "engine xtb")  # by parameters/quick.yaml
+NEEDED = ("LAMMPS", "SOAP (featomic)", "engine xtb")  # by parameters/quick.yaml
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def system() -> str:
-    """Python and platform, in words."""
+    """Return Python and platform, in words."""
     kind = {"Darwin": "macOS"}.get(platform.system(), platform.system())
     return f"Python {platform.python_version()}, {kind} {platform.machine()}"
 
 
 def listed() -> tuple[list[str], list[str]]:
-    """What pyproject.toml asks for: needed, and for tests and site."""
+    """Return the requirements in pyproject.toml: those needed, and those for tests and site."""
     project = tomllib.loads((root() / "pyproject.toml").read_text())["project"]
     return project["dependencies"], project["optional-dependencies"]["dev"]
 
 
 def packages(requirements: Sequence[str]) -> dict[str, tuple[bool, str]]:
-    """Name of each package → whether it is there as asked for, and its version or how to get it.
+    """Look for packages.
+
+    Parameters
+    ----------
+    requirements : sequence of str
+        As in pyproject.toml.
+
+    Returns
+    -------
+    dict
+        Name → whether it is there as asked for, and its version or how to get it.
 
     Examples
     --------
-    >>> packages(["numpy>=1", "numpy_of_tomorrow>=2", "of_the_past>=1; python_version < '3'"])["numpy_of_tomorrow"]
+    >>> packages(["numpy>=1", "numpy_of_tomorrow>=2"])["numpy_of_tomorrow"]
     (False, 'pip install "numpy_of_tomorrow>=2"')
     >>> packages(["of_the_past>=1; python_version < '3'"])
     {'of_the_past': (False, 'there is no package of it for this system; docs/install.md says what runs
@@ -58,7 +68,7 @@ def _state(asked: Requirement) -> tuple[bool, str]:
 
 
 def programs() -> dict[str, str | None]:
-    """Parts that are more than a package → why they do not work, with what to do; None where they do."""
+    """Return parts that are more than a package → why they do not work and what to do, or None."""
     from getl_utils.etl import soap
     from getl_utils.generate import lammps
     from getl_utils.labels import engine as engines
@@ -68,7 +78,7 @@ def programs() -> dict[str, str | None]:
 
 
 def optional() -> dict[str, str | None]:
-    """As `programs`, of what only some commands need."""
+    """Return the same as `programs` for what only some commands need."""
     compiler = shutil.which("g++") or shutil.which("c++")
     browser = any(map(shutil.which, BROWSERS))
     lacking = [f"{name} ({how})" for name, (there, how) in packages(listed()[1]).items() if not there]
@@ -83,12 +93,12 @@ def optional() -> dict[str, str | None]:
         else "install chromium (Debian: apt-get install chromium)",
         "wheel of Quantum ESPRESSO, for make engines": None
         if qe
-        else "for Python 3.11 and 3.12 only, and not for Linux arm64; pw.x and projwfc.x on PATH serve as well",
+        else "for Python 3.11 and 3.12 only, and not for Linux arm64; pw.x on PATH serves as well",
     }
 
 
 def lines() -> tuple[list[str], list[str]]:
-    """The report, and the names of what quick.yaml needs and lacks."""
+    """Return the report, and the names of what quick.yaml needs and lacks."""
     found, parts = packages(listed()[0]), programs()
     report = [system()]
     report += [

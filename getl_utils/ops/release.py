@@ -21,8 +21,8 @@ from ase import Atoms
 
 from getl_utils.core import cells
 from getl_utils.core.bonds import KEY, quench_of
-from getl_utils.core.record import checksums, code_version, damaged, now, read_json, sha256, write_json
 from getl_utils.core.parameters import Hyperparameters, Train
+from getl_utils.core.record import checksums, code_version, damaged, now, read_json, sha256, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database
 from getl_utils.inference import predictor
@@ -252,8 +252,8 @@ def held_out(trained: model.Model, stored: database.Database) -> Callable[[str],
     done: dict[str, HeldOut] = {}
 
     def of(bond_type: str) -> HeldOut:
-        if bond_type not in done:
-            done[bond_type] = _hold_out(trained, stored, bond_type)
+        done.update({} if done else _hold_out(trained, stored))
+        assert bond_type in done, f"{bond_type}: no group to leave out"
         return done[bond_type]
 
     return of
@@ -271,15 +271,23 @@ def _recipe(trained: model.Model, stored: database.Database) -> tuple[training.R
     return training.recipe(stored), Train(**given, n_train=len(stored.bonds))
 
 
-def _hold_out(trained: model.Model, stored: database.Database, bond_type: str) -> HeldOut:
+def _hold_out(trained: model.Model, stored: database.Database) -> dict[str, HeldOut]:
+    """Bond type → what models without a group predict."""
     how, p = _recipe(trained, stored)
-    bonds = stored.of_type(bond_type)
-    runs = quench_of(bonds)
-    enough = len(bonds) - runs.value_counts().max() >= FEWEST  # none if there is one run only
-    groups, name = (runs, "runs") if enough else (bonds.sub_run, "sub-runs")
-    parts = []
-    for split in list(splits.grouped_splits(groups, name, p.n_train, 0))[:FOLDS]:
-        found = validation.score(stored, bonds, split, how)
-        parts.append([found[key] for key in ("predicted", "sigma", "true", "baseline")])
-    assert parts, f"{bond_type}: one group of {len(bonds)} bonds, none to leave out"
-    return HeldOut(*(np.concatenate(column) for column in zip(*parts, strict=True)), name)
+    tables, _ = validation.learnable(stored, trained.types)
+    runs = quench_of(stored.bonds)
+    enough = len(runs) - runs.value_counts().max() >= FEWEST  # none if there is one run only
+    name, chosen = "runs" if enough else "sub-runs", {}
+    for bond_type, bonds in tables.items():
+        groups = quench_of(bonds) if enough else bonds.sub_run
+        for split in splits.grouped_splits(groups, name, p.n_train, 0):
+            chosen.setdefault(split.fold, {})[bond_type] = split
+    parts: dict[str, list[list[np.ndarray]]] = {}
+    for fold in list(chosen.values())[:FOLDS]:
+        for bond_type, found in validation.score(stored, tables, fold, how)[0].items():
+            arrays = [found[key] for key in ("predicted", "sigma", "true", "baseline")]
+            parts.setdefault(bond_type, []).append(arrays)
+    return {
+        t: HeldOut(*(np.concatenate(column) for column in zip(*some, strict=True)), name)
+        for t, some in parts.items()
+    }

@@ -1,5 +1,4 @@
-"""A work directory on one screen: what is done, running, failed and why (``getl status``); what came out
-(``getl summary``)."""
+"""A work directory on one screen: what is done (``getl status``) and what came out (``getl summary``)."""
 
 from __future__ import annotations
 
@@ -21,12 +20,22 @@ MOST = 8  # failures listed of one kind
 
 
 def status(work: WorkDir) -> str:
-    """What is done, running, failed and why: a line per stage, below it a line per kind of unit and per
-    failure.
+    """Say what is done, running, failed and damaged, and why.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+
+    Returns
+    -------
+    str
+        A line per stage; below it a line per kind of unit, per failure and per damaged result.
 
     Raises
     ------
-    FileNotFoundError : there is no such folder.
+    FileNotFoundError
+        There is no such folder.
     """
     if not work.path.is_dir():
         raise FileNotFoundError(f"{work.path} is not there: nothing was run in it")
@@ -60,7 +69,7 @@ def _generate(work: WorkDir) -> Generate | None:
 
 
 def _stage(work: WorkDir, stage: str, busy: bool) -> str:
-    """From papermill's notes in the executed notebook, where there is one, and from the completion mark."""
+    """Read papermill's notes in the executed notebook, if there is one, and the completion mark."""
     notebook, mark = work.path / "notebooks" / f"{stage}.ipynb", work.mark(stage)
     done = f"done {read_json(mark).get('time', '')}" if mark.exists() else "not done"
     if not notebook.exists() or (mark.exists() and mark.stat().st_mtime >= notebook.stat().st_mtime - 60):
@@ -157,11 +166,22 @@ def _few(word: str, lines: list[str]) -> Iterator[str]:
 
 
 def summary(work: WorkDir) -> str:
-    """The table at the end of a run: bonds per type, error beside the baseline, atoms and bonds inferred.
+    """Return the table at the end of a run.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+
+    Returns
+    -------
+    str
+        Bonds per type, error beside the baseline, and the frames, atoms and bonds that were predicted.
 
     Raises
     ------
-    FileNotFoundError : a stage has not been run.
+    FileNotFoundError
+        A stage has not been run.
     """
     metrics = read_json(work.require(work.model / "metrics.json", "05_train"))
     inferred = pd.read_csv(work.require(work.path / "predictions" / "summary.csv", "06_inference"))

@@ -1,5 +1,4 @@
-"""The workflow's results in MLflow: one parent run per model with a child per bond type, and names for
-models.
+"""The workflow's results in MLflow: a run per model with one per bond type below it, and names for models.
 
 The store is a local SQLite file beside the work directory, or any tracking URI. Everything is read from files
 after the notebooks have run, so that these need no MLflow.
@@ -24,109 +23,142 @@ ALIASES = ("candidate", "production")
 
 
 def default_uri(work: WorkDir) -> str:
-    """SQLite beside the work directory: all work directories below one folder share it."""
+    """Return the URI of an SQLite file beside the work directory.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory. All work directories in one folder share the file.
+
+    Returns
+    -------
+    str
+        MLflow's tracking URI.
+    """
     return f"sqlite:///{work.path.resolve().parent / 'mlflow.db'}"
 
 
-def _client(uri: str) -> Any:
+def _mlflow(uri: str) -> Any:
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
     mlflow.set_tracking_uri(uri)
-    return mlflow.MlflowClient(uri)
+    return mlflow
 
 
 def model_name(work: WorkDir) -> str:
-    """What the model of a work directory is called in the registry: its elements and its engine.
+    """Return what the model of a work directory is called in the registry.
 
     Models of one name answer the same question and may take each other's place.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+
+    Returns
+    -------
+    str
+        Its elements and its engine.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no model yet.
     """
     facts = read_json(work.require(work.model / "model.json", "05_train"))
     return f"getl-{'-'.join(facts['elements'])}-{facts['engine']}"
 
 
 def track(work: WorkDir, uri: str = "") -> str:
-    """Write a parent run: parameters, metrics, figures, model, ids; below it a child per bond type with the
-    errors of each split.
+    """Write a parent run and, below it, a run per bond type with the errors of each split.
 
-    The model is registered under `model_name` and, if it has passed its checks, is its `candidate`. What is
-    there already, of this model with these results, is not written again.
+    The parent holds parameters, metrics, figures, model and ids. The model is registered under `model_name`;
+    if it has passed its checks it is its `candidate`. Results that are tracked already are not written again.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    uri : str
+        MLflow's tracking URI; `default_uri` by default.
 
     Returns
     -------
-    MLflow's id of the parent run.
+    str
+        MLflow's id of the parent run.
 
     Raises
     ------
-    FileNotFoundError : no model yet.
+    FileNotFoundError
+        There is no model yet.
     """
     facts = read_json(work.require(work.model / "model.json", "05_train"))
     uri = uri or default_uri(work)
-    client, tags = _client(uri), _tags(work, facts)
-    experiment = _experiment(client, work, uri)
-    same = client.search_runs([experiment], f"tags.content = '{tags['content']}'")
+    mlflow, tags = _mlflow(uri), _tags(work, facts)
+    experiment = _experiment(mlflow, uri)
+    same = mlflow.search_runs([experiment], f"tags.content = '{tags['content']}'", output_format="list")
     if same:
         return same[0].info.run_id
-    parent = client.create_run(experiment, run_name=f"{work.path.name} {facts['model_id']}", tags=tags)
-    _log(client, parent.info.run_id, _parameters(work), _totals(work))
-    for bond_type, parameters, metrics in _types(work, facts):
-        child = {
-            "mlflow.parentRunId": parent.info.run_id,
-            "type": bond_type,
-            **{k: tags[k] for k in ("model_id", "database_id")},
-        }
-        run = client.create_run(experiment, run_name=bond_type, tags=child)
-        _log(client, run.info.run_id, parameters, metrics)
-        client.set_terminated(run.info.run_id)
-    for folder, name in (
-        (work.model, "model"),
-        (work.path / "figures", "figures"),
-        (work.path / "parameters", "parameters"),
-    ):
-        if folder.is_dir():
-            client.log_artifacts(parent.info.run_id, str(folder), name)
-    _register(client, work, parent.info.run_id, facts)
-    client.set_terminated(parent.info.run_id)
+    name = f"{work.path.name} {facts['model_id']}"
+    with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags) as parent:
+        _log(mlflow, _parameters(work), _totals(work))
+        for bond_type, parameters, metrics in _types(work, facts):
+            own = {"type": bond_type, **{key: tags[key] for key in ("model_id", "database_id")}}
+            with mlflow.start_run(experiment_id=experiment, run_name=bond_type, nested=True, tags=own):
+                _log(mlflow, parameters, metrics)
+        for folder in (work.model, work.path / "figures", work.path / "parameters"):
+            if folder.is_dir():
+                mlflow.log_artifacts(str(folder), folder.name)
+        _register(mlflow.MlflowClient(uri), work, parent.info, facts)
     return parent.info.run_id
 
 
 def promote(work: WorkDir, alias: str, uri: str = "") -> str:
-    """Give the model of a work directory one of `ALIASES`; its name and version. `production` takes only what
-    may predict.
+    """Give the model of a work directory a name in the registry.
+
+    Parameters
+    ----------
+    work : WorkDir
+        The work directory.
+    alias : str
+        One of `ALIASES`; only a model that passed its checks can be ``production``.
+    uri : str
+        MLflow's tracking URI; `default_uri` by default.
+
+    Returns
+    -------
+    str
+        The model's name and version.
 
     Raises
     ------
-    ValueError : no such alias, the model is not tracked, or it has not passed its checks.
+    ValueError
+        No such name, the model is not tracked, or it has not passed its checks.
     """
     if alias not in ALIASES:
         raise ValueError(f"{alias!r} is no name for a model: {' or '.join(ALIASES)}")
     if alias == "production":
         release.require(work.model)
     facts, name = read_json(work.require(work.model / "model.json", "05_train")), model_name(work)
-    client = _client(uri or default_uri(work))
-    found = [
-        v
-        for v in client.search_model_versions(f"name = '{name}'")
-        if v.tags.get("model_id") == facts["model_id"]
-    ]
+    client = _mlflow(uri or default_uri(work)).MlflowClient()
+    versions = client.search_model_versions(f"name = '{name}'")
+    found = [int(v.version) for v in versions if v.tags.get("model_id") == facts["model_id"]]
     if not found:
         raise ValueError(f"model {facts['model_id']} is not tracked: run `getl track {work.path}` first")
-    version = max(found, key=lambda v: int(v.version)).version
-    client.set_registered_model_alias(name, alias, version)
-    return f"{name} version {version}"
+    client.set_registered_model_alias(name, alias, str(max(found)))
+    return f"{name} version {max(found)}"
 
 
-def _experiment(client: Any, work: WorkDir, uri: str) -> str:
+def _experiment(mlflow: Any, uri: str) -> str:
     """The experiment `getl`; with the local store its artifacts lie beside the store."""
-    found = client.get_experiment_by_name("getl")
+    found = mlflow.get_experiment_by_name("getl")
     if found is not None:
         return found.experiment_id
-    local = uri.startswith("sqlite:///")
-    place = (
-        (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts").as_uri() if local else None
-    )
-    return client.create_experiment("getl", artifact_location=place)
+    store = Path(uri.removeprefix("sqlite:///")).resolve()
+    place = (store.parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
+    return mlflow.create_experiment("getl", artifact_location=place)
 
 
 def _tags(work: WorkDir, facts: dict[str, Any]) -> dict[str, str]:
@@ -197,24 +229,20 @@ def _types(work: WorkDir, facts: dict[str, Any]) -> Iterator[tuple[str, dict[str
         )
 
 
-def _log(client: Any, run_id: str, parameters: dict[str, str], metrics: dict[str, float]) -> None:
-    from mlflow.entities import Metric, Param
-
-    found = [Metric(name, float(value), 0, 0) for name, value in metrics.items() if pd.notna(value)]
-    chosen = [Param(name, value) for name, value in parameters.items()]
-    for first in range(0, max(len(chosen), len(found)), 100):  # a batch holds 100 parameters
-        client.log_batch(run_id, metrics=found[first : first + 100], params=chosen[first : first + 100])
+def _log(mlflow: Any, parameters: dict[str, str], metrics: dict[str, float]) -> None:
+    """Write into the run that is open; numbers that are missing are left out."""
+    mlflow.log_params(parameters)
+    mlflow.log_metrics({name: float(value) for name, value in metrics.items() if pd.notna(value)})
 
 
-def _register(client: Any, work: WorkDir, run_id: str, facts: dict[str, Any]) -> None:
-    """A new version of the model; `candidate` if it passed its checks, or failed only what was allowed by
-    name."""
+def _register(client: Any, work: WorkDir, run: Any, facts: dict[str, Any]) -> None:
+    """A new version of the model; `candidate` if it passed its checks, but for failures allowed by name."""
     name = model_name(work)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    source = f"{client.get_run(run_id).info.artifact_uri}/model"
     tags = {key: str(facts[key]) for key in ("model_id", "database_id", "engine")}
-    version = client.create_model_version(name, source, run_id, tags=tags).version
+    source = f"{run.artifact_uri}/model"
+    version = client.create_model_version(name, source, run.run_id, tags=tags).version
     file = work.path / "parameters" / "06_inference.yaml"
     allowed = (yaml.safe_load(file.read_text()) if file.exists() else {}).get("allowed_failures", [])
     try:

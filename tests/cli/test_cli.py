@@ -86,7 +86,6 @@ def test_a_step_ends_with_1_if_its_unit_failed(status, code, tmp_path, monkeypat
     file = tmp_path / "p.yaml"
     file.write_text(
         f"work_dir: {tmp_path}/w\nseed: 1\nelements: [Ni, Ti]\ncompositions: [Ni5Ti5]\nruns: [1]\n"
-        "hyperparameters: {default: {}}\n"
     )
     record = {"status": status, "seconds": 1.0, "reason": "why"}
     monkeypatch.setattr(label, "label_one", lambda work, key, p: record)

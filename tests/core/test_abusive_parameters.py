@@ -35,7 +35,7 @@ GOOD = {
         ({"engine": "gpav"}, "did you mean 'gpaw'"),
         ({"windows": {"Cu-Zr": [2.3, 3.9]}}, "did you mean `Zr-Cu`"),
         ({"windows": {"Zr-Cu": [3.9, 2.3]}}, "first number must be smaller"),
-        ({"hyperparameters": {"Al-Cu": {}}}, "did you mean `Cu-Al`"),
+        ({"published": {"Al-Cu": {}}}, "did you mean `Cu-Al`"),
         ({"crossed": [["Zr24Cu24Al2", "Zr24Cu24Al3"]]}, "did you mean `Zr24Cu24Al2`"),
         ({"crossed": [["Zr24Cu24Al2"]]}, "crossed"),
         ({"mixed_databases": {"DB1": {"compositions": ["Zr22Cu22Al7"], "bonds_per_type": 1}}}, "Zr22Cu22Al6"),

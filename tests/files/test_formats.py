@@ -1,15 +1,10 @@
 """Files of others, whole and damaged: a damaged one is named, and is never taken for whole."""
 
-import contextlib
-import pickle
-import tracemalloc
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from getl_utils.core.bonds import BOND
-from getl_utils.files import espresso, lobster, published
+from getl_utils.files import espresso, lobster, lobsterin, published
 from getl_utils.labels.status import Status, judge
 
 HEADER = "  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  1\n"
@@ -112,70 +107,6 @@ def test_an_unreadable_record_is_a_status(tmp_path):
     assert judge(tmp_path).status == Status.NOTHING
 
 
-class Hostile:
-    def __reduce__(self):
-        import os
-
-        return os.system, ("touch hostile-was-here",)
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [Hostile(), {"a": Hostile()}, {"a": np.array([Hostile()], dtype=object)}, {"a": pd.Timestamp(0)}],
-    ids=["bare", "in a dict", "in an object array", "another class"],
-)
-def test_a_hostile_vec_runs_nothing(tmp_path, payload, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "x.vec").write_bytes(pickle.dumps(payload, protocol=2))
-    with pytest.raises((pickle.UnpicklingError, ValueError)):
-        published.read_vec(tmp_path / "x.vec")
-    assert not (tmp_path / "hostile-was-here").exists()
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\x80", b"(dp0\nS'30", pickle.dumps([1.0])], ids=["empty", "cut", "cut text", "a list"]
-)
-def test_a_damaged_vec_is_a_clear_error(tmp_path, content):
-    (tmp_path / "x.vec").write_bytes(content)
-    with pytest.raises((pickle.UnpicklingError, ValueError)):
-        published.read_vec(tmp_path / "x.vec")
-
-
-CLAIMS = {
-    "a place for an object": b"\x80\x02}r\xff\xff\xff\x7f.",
-    "a byte array": b"\x80\x05\x96\xff\xff\xff\xff\x0f\x00\x00\x00.",
-}
-
-
-@pytest.mark.parametrize("claim", CLAIMS)
-def test_a_vec_that_claims_memory_takes_none(tmp_path, claim):
-    (tmp_path / "x.vec").write_bytes(CLAIMS[claim])
-    tracemalloc.start()
-    with contextlib.suppress(ValueError):
-        assert published.read_vec(tmp_path / "x.vec") == {}
-    assert tracemalloc.get_traced_memory()[1] < 1e6
-    tracemalloc.stop()
-
-
-def test_a_type_in_a_vec_cannot_change_numpys(tmp_path):
-    """A state that makes NumPy take float64 for objects broke its memory."""
-    whole = pickle.dumps({"21-0-34": np.arange(4.0)}, protocol=2)
-    assert b"K\x00tq" in whole
-    (tmp_path / "x.vec").write_bytes(whole.replace(b"K\x00tq", b"K\x3ftq"))
-    assert published.read_vec(tmp_path / "x.vec")["21-0-34"].tolist() == [0, 1, 2, 3]
-
-
-@pytest.mark.parametrize("dtype", [">f8", "<f8"])
-def test_vec_in_either_byte_order(tmp_path, dtype):
-    (tmp_path / "x.vec").write_bytes(pickle.dumps({"a": np.arange(3.0).astype(dtype)}, protocol=2))
-    assert published.read_vec(tmp_path / "x.vec")["a"].tolist() == [0, 1, 2]
-
-
-def test_vec_reads_what_python_2_wrote(tmp_path):
-    (tmp_path / "x.vec").write_bytes(pickle.dumps({"21-0-34": np.arange(3.0)}, protocol=2))
-    assert published.read_vec(tmp_path / "x.vec")["21-0-34"].tolist() == [0, 1, 2]
-
-
 def test_a_spilling_with_two_points_is_not_said(tmp_path):
     output = lobster.read_output(write(tmp_path / "lb.out", "abs. charge spilling: 1.2.3%\n"))
     assert output.charge_spilling is None
@@ -195,7 +126,7 @@ def test_damaged_bnd_is_refused(tmp_path, text):
 
 def test_lobsterin_quippy_that_is_cut_off_is_refused(tmp_path):
     with pytest.raises(lobster.FormatError, match="cohpbetween atom 1 atom 7 off"):
-        lobster.read_lobsterin_quippy(write(tmp_path / "q", "skipDOS\ncohpbetween atom 1 atom 7 off"))
+        lobsterin.read_lobsterin_quippy(write(tmp_path / "q", "skipDOS\ncohpbetween atom 1 atom 7 off"))
 
 
 def test_pw_input_that_is_not_one(tmp_path):
@@ -207,6 +138,6 @@ def test_no_basis_or_pseudopotential_for_an_element_is_said():
     from ase import Atoms
 
     with pytest.raises(ValueError, match="no LOBSTER basis functions for Ni"):
-        lobster.lobsterin({"Ti": ["4s"]}, ["Ni", "Ti"], [-1, 1], [1, 2])
+        lobsterin.lobsterin({"Ti": ["4s"]}, ["Ni", "Ti"], [-1, 1], [1, 2])
     with pytest.raises(ValueError, match="no pseudopotential for Ni"):
         espresso.scf_input(Atoms("Ni", cell=[3, 3, 3]), "x", 10, {}, {}, [1, 1, 1, 0, 0, 0], ".", ".")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.io.lammpsdata import read_lammps_data
-from conftest import REFERENCE
+from conftest import PUBLISHED_GLASS
 
 from getl_utils.files.lammps_data import read_data
 
@@ -79,18 +79,31 @@ def test_damaged_data_is_refused(tmp_path, damage, message):
         read_data(write(tmp_path, damage(DATA.format("", "")), "a.data"))
 
 
-def test_published_data_file():
-    path = REFERENCE.joinpath(
-        "data_examples/ETL_inference/SS-ML/Zr49Cu49Al2/c/md/lammps/ultimate/2", "Zr49Cu49Al2-10000-1-1-1.data"
-    )
-    if not path.exists():
-        pytest.skip(f"the published data file is not here: {path}")
+def test_published_data_file(reference):
+    path = reference / PUBLISHED_GLASS
     atoms = read_data(path)
     assert isinstance(atoms, Atoms)
     assert atoms.get_chemical_formula() == "Al200Cu4900Zr4900"
     assert np.allclose(atoms.cell.lengths(), 55.969)
     assert np.allclose(atoms.positions[0], [2.304983, 4.097658, 2.023285])
     assert (read_data(path, ELEMENTS).numbers == atoms.numbers).all()
+
+
+def test_the_published_glass_with_its_types_in_another_order(tmp_path, reference):
+    """Its masses are right, and the strengths were those of another glass."""
+    text = (reference / PUBLISHED_GLASS).read_text()
+    other = {"1": "3", "2": "1", "3": "2"}
+    swapped = re.sub(
+        r"^(\s*\d+\s+)([123])(\s+\S+\s+\S+\s+\S+.*)$", lambda m: m[1] + other[m[2]] + m[3], text, flags=re.M
+    )
+    masses = re.search(r"Masses[^\n]*\n\s*\n((?:.*\S.*\n)+)", text)
+    rows = [row.split(maxsplit=1) for row in masses[1].splitlines()]
+    swapped = swapped.replace(masses[1], "".join(f"{other[kind]} {rest}\n" for kind, rest in rows))
+    whole, mixed = (read_data(write(tmp_path, one), known=ELEMENTS) for one in (text, swapped))
+    assert (whole.arrays["type"] != mixed.arrays["type"]).all()
+    assert (whole.numbers == mixed.numbers).all()
+    with pytest.raises(ValueError, match="type 1 is labelled Cu, but Zr is given"):
+        read_data(write(tmp_path, swapped), ELEMENTS)
 
 
 def test_types_in_another_order_than_the_models(tmp_path):

@@ -1,5 +1,4 @@
-"""Prediction: the contracted form is the direct sum, blocks and processes change nothing, damage and kill −9
-lose nothing."""
+"""Prediction: the bonds are ASE's, numbers do not depend on how a structure is written, damage and kill −9 lose nothing."""
 
 import multiprocessing
 import random
@@ -8,12 +7,12 @@ import time
 from pathlib import Path
 
 import ase.io
+import ase.neighborlist
 import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
-from conftest import PUBLISHED_GLASS, REPOSITORY
 from scipy.spatial.transform import Rotation
 
 from getl_utils import cli
@@ -21,15 +20,15 @@ from getl_utils.core import parameters
 from getl_utils.core.bonds import BOND, type_of
 from getl_utils.core.record import read_json
 from getl_utils.etl.database import Database
-from getl_utils.etl.descriptors import Soap
-from getl_utils.etl.features import Features
-from getl_utils.files import lammps
-from getl_utils.inference import environments, evaluator, predictor
-from getl_utils.models import contraction, gp, kernels, model
+from getl_utils.files.lobster import read_icohplist
+from getl_utils.inference import drift, predictor, storing
+from getl_utils.models import bond_expansion, model, training
+from getl_utils.models.bond_expansion import BondExpansion
 
 ELEMENTS = ["Ti", "Ni"]
-SOAP = Soap(ELEMENTS, cutoff=3.4, l_max=3, n_max=3, atom_sigma=0.5)
+EXPANSION = BondExpansion(tuple(ELEMENTS), cutoff=4.0, n_radial=4, l_max=2)
 LIMITS = {"Ti-Ti": (2.2, 3.6), "Ni-Ni": (2.2, 3.6), "Ti-Ni": (2.0, 3.3)}
+KINDS = ["linear", "published"]
 
 
 def crystal(n=3, noise=0.1, seed=0):
@@ -38,143 +37,104 @@ def crystal(n=3, noise=0.1, seed=0):
     return atoms
 
 
-def train(**changes):
-    """Three rattled crystals; −ICOHP falls off with distance and rises with one component of the
-    environment."""
-    tables, vectors = [], []
-    for number in range(3):
-        atoms = crystal(seed=number)
+def train(kind):
+    """A model of three rattled crystals; −ICOHP falls with the distance and depends on the surroundings."""
+    values = {"work_dir": "w", "elements": ELEMENTS, "seed": 0, "compositions": ["TiNi"], "runs": [1]}
+    values |= {"cutoff": 3.4, "soap": {"l_max": 3, "n_max": 3}}
+    soap = training.descriptors(parameters.for_stage("03_transform", values))["soap"]
+    tables, features, vectors = [], [], []
+    for n in range(3):
+        atoms = crystal(seed=n)
         bonds = predictor.find_bonds(atoms, ELEMENTS, dict.fromkeys(LIMITS, (1.5, 3.8)))
-        soap = SOAP.compute(atoms)
-        bonds = bonds.assign(row_i=bonds.i + 54 * number, row_j=bonds.j + 54 * number)
-        bonds["icohp"] = -np.exp(2 - bonds.distance) * (1 + (soap[bonds.i] + soap[bonds.j])[:, 3])
-        tables.append(bonds)
-        vectors.append(soap)
-    facts = {"engine": "test", "soap": SOAP.to_dict(), "database_id": "y"}
-    database = Database(pd.concat(tables, ignore_index=True), np.concatenate(vectors), pd.DataFrame(), facts)
-    given = {
-        "work_dir": "w",
-        "elements": ELEMENTS,
-        "seed": 0,
-        "n_train": 300,
-        "hyperparameters": {"default": {"gamma": 0.01}},
-    }
-    return model.train(database, parameters.for_stage("05_train", given | changes))
+        features.append(bond_expansion.describe(EXPANSION, atoms, bonds[BOND].to_numpy()))
+        vectors.append(soap.compute(atoms, None))
+        strength = np.exp(2 - bonds.distance) * (1 + 0.3 * features[-1][:, 3])
+        places = {"row_i": bonds.i + 54 * n, "row_j": bonds.j + 54 * n}
+        tables.append(bonds.assign(composition="TiNi", run=n, sub_run=0, icohp=-strength, **places))
+    table = pd.concat(tables, ignore_index=True).reset_index(names="row")
+    settings = {"expansion": EXPANSION.to_dict(), "soap": soap.settings}
+    facts = {"engine": "test", "database_id": "y", "descriptors": settings}
+    arrays = {"expansion": np.concatenate(features), "soap": np.concatenate(vectors)}
+    stored = Database(table, arrays, pd.DataFrame(), facts)
+    given = {"work_dir": "w", "elements": ELEMENTS, "seed": 0, "n_train": 300}
+    p = parameters.for_stage("05_train", given | {"published": {"default": {"gamma": 0.01}}})
+    return training.train(stored, p, training.published_recipe(stored, p) if kind == "published" else None)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The model's, written."""
-    place = tmp_path_factory.mktemp("model")
-    trained, arrays, refused = train()
-    assert not refused
-    model.save(place, trained, arrays)
-    return place
+def folders(tmp_path_factory):
+    """Kind → folder of a model."""
+    found = {}
+    for kind in KINDS:
+        trained, refused = train(kind)
+        assert not refused
+        found[kind] = tmp_path_factory.mktemp(kind)
+        model.save(found[kind], trained)
+    return found
 
 
 @pytest.fixture(scope="module")
-def trained(folder):
+def folder(folders):
+    return folders["linear"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def trained(request, folders):
+    return model.load(folders[request.param])
+
+
+@pytest.fixture(scope="module")
+def linear(folder):
     return model.load(folder)
 
 
-def direct(trained, atoms, bonds):
-    """Σ_i α_i k(x, x_i) of each bond, with QUIP's vectors of the whole structure by its own front door."""
-    from quippy.descriptors import Descriptor
-
-    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    vectors = Descriptor(trained.soap.descriptor_string).calc(bare)["data"]
-    result = np.empty(len(bonds))
-    for bond_type, rows in bonds.groupby("type").indices.items():
-        some = bonds.iloc[rows]
-        features = Features(some.distance.to_numpy(), (vectors[some.i] + vectors[some.j]) / 2)
-        result[rows] = -trained.processes[bond_type].predict(features)
-    return result
-
-
-def test_the_contracted_form_is_the_direct_sum(trained):
+@pytest.mark.parametrize("shear", [0.0, 0.7])
+def test_the_bonds_are_those_of_ase(linear, shear):
     atoms = crystal(4, 0.15, seed=9)
-    bonds = predictor.predict(trained, atoms, LIMITS)
-    assert set(trained.contractions) == set(LIMITS)
-    assert np.abs(bonds.predicted - direct(trained, atoms, bonds)).max() <= 1e-10
+    cell = atoms.cell.array.copy()
+    cell[1, 0] += shear * cell[0, 0]
+    atoms.set_cell(cell, scale_atoms=True)
+    bonds = predictor.predict(linear, atoms, LIMITS)
+    i, j, shift = ase.neighborlist.neighbor_list("ijS", atoms, 3.7)
+    vectors = atoms.positions[j] + shift @ atoms.cell.array - atoms.positions[i]
+    distance, symbols = np.linalg.norm(vectors, axis=1), np.array(atoms.get_chemical_symbols())
+    low, high = np.array([LIMITS[t] for t in type_of(symbols[i], symbols[j], ELEMENTS)]).T
+    wanted = (distance >= low) & (distance <= high)
+    both = {tuple(row) for row in np.column_stack([i, j, shift])[wanted].tolist()}
+    ours = {tuple(row) for row in bonds[BOND].to_numpy().tolist()}
+    back = {(j, i, -x, -y, -z) for i, j, x, y, z in ours}
+    assert ours | back == both
+    assert not ours & back
+    assert bonds.type.tolist() == type_of(bonds.element_i, bonds.element_j, ELEMENTS).tolist()
 
 
-def test_on_the_published_glass(run21_database, reference):
-    """Every error of the contracted forms is within 1e-10 eV, bounded and on random bonds; the count is the
-    published one."""
-    stored, p = run21_database
-    published = {"kernel": "soap_se", "hyperparameters": p.published, "compress": 0}
-    ours, _, refused = model.train(stored, p.model_copy(update=published))
-    values = parameters.read(REPOSITORY / "parameters/reference.yaml")
-    atoms = lammps.read_data(reference / PUBLISHED_GLASS, ours.elements)
-    bonds = predictor.predict(ours, atoms, predictor.windows(ours, values["windows"]))
-    assert list(refused) == ["Al-Al"]
-    assert max(c.error for c in ours.contractions.values()) <= 1e-10
-    assert len(bonds) == 66_515
-    some = bonds.sample(1000, random_state=0)
-    assert np.abs(some.predicted - direct(ours, atoms, some)).max() <= 1e-10
-
-
-def test_a_wider_window_is_contracted_anew(trained):
-    wide = dict.fromkeys(LIMITS, (0.5, 6.0))
-    atoms = crystal(4, seed=5)
-    ready = predictor.Evaluator(trained, wide)
-    assert all(c.covers(0.5, 6.0) for c in ready.contractions.values())
-    bonds = predictor.predict(trained, atoms, wide)
+def test_a_wider_window_than_the_training_set_has_is_outside(trained):
+    bonds = predictor.predict(trained, crystal(4, seed=5), dict.fromkeys(LIMITS, (0.5, 6.0)))
     assert bonds.distance.max() > 5
-    assert np.abs(bonds.predicted - direct(trained, atoms, bonds)).max() <= 1e-10
+    assert np.isfinite(bonds[["predicted", "sigma"]].to_numpy()).all()
+    if trained.facts.kind == "linear":
+        assert bonds.outside[bonds.distance > 3.81].all()
 
 
-def test_where_the_bound_is_not_reached_the_direct_sum_is_taken(monkeypatch):
-    monkeypatch.setattr(contraction, "NODES", (4, 6))
-    coarse, arrays, _ = train()
-    assert not coarse.contractions
-    assert not [name for name in arrays if "contracted" in name]
-    assert "leave an error of" in coarse.facts["types"]["Ni-Ni"]["not_contracted"]
-    atoms = crystal(seed=4)
-    bonds = predictor.predict(coarse, atoms, LIMITS)
-    np.testing.assert_allclose(bonds.predicted, direct(coarse, atoms, bonds), atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"kernel": "soap_ou"}, {"kernel": "se"}, {"hyperparameters": {"default": {"zeta": 2, "gamma": 0.01}}}],
-    ids=str,
-)
-def test_other_kernels_take_the_direct_sum(changes, monkeypatch):
-    other, _, _ = train(**changes)
-    assert not other.contractions
-    monkeypatch.setattr(evaluator, "BONDS", 50)
-    atoms = crystal(seed=4)
-    bonds = predictor.predict(other, atoms, LIMITS)
-    np.testing.assert_allclose(bonds.predicted, direct(other, atoms, bonds), atol=1e-12)
-
-
-def test_blocks_of_atoms_are_the_whole(trained, monkeypatch):
+def test_chunks_and_threads_are_the_whole(trained, monkeypatch):
     atoms = crystal(4, seed=3)
     atoms.positions[::7] += 5 * atoms.cell[0]  # unwrapped, as xu yu zu of a dump
-    whole = predictor.predict(trained, atoms, LIMITS, sigma=True)
-    monkeypatch.setattr(evaluator, "BLOCK", 7)
-    monkeypatch.setattr(evaluator, "CHUNK", 11)
-    parts = predictor.predict(trained, atoms, LIMITS, sigma=True)
-    pd.testing.assert_frame_equal(parts, whole, rtol=0, atol=1e-12)
+    whole = predictor.predict(trained, atoms, LIMITS)
+    monkeypatch.setattr(predictor, "CHUNK", 11)
+    parts = predictor.predict(trained, atoms, LIMITS, threads=2)
+    pd.testing.assert_frame_equal(parts, whole, check_exact=True)
     assert not parts.duplicated(BOND).any()
-
-
-def test_two_processes_are_one(trained, monkeypatch):
-    monkeypatch.setattr(evaluator, "BLOCK", 20)
-    atoms = crystal(seed=3)
-    alone, together = (predictor.predict(trained, atoms, LIMITS, processes=n) for n in (1, 2))
-    monkeypatch.setattr(
-        environments, "RECYCLE", 2
-    )  # two frames of four blocks: the processes give way to new ones
-    with predictor.Evaluator(trained, LIMITS) as ready:
-        replaced = [pd.concat(list(ready.bonds(atoms)), ignore_index=True) for _ in range(2)]
-    for other in (together, *replaced):
-        pd.testing.assert_frame_equal(other, alone, check_exact=True)
+    without = predictor.predict(trained, atoms, LIMITS, sigma=False)
+    assert "sigma" not in without
+    np.testing.assert_allclose(without.predicted, whole.predicted, atol=1e-10)
 
 
 def sorted_numbers(bonds):
-    return bonds.sort_values(["type", "distance"])[["distance", "predicted"]].to_numpy()
+    """Distance and strength of the bonds, sorted by type, distance and strength."""
+    order = bonds.assign(d=bonds.distance.round(6), p=bonds.predicted.round(7)).sort_values(
+        ["type", "d", "p"]
+    )
+    return order[["distance", "predicted"]].to_numpy()
 
 
 def test_atom_order_translation_and_rotation_change_nothing(trained):
@@ -223,26 +183,6 @@ def test_small_and_sheared_cells_have_every_image(trained, shear):
     np.testing.assert_allclose(np.linalg.norm(vector, axis=1), bonds.distance)
 
 
-def test_sigma_is_the_posterior_and_left_out_errors_have_its_size():
-    random_ = np.random.default_rng(0)
-    d, s = np.sort(random_.uniform(2, 4, 60)), np.ones((60, 1))
-    y = np.exp(2 - d) + random_.normal(scale=0.05, size=60)
-    kernel, bonds = kernels.build("soap_se", 1, 0.5), Features(d, s)
-    process = gp.fit(kernel, bonds, y, gamma=0.02)
-    left_out, errors = [], []
-    for n in range(60):
-        rest = np.delete(np.arange(60), n)
-        matrix = kernel(bonds[rest], bonds[rest]) + process.noise * np.eye(59)
-        k = kernel(bonds[n : n + 1], bonds[rest])[0]
-        left_out.append(np.sqrt(process.scale * (1 + process.noise - k @ np.linalg.solve(matrix, k))))
-        errors.append(y[n] - k @ np.linalg.solve(matrix, y[rest]))
-    np.testing.assert_allclose(process.left_out()[1], left_out, rtol=1e-8)
-    assert 0.3 < np.std(np.array(errors) / left_out) < 3
-    far = process.sigma(Features(np.array([3.0, 9.0]), np.ones((2, 1))))
-    assert far[1] == pytest.approx(np.sqrt(process.scale * (1 + process.noise)))
-    assert far[0] < 0.2 * far[1]
-
-
 def test_a_strange_environment_is_outside(trained):
     usual = predictor.predict(trained, crystal(seed=11), LIMITS, sigma=True)
     dimers = Atoms("TiNi", [[0, 0, 0], [2.4, 0, 0]], cell=[20, 20, 20], pbc=True)
@@ -250,12 +190,13 @@ def test_a_strange_environment_is_outside(trained):
     assert usual.outside.mean() < 0.2
     assert len(strange) == 1
     assert strange.outside.all()
-    assert strange.sigma[0] > usual.sigma.max()
 
 
-def test_a_structure_without_bonds_or_boundaries(trained, tmp_path):
+def test_a_structure_without_bonds_or_boundaries(linear, tmp_path):
     ase.io.write(tmp_path / "far.xyz", Atoms("TiNi", [[0, 0, 0], [9, 0, 0]]))
-    rows = predictor.predict_file(trained, tmp_path / "far.xyz", tmp_path / "out", LIMITS, "all", True)
+    rows = predictor.predict_file(
+        linear, tmp_path / "far.xyz", tmp_path / "out", LIMITS, "all", True, isolated=True
+    )
     assert (rows[0]["bonds"], rows[0]["error"]) == (0, "")
     assert len(pd.read_parquet(tmp_path / "out/1_0.parquet")) == 0
 
@@ -265,9 +206,9 @@ def write_frames(path, n, size=3):
     return path
 
 
-def test_files_of_a_frame(trained, tmp_path):
+def test_files_of_a_frame(linear, tmp_path):
     path = write_frames(tmp_path / "some.xyz", 2)
-    rows = predictor.predict_file(trained, path, tmp_path / "out", LIMITS, "all", True, sigma=True)
+    rows = predictor.predict_file(linear, path, tmp_path / "out", LIMITS, "all", True, sigma=True)
     assert [(r["structure"], r["frame"], r["atoms"], r["error"]) for r in rows] == [
         ("some", 1, 54, ""),
         ("some", 2, 54, ""),
@@ -279,32 +220,32 @@ def test_files_of_a_frame(trained, tmp_path):
     np.testing.assert_allclose(sums.strength[again.atom], again.strength)
     assert sums.bonds.sum() == 2 * len(bonds)
     assert (tmp_path / "out/2_0_ICOHPLIST.lobster").exists()
-    assert (predictor.predict_file(trained, path, tmp_path / "last", LIMITS, "last", False))[0]["frame"] == 1
+    assert (predictor.predict_file(linear, path, tmp_path / "last", LIMITS, "last", False))[0]["frame"] == 1
     np.testing.assert_array_equal(pd.read_parquet(tmp_path / "last/1_0.parquet").predicted, bonds.predicted)
 
 
-def test_a_frame_is_done_again_only_where_something_differs(trained, tmp_path):
+def test_a_frame_is_done_again_only_where_something_differs(linear, tmp_path):
     path = write_frames(tmp_path / "some.xyz", 2)
     out = tmp_path / "out"
 
     def run(limits=LIMITS, **options):
-        predictor.predict_file(trained, path, out, limits, "all", False, **options)
+        predictor.predict_file(linear, path, out, limits, "all", False, **options)
         return {file.name: file.stat().st_mtime_ns for file in out.glob("*.parquet")}
 
     first = run()
     assert run() == first
     assert not set(run({**LIMITS, "Ti-Ni": (2.0, 3.0)}).values()) & set(first.values())
     assert pd.read_parquet(out / "1_0.parquet").query("type == 'Ti-Ni'").distance.max() < 3
-    with_sigma = run(sigma=True)
+    with_sigma = run(sigma=False)
     (out / ".2_0-left.parquet").touch()
     frames = ase.io.read(path, ":")
     frames[1].positions[0] += 0.01
     ase.io.write(path, frames)
-    changed = run(sigma=True)
+    changed = run(sigma=False)
     assert changed["1_0.parquet"] == with_sigma["1_0.parquet"]
     assert changed["2_0.parquet"] != with_sigma["2_0.parquet"]
     assert [f.name for f in out.rglob(".*")] == [".lock"]
-    assert read_json(out / "2_0.json")["model"]["model_id"] == trained.facts["model_id"]
+    assert read_json(out / "2_0.json")["model"]["model_id"] == linear.model_id
 
 
 def dump_frame(step, atoms, kinds=None, box=None):
@@ -320,7 +261,7 @@ def dump_frame(step, atoms, kinds=None, box=None):
     return f"{head}ITEM: ATOMS id type x y z\n{rows}\n"
 
 
-def test_damaged_frames_are_told_and_the_others_done(trained, tmp_path):
+def test_damaged_frames_are_told_and_the_others_done(linear, tmp_path):
     atoms = bulk("TiNi", "cesiumchloride", a=3.0, cubic=True) * (3, 3, 3)
     nan, near = atoms.copy(), atoms.copy()
     nan.positions[3] = np.nan
@@ -337,10 +278,10 @@ def test_damaged_frames_are_told_and_the_others_done(trained, tmp_path):
     ]
     path = tmp_path / "bad.dump"
     path.write_text("".join(frames))
-    rows = predictor.predict_file(trained, path, tmp_path / "out", LIMITS, "all", False)
+    rows = predictor.predict_file(linear, path, tmp_path / "out", LIMITS, "all", False, elements=ELEMENTS)
     says = [
         "",
-        "unknown type 3",
+        "type 3",
         "atoms were lost",
         "no numbers",
         "without volume",
@@ -356,26 +297,26 @@ def test_damaged_frames_are_told_and_the_others_done(trained, tmp_path):
     assert pd.read_parquet(tmp_path / "out/1_0.parquet").predicted.equals(
         pd.read_parquet(tmp_path / "out/7_60.parquet").predicted
     )
-    last = predictor.predict_file(trained, path, tmp_path / "last", LIMITS, "last", False)
+    last = predictor.predict_file(linear, path, tmp_path / "last", LIMITS, "last", False, elements=ELEMENTS)
     assert [row["step"] for row in last] == [60, -1]
     assert "cut off" in last[1]["error"]
 
 
-def test_a_model_for_other_elements(trained, tmp_path):
+def test_a_model_for_other_elements(linear, tmp_path):
     frames = [crystal(), bulk("Cu", cubic=True) * 2, crystal(seed=1)]
     frames[2].positions[0, 0] = np.nan
     ase.io.write(tmp_path / "mixed.xyz", frames)
-    rows = predictor.predict_file(trained, tmp_path / "mixed.xyz", tmp_path / "out", LIMITS, "all", False)
+    rows = predictor.predict_file(linear, tmp_path / "mixed.xyz", tmp_path / "out", LIMITS, "all", False)
     assert rows[0]["error"] == ""
     assert "Cu is unknown to the model, which has seen Ti, Ni only" in rows[1]["error"]
     assert "NaN" in rows[2]["error"]
     with pytest.raises(ValueError, match="Cu-Cu: no bond type"):
-        predictor.windows(trained, {"Cu-Cu": (2, 3)})
+        predictor.windows(linear, {"Cu-Cu": (2, 3)})
     with pytest.raises(ValueError, match="smaller"):
-        predictor.windows(trained, {"Ni-Ni": (3, 2)})
+        predictor.windows(linear, {"Ni-Ni": (3, 2)})
 
 
-def test_the_command(folder, trained, tmp_path, capsys):
+def test_the_command(folder, linear, tmp_path, capsys):
     path = write_frames(tmp_path / "some.xyz", 2)
     (tmp_path / "windows.yaml").write_text("Ti-Ni: [2.0, 3.0]\n")
     words = [
@@ -397,7 +338,7 @@ def test_the_command(folder, trained, tmp_path, capsys):
     assert f"{summary.bonds.sum()} bonds" in last
     records = [read_json(tmp_path / f"out/some/{n}_0.json") for n in (1, 2)]
     assert summary.prediction_id.tolist() == [record["prediction_id"] for record in records]
-    assert set(summary.model_id) == {trained.facts["model_id"]}
+    assert set(summary.model_id) == {linear.model_id}
     assert pd.read_parquet(tmp_path / "out/some/1_0.parquet").query("type == 'Ti-Ni'").distance.max() < 3
 
 
@@ -440,7 +381,7 @@ def test_kill_9_at_any_moment_changes_nothing(times, folder, tmp_path):
     """A run of ten frames, killed at a random moment and started again, ends as one that was not."""
     path = write_frames(tmp_path / "ten.xyz", 10)
     server = multiprocessing.get_context("forkserver")  # starts in a moment, with the modules loaded
-    server.set_forkserver_preload(["getl_utils.inference.predictor", "quippy.descriptors"])
+    server.set_forkserver_preload(["getl_utils.inference.predictor"])
     spans = []
     for name in ("warm", "whole"):
         start, whole = (
@@ -467,3 +408,40 @@ def test_kill_9_at_any_moment_changes_nothing(times, folder, tmp_path):
 
 def test_bond_types_of_many_bonds_at_once():
     assert type_of(["Ni", "Ti"], ["Ti", "Ti"], ELEMENTS).tolist() == ["Ti-Ni", "Ti-Ti"]
+
+
+def test_lobster_files_hold_every_bond(trained, tmp_path):
+    ase.io.write(tmp_path / "big.xyz", crystal(seed=4), format="extxyz")
+    limits = predictor.windows(trained, {"Ti-Ni": [2.0, 3.0]})
+    (row,) = predictor.predict_file(trained, tmp_path / "big.xyz", tmp_path / "out", limits, "last", True)
+    table = pd.read_parquet(tmp_path / "out/1_0.parquet")
+    listed = read_icohplist(tmp_path / "out/1_0_ICOHPLIST.lobster")
+    assert row["bonds"] == len(table) == len(listed)
+    np.testing.assert_allclose(listed.icohp, table.predicted, atol=5.1e-6)
+    info = (tmp_path / "out/1_0_ICOHPLIST.info").read_text().splitlines()
+    assert info[0] == f"{len(table)} interactions"
+    assert sum(int(line.split()[1]) for line in info[3:]) == len(table)
+    assert table.distance[table.type == "Ti-Ni"].between(2.0, 3.0).all()
+
+
+def test_no_window_means_the_range_of_the_training_bonds(trained):
+    assert predictor.windows(trained, {})["Ni-Ni"] == tuple(trained.facts.types["Ni-Ni"].window)
+
+
+def test_drift_counts_what_is_outside(trained):
+    usual, strange = crystal(seed=11), crystal(seed=12)
+    strange.symbols = ["Ni"] * len(strange)
+    tables = [predictor.predict(trained, atoms, predictor.windows(trained, {})) for atoms in (usual, strange)]
+    found = drift.drift(tables).set_index(["frame", "of"])
+    assert found.new[0, "Ni-Ni"] == tables[0].outside[tables[0].type == "Ni-Ni"].mean()
+    assert found.new[1, "Ni-Ni"] > 0.5 > found.new[0, "Ni-Ni"]
+    assert [line.split(":")[0] for line in drift.warnings(drift.drift(tables))] == ["Ni-Ni"]
+    with pytest.raises(ValueError, match="no σ"):
+        drift.drift([tables[0].drop(columns=["sigma", "outside"])])
+
+
+def test_a_summary_has_a_row_for_each_frame(linear, tmp_path):
+    path = write_frames(tmp_path / "some.xyz", 2)
+    rows = predictor.predict_file(linear, path, tmp_path / "out", LIMITS, "all", False)
+    table = storing.write_summary(tmp_path, rows)
+    assert pd.read_csv(tmp_path / "summary.csv").bonds.tolist() == table.bonds.tolist()

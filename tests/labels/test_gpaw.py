@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.units import Bohr
 
 from getl_utils.labels import dense as _dense
 from getl_utils.labels import engine as engines
 from getl_utils.labels.engine import LabelError
 from getl_utils.labels.gpaw import Settings, _scf
+from getl_utils.labels.projection import hartree_fock, lcao, spheres
+from getl_utils.labels.projection.two_centre import Overlaps
 
 ORBITALS = {"H": ["1s"], "Li": ["2s"], "Cu": ["3s", "4s", "3p", "3d"]}
 gpaw = engines.get("gpaw")
+
 needs_gpaw = pytest.mark.skipif(gpaw.missing() is not None, reason=str(gpaw.missing()))
 
 
@@ -83,6 +87,37 @@ def test_dense_sums_are_gpaws_own(chain, monkeypatch):
 
 
 @needs_gpaw
+def test_with_gpaws_own_spheres_the_emulation_is_the_sphere_of_the_own_atom_alone(monkeypatch):
+    """If the reference set is GPAW's, the fit is exact, and what is left out is the neighbours' spheres."""
+    atoms = Atoms("Al2", [[0, 0, 0], [2.6, 0.3, 0]], cell=[5, 4.6, 4.4], pbc=True)
+    dft = _scf(atoms, Settings(grid_spacing=0.3, smearing=0.5))
+    (setup,) = set(dft.setups)
+    grid, inside = setup.rgd, setup.rgd.r_g <= max(setup.rcut_j)
+    waves = {name: np.array([w[inside] for w in getattr(setup.data, name)]) for name in ("phi_jg", "phit_jg")}
+    own = {
+        "r": grid.r_g[inside], "weights": grid.dr_g[inside], "momenta": np.array(setup.l_j),
+        "edges": np.full(len(setup.l_j), max(setup.rcut_j)),
+        "sharp": waves["phi_jg"], "smooth": waves["phit_jg"],
+    }  # fmt: skip
+    monkeypatch.setattr(spheres, "known", lambda: {"Al": own})
+    found = lcao.project(dft, atoms, {"Al": ["3s", "3p"]}).bands()["lobster"].projections[0, 0]
+    free = {"Al": [hartree_fock.orbital("Al", shell) for shell in ("3s", "3p")]}
+    overlaps = Overlaps(atoms, np.zeros((1, 3)), hartree_fock.REACH * Bohr)
+    (wave,) = dft.ibzwfs
+    smooth = overlaps.matrix(free, {"Al": lcao._basis(setup)})[0] @ wave.C_nM.data.T
+    expected = smooth + overlaps.own(free, {"Al": lcao._differences(setup)}) @ lcao._projectors(wave).T
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert (
+        np.abs(
+            overlaps.matrix(free, {"Al": lcao._differences(setup)})[0] @ lcao._projectors(wave).T
+            + smooth
+            - found
+        ).max()
+        > 0.01
+    )
+
+
+@needs_gpaw
 def test_record_says_what_the_label_is():
     atoms = Atoms("CuH", [[2, 2, 2], [3.5, 2, 2]], cell=[5, 4.2, 4.2], pbc=True)
     record = label(atoms, cutoff=2.0).record
@@ -94,7 +129,7 @@ def test_record_says_what_the_label_is():
     assert 0 < record["seconds_cohp"] < record["seconds"]
     assert record["projection"] == "full"
     json.dumps(record)
-    with pytest.raises(LabelError, match="charge spilling .* is more than the 0% allowed") as caught:
+    with pytest.raises(LabelError, match=r"charge spilling .* is more than the 0% allowed") as caught:
         label(atoms, cutoff=2.0, most_spilling=1e-6)
     assert caught.value.status == "SPILLED"
 
@@ -111,7 +146,7 @@ def test_shells_that_lack_the_semicore_are_refused_before_the_scf(chain, monkeyp
 def test_a_projection_without_reference_spheres_is_refused(chain):
     with pytest.raises(LabelError, match="projection lobster needs reference spheres of H"):
         label(chain, (3, 1, 1), projection="lobster")
-    with pytest.raises(ValueError, match="settings of engine gpaw: projection: .*'full' or 'lobster'"):
+    with pytest.raises(ValueError, match=r"settings of engine gpaw: projection: .*'full' or 'lobster'"):
         label(chain, (3, 1, 1), projection="both")
 
 

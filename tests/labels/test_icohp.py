@@ -1,5 +1,6 @@
 """ICOHP from projections, against closed forms and conservation laws."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -246,6 +247,27 @@ def test_bands_outside_the_orbitals_are_left_out():
     assert spilling(buried)["charge_spilling"] == pytest.approx(0.5)
 
 
+def test_symmetric_orthonormalisation_is_that_of_lowdin():
+    """C = p (p†p)^(−1/2) by another way; complete orthonormal bands stay as they are."""
+    bands = random_bands(np.random.default_rng(5))
+    bonds = [[0, 1, 0, 0, 0], [1, 2, 0, 0, 0]]
+    np.testing.assert_allclose(icohp(replace(bands, symmetric=True), bonds), icohp(bands, bonds), atol=1e-10)
+    noisy = replace(bands, projections=bands.projections + 0.1, symmetric=True)
+    p = np.linalg.inv(la.sqrtm(bands.overlaps[0])) @ noisy.projections[0, 0]
+    c = p @ np.linalg.inv(la.sqrtm(p.conj().T @ p))
+    h, d = ((c * x[0, 0]) @ c.conj().T for x in (bands.energies, bands.occupations))
+    expected = np.real(d.conj() * h)[:2, 2:5].sum()
+    assert icohp(noisy, bonds)[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_all_terms_of_the_symmetric_way_sum_to_the_band_energy_too():
+    bands = random_bands(np.random.default_rng(6), points=3)
+    noisy = replace(bands, projections=bands.projections + 0.05, symmetric=True)
+    every = [[i, j, t, 0, 0] for i in range(3) for j in range(3) for t in range(3)]
+    energy = np.einsum("k,skb,skb->", bands.weights, bands.energies, bands.occupations)
+    assert icohp(noisy, every).sum() == pytest.approx(energy, abs=1e-10)
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -275,6 +297,8 @@ def test_dependent_orbitals_bands_and_wrong_bonds_are_named():
         icohp(bands(np.eye(2), np.ones((2, 2))), [[0, 1, 0, 0, 0]])
     with pytest.raises(ValueError, match="no band projects"):
         icohp(bands(np.zeros((2, 2)), np.eye(2)), [[0, 1, 0, 0, 0]])
+    with pytest.raises(ValueError, match="the lowest 2 bands are linearly dependent"):
+        icohp(replace(bands(np.ones((2, 2)) / 2**0.5, np.eye(2)), symmetric=True), [[0, 1, 0, 0, 0]])
     dependent = bands(np.ones((2, 2)) / 2**0.5, np.eye(2))  # the second band adds nothing to the first
     assert spilling(dependent)["bands_per_orbital"] == 0.5
     good = bands(np.eye(2), np.eye(2))

@@ -9,10 +9,13 @@ from ase.build import bulk
 
 from getl_utils import cli
 from getl_utils.core import cells
-from getl_utils.core.bonds import neighbour_table
+from getl_utils.core.bonds import BOND, neighbour_table
+from getl_utils.core.bonds import KEY as KEY_NAMES
 from getl_utils.core.parameters import for_stage
+from getl_utils.core.record import checksums, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import extract
+from getl_utils.files import lobster
 from getl_utils.generate import lammps as md
 from getl_utils.labels import engine as engines
 from getl_utils.labels import label
@@ -24,7 +27,7 @@ KEY = cells.CellKey("Cu32", 1, 0)
 class Standin:
     """A stand-in for an engine: −ICOHP is exp(−d). Fails where told to."""
 
-    name, preview, fails = "standin", True, None
+    name, preview, fails, both = "standin", True, None, False
 
     def missing(self):
         return None
@@ -33,7 +36,10 @@ class Standin:
         if self.fails:
             raise self.fails
         table = neighbour_table(atoms, cutoff, minimum_distance)
-        return engines.Label(table.assign(icohp=-np.exp(-table.distance)), {"engine": self.name})
+        table["icohp"] = -np.exp(-table.distance)
+        if self.both:
+            table = table.assign(icohp_full=table.icohp, icohp_lobster=1.1 * table.icohp)
+        return engines.Label(table, {"engine": self.name, "projection": "full"})
 
 
 @pytest.fixture
@@ -81,6 +87,63 @@ def test_a_label_is_read_back_bond_by_bond(work, standin):
     assert bonds.kept.sum() == len(neighbour_table(cells.read(work.cell(*KEY)), 3.0))
 
 
+def test_the_label_is_a_table_in_full_precision(work, standin):
+    record = label.label_one(work, KEY, parameters())
+    table = pd.read_parquet(work.label(*KEY) / "bonds.parquet")
+    names = [*KEY_NAMES, *BOND, "element_i", "element_j", "distance", "icohp"]
+    assert list(table) == [*names, "engine", "projection", "label_id"]
+    assert set(table.label_id) == {record["label_id"]}
+    assert table[KEY_NAMES].drop_duplicates().values.tolist() == [list(KEY)]
+    assert (table.icohp == -np.exp(-table.distance)).all()
+    listed = lobster.read_icohplist(work.label(*KEY) / "ICOHPLIST.lobster")
+    assert listed.icohp.tolist() == table.icohp.round(5).tolist()
+    assert set(record["sha256"]) == {"ICOHPLIST.lobster", "bonds.parquet"}
+
+
+def test_a_label_without_table_is_read_from_its_list(work, standin):
+    """Labels of the first version, as in the shipped data set: five decimals, projection full."""
+    whole = label.label_one(work, KEY, parameters())
+    exact = extract.extract(work, [KEY], [], 3.0).bonds
+    folder = work.label(*KEY)
+    (folder / "bonds.parquet").unlink()
+    old = {name: value for name, value in whole.items() if name not in ("projection", "identity")}
+    write_json(
+        folder / "label.json",
+        old | {"engine": "gpaw", "sha256": checksums(folder, [folder / "ICOHPLIST.lobster"])},
+    )
+    found = extract.extract(work, [KEY], [], 3.0).bonds
+    assert found[BOND].to_numpy().tolist() == exact[BOND].to_numpy().tolist()
+    assert found.icohp.tolist() == exact.icohp.round(5).tolist()
+    assert set(found.projection) == {"full"}
+
+
+def test_either_projection_can_be_extracted(work, standin):
+    standin.both = True
+    label.label_one(work, KEY, parameters())
+    default, full, own = (
+        extract.extract(work, [KEY], [], 3.0, projection=name).bonds for name in ("", "full", "lobster")
+    )
+    assert set(default.projection) == {"full"}
+    assert default.icohp.tolist() == full.icohp.tolist()
+    assert set(own.projection) == {"lobster"}
+    np.testing.assert_allclose(own.icohp, 1.1 * full.icohp)
+
+
+def test_a_projection_that_a_label_does_not_have_is_a_status(work, standin):
+    label.label_one(work, KEY, parameters())
+    found = extract.extract(work, [KEY], [], 3.0, projection="lobster")
+    assert found.status.name.tolist() == ["NO_ICOHP"]
+    assert "has projection full only" in found.status.reason[0]
+
+
+def test_the_cutoff_of_extraction_counts_for_our_own_labels(work, standin):
+    """Inputs of LOBSTER that lie beside a label of ours do not fix the clusters."""
+    label.label_one(work, KEY, parameters())
+    label.write_inputs(work, KEY, parameters())
+    near, far = (extract.extract(work, [KEY], [], cutoff).bonds.kept.sum() for cutoff in (2.7, 4.0))
+    assert 0 < near < far
+
+
 def test_what_is_done_is_not_done_again(work, standin):
     first = label.label_one(work, KEY, parameters())
     standin.fails = AssertionError("computed again")
@@ -112,6 +175,7 @@ def test_a_lost_list_is_computed_again(work, standin):
     [
         (engines.LabelError("SCF_NOT_CONVERGED", "no luck"), Status.SCF_NOT_CONVERGED),
         (engines.LabelError("NO_ICOHP", "no luck"), Status.NO_ICOHP),
+        (engines.LabelError("SPILLED", "no luck"), Status.SPILLED),
         (ValueError("no luck"), Status.NOTHING),
     ],
 )

@@ -48,7 +48,6 @@ def standin(tmp_path, monkeypatch):
         )
 
     program("pw.x", PW)
-    program("projwfc.x", "")
     return replay
 
 

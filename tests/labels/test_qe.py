@@ -106,7 +106,7 @@ def test_waves_that_are_not_there_are_a_status(program):
 
 
 def test_an_unknown_projection_is_named():
-    with pytest.raises(ValueError, match="settings of engine qe: projection: .*'full' or 'lobster'"):
+    with pytest.raises(ValueError, match=r"settings of engine qe: projection: .*'full' or 'lobster'"):
         label(bulk("Al", a=4.04), 3.0, projection="all")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from getl_utils.models import linear, linear_fit, ridge
+from getl_utils.models import linear
 from getl_utils.models.bond_expansion import BondExpansion, describe, find_bonds, flip, lengths
 
 ELEMENTS = ("Ti", "Ni")
@@ -95,23 +95,6 @@ def test_threads_and_sigma_change_no_mean(model):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(one.mean, bare.mean)
     assert len(bare.sigma) == len(bare.outside) == 0
-
-
-def test_leaving_out_groups_equals_training_without_them(data):
-    rows = data["types"] == "Ti-Ni"
-    terms = linear_fit.chebyshev(data["distance"][rows], (2.0, 3.6), 3)
-    design, y, groups = (
-        linear_fit.design(terms, data["features"][rows]),
-        data["strength"][rows],
-        data["groups"][rows],
-    )
-    penalty = np.r_[np.zeros(3), np.ones(design.shape[1] - 3)]
-    residual = ridge.Rows.of(design, y, groups, penalty).left_out(0.5)
-    for group in np.unique(groups):
-        out = groups == group
-        alone = ridge.Rows.of(design[~out], y[~out], groups[~out], penalty)
-        weights = alone.solve(alone.gram, alone.moment, 0.5)
-        np.testing.assert_allclose(residual[out], y[out] - design[out] @ weights, atol=1e-7)
 
 
 def test_intervals_hold_what_they_say(model, data):

@@ -12,7 +12,7 @@ from getl_utils.ops import doctor
 
 WITHOUT = """
 import importlib, pathlib, sys
-sys.modules |= {"quippy": None, "tblite": None}  # as if they were not installed
+sys.modules |= {"quippy": None, "featomic": None, "tblite": None}  # as if they were not installed
 for file in sorted(pathlib.Path("getl_utils").rglob("[a-z]*.py")):
     importlib.import_module(".".join(file.with_suffix("").parts))
 from getl_utils import cli
@@ -26,8 +26,8 @@ def test_every_module_can_be_imported_without_what_linux_on_arm_lacks():
         [sys.executable, "-c", WITHOUT], cwd=REPOSITORY, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 1, done.stderr
-    assert "MISSING  SOAP (quippy): quippy cannot compute descriptors" in done.stdout
-    assert "quick.yaml cannot run: SOAP (quippy), engine xtb missing" in done.stdout
+    assert "MISSING  SOAP (featomic): featomic cannot be imported" in done.stdout
+    assert "quick.yaml cannot run: SOAP (featomic), engine xtb missing" in done.stdout
 
 
 def test_all_that_pyproject_lists_is_looked_for(capsys):

@@ -39,6 +39,7 @@ def test_02_reads_every_label(manifest, tmp_path):
     assert counted["DONE"] == manifest["labels"]["DONE"]
     assert set(result.bonds.composition) <= set(p.compositions)
     assert set(result.bonds.engine) == {"gpaw"}
+    assert set(result.bonds.projection) == set(manifest["projections"]) == {"full"}
     assert result.bonds.icohp.between(-20, 2).all()
     assert len(result.bonds) > 500 * counted["DONE"]
     one = result.bonds.iloc[0]

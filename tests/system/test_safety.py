@@ -10,7 +10,7 @@ import pytest
 
 from getl_utils.core import parameters, process, record
 from getl_utils.core.workdir import WorkDir
-from getl_utils.files import espresso, published
+from getl_utils.files import espresso_save, published
 from getl_utils.files.frames import structure_name
 from getl_utils.models import model
 
@@ -21,19 +21,17 @@ def write(folder, text, name="file"):
     return path
 
 
-def test_the_undamaged_projections_are_read(tmp_path):
-    write(tmp_path, fuzz.PROJ, "atomic_proj.xml")
+def test_the_undamaged_bands_are_read(tmp_path):
     write(tmp_path, fuzz.SCHEMA, "data-file-schema.xml")
-    assert espresso.read_projections(tmp_path).amplitudes.shape == (1, 1, 1, 2)
+    assert espresso_save.read_bands(tmp_path).energies.shape == (1, 2)
 
 
 def test_entities_that_multiply_are_refused(tmp_path):
     doubled = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 "boom">{doubled}]><x>&e11;</x>'
-    write(tmp_path, fuzz.SCHEMA, "data-file-schema.xml")
-    write(tmp_path, bomb, "atomic_proj.xml")
-    with pytest.raises(ValueError, match="cut off or damaged"):
-        espresso.read_projections(tmp_path)
+    write(tmp_path, bomb, "data-file-schema.xml")
+    with pytest.raises(ValueError, match="cut off, damaged"):
+        espresso_save.read_bands(tmp_path)
 
 
 class Calls:

@@ -11,7 +11,6 @@ from getl_utils.core.parameters.base import (
     Common,
     Composition,
     Count,
-    Distance,
     Path,
     Reference,
     Settings,
@@ -26,8 +25,8 @@ Name = Annotated[str, Field(pattern=NAME, max_length=200)]
 class Expansion(Settings):
     """The atoms around a bond, expanded in distance from its middle and angle to its axis."""
 
-    cutoff: float = field("Å, from the middle of the bond", 5.0, gt=1.2, le=15)
-    n_radial: int = field("radial functions", 6, ge=2, le=30)
+    cutoff: float = field("Å, from the middle of the bond", 6.0, gt=1.2, le=15)
+    n_radial: int = field("radial functions", 7, ge=2, le=30)
     l_max: int = field("largest degree of the Legendre polynomials", 5, ge=0, le=20)
 
 
@@ -63,7 +62,6 @@ class Load(Common, Reference):
     bonds: Literal["labelled", "kept"] = field(
         "every labelled bond, or those of kept clusters (the published rule)", "labelled"
     )
-    cutoff: Distance = field("Å: an atom's neighbours, of the clusters that are exported", 3.75)
     database: Name = field("name of the database of all kept bonds", "all")
     mixed_databases: dict[Name, Mix] = field("name → what is drawn from the database", {})
     mix_engines: Annotated[list[Name], Unique] = field(

@@ -24,7 +24,7 @@ POINTS = 1500
 
 
 def missing() -> str | None:
-    """None if the table is installed, otherwise how to install it."""
+    """Return None if the table is installed, otherwise how to install it."""
     return (
         None
         if _table()
@@ -41,12 +41,24 @@ def _table() -> Path | None:
 
 @cache
 def expansions(element: str) -> dict[str, list[tuple[int, float, float]]]:
-    """Shell → its Slater functions (n, ζ in 1/bohr, coefficient), of the neutral atom's ground state.
+    """Read the orbitals of the ground state of a neutral atom.
+
+    Parameters
+    ----------
+    element : str
+        The element.
+
+    Returns
+    -------
+    dict
+        Shell → its Slater functions (n, ζ in 1/bohr, coefficient).
 
     Raises
     ------
-    ValueError : the table does not have the element.
-    FileNotFoundError : the table is not installed.
+    ValueError
+        The table does not have the element.
+    FileNotFoundError
+        The table is not installed.
     """
     path = _table()
     if path is None:
@@ -72,18 +84,44 @@ def _read(text: str) -> dict[str, list[tuple[int, float, float]]]:
 
 
 def values(terms: list[tuple[int, float, float]], r: np.ndarray) -> np.ndarray:
-    """R(r) = Σ c (2ζ)^(n+½)/√(2n)! r^(n−1) e^(−ζr), bohr^(−3/2), at r (bohr), ∫R²r²dr = 1."""
+    """R(r) = Σ c (2ζ)^(n+½)/√(2n)! r^(n−1) e^(−ζr), with ∫R²r²dr = 1.
+
+    Parameters
+    ----------
+    terms : list of (int, float, float)
+        n, ζ (1/bohr) and coefficient of each Slater function.
+    r : (m,) array
+        bohr.
+
+    Returns
+    -------
+    (m,) array
+        bohr^(−3/2).
+    """
     norms = [c * (2 * z) ** (n + 0.5) / math.sqrt(math.factorial(2 * n)) for n, z, c in terms]
     return sum(norm * r ** (n - 1) * np.exp(-z * r) for norm, (n, z, _) in zip(norms, terms, strict=True))
 
 
 @cache
 def orbital(element: str, shell: str) -> Radial:
-    """The shell, e.g. "4s", of an element.
+    """Return one shell of an element.
+
+    Parameters
+    ----------
+    element : str
+        The element.
+    shell : str
+        E.g. "4s".
+
+    Returns
+    -------
+    Radial
+        The orbital.
 
     Raises
     ------
-    ValueError : element or shell not in the table.
+    ValueError
+        Element or shell is not in the table.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """pw.x's wave functions projected on the orbitals of free atoms, in two ways.
 
-``full`` is the published equation (Maintz et al., J. Comput. Chem. 34, 2557 (2013)), in which every PAW sphere
-corrects the smooth wave, whoever owns it:
+``full`` is the published equation (Maintz et al., J. Comput. Chem. 34, 2557 (2013)), in which every PAW
+sphere corrects the smooth wave:
 
     ⟨χ|ψ⟩ = ⟨χ|ψ̃⟩ + Σ_B Σ_{i∈B} ⟨χ|φ_i − φ̃_i⟩ ⟨p_i|ψ̃⟩
 
@@ -9,8 +9,8 @@ corrects the smooth wave, whoever owns it:
 are made orthonormal all at once (`ProjectedBands.symmetric`). Found from its public output for diamond; no
 page of its authors says so.
 
-ψ̃ = Σ c_G e^{i(k+G)r}/√Ω; φ_i, φ̃_i and p_i are those of the PAW data sets, χ is the bare Hartree–Fock orbital. A
-function f(r)Y_lm at τ gives ⟨f|k+G⟩ = 4π i^l e^{i(k+G)τ} Y_lm(k+G) ∫ r² j_l(|k+G| r) f(r) dr / √Ω.
+ψ̃ = Σ c_G e^{i(k+G)r}/√Ω; φ_i, φ̃_i and p_i are those of the PAW data sets, χ is the bare Hartree–Fock
+orbital. A function f(r)Y_lm at τ gives ⟨f|k+G⟩ = 4π i^l e^{i(k+G)τ} Y_lm(k+G) ∫ r² j_l(|k+G| r) f(r) dr / √Ω.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _sum(smooth: Sequence[Any], spheres: Sequence[Any], inner: Sequence[Any]) ->
 def _on_waves(
     save: Path, points: int, both: Mapping[str, Any], atoms: Atoms
 ) -> tuple[list, list, np.ndarray]:
-    """At every k point: ⟨χ|ψ̃⟩ and ⟨p|ψ̃⟩ (functions, bands), and the k point; `both` has χ and p per element."""
+    """⟨χ|ψ̃⟩ and ⟨p|ψ̃⟩ (functions, bands) of every k point, and the k points; `both`: element → χ, p."""
     functions = {e: [*chi, *p] for e, (chi, p) in both.items()}
     _, names = owners_and_names(atoms, functions)
     ours = names != ""  # projectors have no name

@@ -39,9 +39,9 @@ def known() -> dict[str, dict[str, np.ndarray]]:
 def differences(element: str, waves: Sequence[Radial]) -> list[Radial]:
     """Return Σ_j a_j (φ_j − φ̃_j) of the reference set for given waves in the sphere of an element.
 
-    The a_j are those with which Σ_j a_j φ_j comes nearest to the wave inside the reference sphere, among the
-    partial waves φ_j of the same angular momentum (least squares, weight r² dr). A wave of an angular momentum
-    that the reference set does not have gives zero.
+    With these a_j, Σ_j a_j φ_j comes nearest to the wave inside the reference sphere (least squares, weight
+    r² dr); the φ_j are the partial waves of the same angular momentum. A wave of an angular momentum that the
+    reference set does not have gives zero.
 
     Parameters
     ----------

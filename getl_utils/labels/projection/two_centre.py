@@ -1,9 +1,8 @@
-"""Overlaps of atom-centred functions, numerical radial parts times real spherical harmonics, in a periodic
-cell.
+"""Overlaps of atom-centred functions in a periodic cell: numerical radial parts times real harmonics.
 
-⟨f|g(R)⟩ = 4π Σ_LM i^(l_f−l_g−L) G_LM Y_LM(R̂) ∫ q² F(q) G(q) j_L(qR) dq with F(q) = √(2/π) ∫ r² j_l(qr) f(r) dr and the Gaunt
-coefficients G (Sankey and Niklewski, Phys. Rev. B 40, 3979 (1989)); on one centre the radial integral itself.
-Lengths in bohr.
+⟨f|g(R)⟩ = 4π Σ_LM i^(l_f−l_g−L) G_LM Y_LM(R̂) ∫ q² F(q) G(q) j_L(qR) dq
+with F(q) = √(2/π) ∫ r² j_l(qr) f(r) dr and the Gaunt coefficients G (Sankey and Niklewski, Phys. Rev. B 40, 3979 (1989)). On one centre it is the
+radial integral itself. Lengths are in bohr.
 """
 
 from __future__ import annotations
@@ -30,8 +29,21 @@ def _momenta() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Radial:
-    """f(r) Y_lm: `r` (bohr), `values` (bohr^(−3/2)) and quadrature `weights` of dr, all (n,); zero beyond the
-    last r."""
+    """A function f(r) Y_lm, zero beyond the last r.
+
+    Attributes
+    ----------
+    l : int
+        Angular momentum.
+    r : (n,) array
+        bohr.
+    values : (n,) array
+        f, bohr^(−3/2).
+    weights : (n,) array
+        Quadrature weights of dr, bohr.
+    name : str
+        Name of the shell.
+    """
 
     l: int  # noqa: E741
     r: np.ndarray
@@ -41,7 +53,7 @@ class Radial:
 
     @property
     def momenta(self) -> np.ndarray:
-        """The q (1/bohr) of `transform`."""
+        """Return the q (1/bohr) of `transform`."""
         return _momenta()
 
     @cached_property
@@ -54,7 +66,7 @@ class Radial:
         )
 
     def mean_radius(self) -> float:
-        """⟨r⟩, bohr."""
+        """Return ⟨r⟩, bohr."""
         return float(np.sum(self.values**2 * self.r**3 * self.weights))
 
     def dot(self, other: Radial) -> float:
@@ -70,9 +82,12 @@ class Overlaps:
 
     Parameters
     ----------
-    atoms : periodic. kpoints : (k, 3), in reciprocal lattice vectors; Bloch sums Σ_T e^(2πi k·T) of the atoms
-    as given.
-    reach : Å, the largest distance of two centres.
+    atoms : Atoms
+        Periodic structure. Bloch sums are Σ_T e^(2πi k·T) of the atoms as given.
+    kpoints : (k, 3) array
+        In reciprocal lattice vectors.
+    reach : float
+        Largest distance of two centres, Å.
     """
 
     def __init__(self, atoms: Atoms, kpoints: np.ndarray, reach: float) -> None:
@@ -147,8 +162,20 @@ class Overlaps:
 
 
 def owners_and_names(atoms: Atoms, functions: Functions) -> tuple[np.ndarray, np.ndarray]:
-    """Atom and name of every function of every atom, m by m, in the order of `Overlaps.matrix`: (o,),
-    (o,)."""
+    """List the functions of all atoms, m by m, in the order of `Overlaps.matrix`.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
+    functions : mapping
+        Element → its functions.
+
+    Returns
+    -------
+    (o,) array of int, (o,) array of str
+        Atom and name of every function.
+    """
     each = [
         (a, f.name)
         for a, s in enumerate(atoms.get_chemical_symbols())

@@ -1,0 +1,146 @@
+"""Ridge regression of several bond types at once, each drawn towards weights that all types share.
+
+y = T a + Σ_t T_t (b_t · F), without penalty on a. The weights of a type are b = μ + δ with the priors
+μ ~ N(0, common² P⁻¹) and δ ~ N(0, own² P⁻¹): a hierarchical model (Gelman & Hill, *Data Analysis Using
+Regression and Multilevel/Hierarchical Models*, chapter 12). P says which weights should be small or alike.
+All sums over bonds are kept by group, so that leaving out a group needs no second pass over the bonds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+
+def design(terms: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Columns T_t, then T_t × features for each t."""
+    return np.hstack([terms, *(terms[:, [t]] * features for t in range(terms.shape[1]))])
+
+
+def precision(
+    n_distance: int, n_species: int, n_radial: int, n_angular: int, alike: float, smooth: Sequence[float]
+) -> np.ndarray:
+    """P of the weights ordered by (t, element, n, l).
+
+    Parameters
+    ----------
+    n_distance, n_species, n_radial, n_angular : int
+        Number of values of each index.
+    alike : float
+        Expected correlation of the weights of two neighbours' elements, 0 … 1.
+    smooth : (2,)
+        How fast high degrees l and high orders t are expected to be smaller: (1 + l²/9)^x and (1 + t²/4)^y.
+
+    Returns
+    -------
+    (n, n)
+        With n the product of the four numbers.
+    """
+    order, degree = np.arange(n_distance), np.arange(n_angular)
+    size = np.multiply.outer(
+        (1 + order**2 / 4) ** smooth[1], np.tile((1 + degree**2 / 9) ** smooth[0], n_radial)
+    )
+    species = np.linalg.inv(alike + (1 - alike) * np.eye(n_species))
+    blocks = [np.kron(species, np.diag(row)) for row in size]
+    out = np.zeros((n_distance * len(blocks[0]),) * 2)
+    for t, block in enumerate(blocks):
+        rows = slice(t * len(block), (t + 1) * len(block))
+        out[rows, rows] = block
+    return out
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Gram matrix and moment of each group of bonds of one type, in units of the noise.
+
+    Parameters
+    ----------
+    by_group : dict
+        Group → Gram matrix and moment of the design.
+    free : int
+        Number of first columns without penalty.
+    used : (n,)
+        Which of the shared weights the other columns belong to.
+    """
+
+    by_group: dict
+    free: int
+    used: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        columns: np.ndarray,
+        target: np.ndarray,
+        groups: np.ndarray,
+        noise: float,
+        free: int,
+        used: np.ndarray,
+    ) -> Sums:
+        """From the rows of a design; `noise` is the expected size of the residuals, eV."""
+        by_group = {}
+        for group in np.unique(groups):
+            part = columns[groups == group] / noise
+            by_group[group] = part.T @ part, part.T @ (target[groups == group] / noise)
+        return cls(by_group, free, used)
+
+    def without(self, group: object = None) -> tuple[np.ndarray, np.ndarray]:
+        """Gram matrix and moment of all groups but one."""
+        kept = [sums for name, sums in self.by_group.items() if name != group]
+        return sum(gram for gram, _ in kept), sum(moment for _, moment in kept)
+
+    def reduced(self, group: object = None) -> tuple[np.ndarray, np.ndarray]:
+        """As `without`, with the columns without penalty eliminated."""
+        gram, moment = self.without(group)
+        n = self.free
+        inner = _inner(gram, n)
+        step = np.linalg.solve(inner, gram[:n, n:])
+        return gram[n:, n:] - gram[n:, :n] @ step, moment[n:] - step.T @ moment[:n]
+
+    def solve(self, penalty: np.ndarray, own: float, shared: np.ndarray, group: object = None) -> np.ndarray:
+        """Weights of the design without `group`: free ones, then b = shared + δ."""
+        gram, moment = self.without(group)
+        reduced, right = self.reduced(group)
+        prior = penalty[np.ix_(self.used, self.used)] / own**2
+        mean = shared[self.used]
+        b = mean + cho_solve(cho_factor(reduced + prior), right - reduced @ mean)
+        free = np.linalg.solve(
+            _inner(gram, self.free), moment[: self.free] - gram[: self.free, self.free :] @ b
+        )
+        return np.concatenate([free, b])
+
+
+def _inner(gram: np.ndarray, n: int) -> np.ndarray:
+    """The block without penalty, kept solvable for few or equal bonds."""
+    return gram[:n, :n] + 1e-9 * np.trace(gram[:n, :n]) / n * np.eye(n)
+
+
+def shared_weights(
+    types: Iterable[Sums], penalty: np.ndarray, common: float, own: float, group: object = None
+) -> np.ndarray:
+    """Posterior mean of μ over all types, without `group`.
+
+    Parameters
+    ----------
+    types : iterable of Sums
+        The bond types.
+    penalty : (n, n)
+        P, of `precision`.
+    common, own : float
+        Prior standard deviations of μ and δ, eV.
+    group : optional
+        The group that is left out.
+    """
+    left, right = penalty / common**2, np.zeros(len(penalty))
+    for sums in types:
+        if set(sums.by_group) <= {group}:
+            continue
+        gram, moment = sums.reduced(group)
+        prior = penalty[np.ix_(sums.used, sums.used)] / own**2
+        kept = cho_solve(cho_factor(gram + prior), np.column_stack([gram, moment]))
+        left[np.ix_(sums.used, sums.used)] += gram - gram @ kept[:, :-1]
+        right[sums.used] += moment - gram @ kept[:, -1]
+    return np.linalg.solve(left, right)
