@@ -19,8 +19,8 @@ from getl_utils.models.bond_expansion import BondExpansion, flip
 OUT = "data_examples/validation/error_residuals.csv"
 FEWEST = 100  # bonds of a type in every composition; rarer types are left out
 EXPANSIONS = {  # cutoff (Å), radial functions, largest l
-    "cutoff 4 Å": (4.0, 5, 5), "default": (), "cutoff 5 Å": (5.0, 6, 5), "cutoff 6 Å": (6.0, 7, 5),
-    "cutoff 7 Å": (7.0, 9, 5), "more numbers": (6.0, 9, 8),
+    "default": (), "cutoff 4 Å": (4.0, 5, 5), "cutoff 5 Å": (5.0, 6, 5), "cutoff 7 Å": (7.0, 9, 5),
+    "more numbers": (6.0, 9, 8),
 }  # fmt: skip
 N_COMPONENTS, RIDGES = 14, 10.0 ** np.arange(-1, 5)
 
