@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg.blas import dsyrk
 
 
 class Bonds(NamedTuple):
@@ -53,7 +54,7 @@ class PublishedKernel:
 
     def __call__(self, x: Bonds, y: Bonds) -> np.ndarray:
         """k of all pairs, (n_x, n_y)."""
-        alike = x.soap @ y.soap.T
+        alike = _gram(x.soap) if x.soap is y.soap else x.soap @ y.soap.T
         if self.zeta != 1:
             alike = np.maximum(alike, 0) ** self.zeta
         gap = (x.distance[:, None] - y.distance) / self.theta
@@ -62,6 +63,12 @@ class PublishedKernel:
     def diagonal(self, x: Bonds) -> np.ndarray:
         """k(x, x) of each bond, (n,)."""
         return np.einsum("ij,ij->i", x.soap, x.soap) ** self.zeta
+
+
+def _gram(vectors: np.ndarray) -> np.ndarray:
+    """Scalar products of all pairs, (n, n); half the work of a matrix product."""
+    upper = dsyrk(1.0, np.ascontiguousarray(vectors).T, trans=1)
+    return upper + np.triu(upper, 1).T
 
 
 def chebyshev_points(low: float, high: float, n: int) -> np.ndarray:
@@ -137,3 +144,23 @@ def contract(
     points = chebyshev_points(low, high, int(14 + 7 * (high - low) / kernel.theta))
     near = np.exp(-0.5 * ((points[:, None] - train.distance) / kernel.theta) ** 2) * weights
     return near @ train.soap
+
+
+def evaluate(form: np.ndarray, bonds: Bonds, low: float, high: float) -> np.ndarray:
+    """Predict by the contracted form.
+
+    Parameters
+    ----------
+    form : (n_points, m)
+        From `contract`.
+    bonds : Bonds
+        The n bonds, of lengths within the interval.
+    low, high : float
+        The interval of `contract`, Å.
+
+    Returns
+    -------
+    (n,)
+        −ICOHP, eV.
+    """
+    return np.einsum("nm,nm->n", lagrange(bonds.distance, low, high, len(form)), bonds.soap @ form.T)

@@ -15,7 +15,7 @@ from getl_utils.core.progress import each
 from getl_utils.core.record import atomic_write
 from getl_utils.etl.database import Database
 from getl_utils.models import gp, training
-from getl_utils.models.kernels import Bonds, PublishedKernel
+from getl_utils.models.kernels import Bonds, PublishedKernel, contract, evaluate
 from getl_utils.models.linear import Estimate
 from getl_utils.models.model import Model
 from getl_utils.models.splits import Split, folds
@@ -213,7 +213,7 @@ def _by_type(table: pd.DataFrame, types: Sequence[str]) -> pd.DataFrame:
 
 
 def published_rmse(stored: Database, bonds: pd.DataFrame, split: Split, p: Train) -> float:
-    """Error of the published model on a split.
+    """Error of the published model on a split, from at most `n_train` of the training bonds.
 
     Parameters
     ----------
@@ -233,14 +233,19 @@ def published_rmse(stored: Database, bonds: pd.DataFrame, split: Split, p: Train
     """
     if not p.published or "soap" not in stored.arrays:
         return np.nan
-    x, d, y, _ = training.rows(stored, bonds.iloc[split.train], "soap")
+    learned = np.random.default_rng(p.seed).permutation(split.train)[: p.n_train]
+    x, d, y, _ = training.rows(stored, bonds.iloc[learned], "soap")
     features, distance, true, _ = training.rows(stored, bonds.iloc[split.test], "soap")
     try:
         h = p.published_of(bonds.type.iloc[0])
         process = gp.fit(PublishedKernel(h.zeta, h.theta), Bonds(d, x), y, h.gamma)
     except ValueError:
         return np.nan
-    return errors(process.predict(Bonds(distance, features)), true)["rmse"]
+    if h.zeta != 1:
+        return errors(process.predict(Bonds(distance, features)), true)["rmse"]
+    low, high = min(d.min(), distance.min()), max(d.max(), distance.max())
+    form = contract(process.kernel, process.train, process.weights, low, high)
+    return errors(evaluate(form, Bonds(distance, features), low, high), true)["rmse"]
 
 
 def _enough(bonds: pd.DataFrame) -> pd.DataFrame:

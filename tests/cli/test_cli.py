@@ -108,3 +108,9 @@ def test_an_error_of_the_machine_is_one_line(error, says, monkeypatch, capsys):
     monkeypatch.setattr(sys.modules["getl_utils.cli.entry"], "app", fail)
     assert cli.main(["status", "w"]) == 1
     assert capsys.readouterr().err == f"getl: {says}" + (" (8 GiB)\n" if "memory" in says else "\n")
+
+
+def test_a_misspelt_parameter_is_one_line_with_the_nearest_right_name(tmp_path, capsys):
+    (tmp_path / "p.yaml").write_text('{"sede": 1}')
+    assert cli.main(["parameters", str(tmp_path / "p.yaml"), "05_train"]) == 1
+    assert capsys.readouterr().err.strip().endswith("unknown parameter `sede`; did you mean `seed`?")

@@ -30,6 +30,9 @@ def empty(tmp_path_factory):
 def tracked(small, empty):
     work, values = small
     shutil.copy(empty, work.path.parent / "mlflow.db")
+    result = read_json(work.model / release.RESULT)  # the small model has too few bonds for all checks
+    passed = {name: {"outcome": "passed", "message": ""} for name in result["checks"]}
+    write_json(work.model / release.RESULT, result | {"checks": passed})
     p = for_stage("05_train", values)
     validation.validate(database.read(work.database("all")), p).table.to_csv(
         work.model / "validation.csv", index=False

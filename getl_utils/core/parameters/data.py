@@ -11,6 +11,7 @@ from getl_utils.core.parameters.base import (
     Common,
     Composition,
     Count,
+    Distance,
     Path,
     Reference,
     Settings,
@@ -63,6 +64,7 @@ class Load(Common, Reference):
         "every labelled bond, or those of kept clusters (the published rule)", "labelled"
     )
     database: Name = field("name of the database of all kept bonds", "all")
+    cutoff: Distance = field("Å: an atom's neighbours, for exported clusters", 3.75)
     mixed_databases: dict[Name, Mix] = field("name → what is drawn from the database", {})
     mix_engines: Annotated[list[Name], Unique] = field(
         "engines whose labels may stand in one database; empty: one engine's only", []

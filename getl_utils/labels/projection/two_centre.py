@@ -1,8 +1,8 @@
 """Overlaps of atom-centred functions in a periodic cell: numerical radial parts times real harmonics.
 
-⟨f|g(R)⟩ = 4π Σ_LM i^(l_f−l_g−L) G_LM Y_LM(R̂) ∫ q² F(q) G(q) j_L(qR) dq
-with F(q) = √(2/π) ∫ r² j_l(qr) f(r) dr and the Gaunt coefficients G (Sankey and Niklewski, Phys. Rev. B 40, 3979 (1989)). On one centre it is the
-radial integral itself. Lengths are in bohr.
+⟨f|g(R)⟩ = 4π Σ_LM i^(l_f−l_g−L) G_LM Y_LM(R̂) ∫ q² F(q) G(q) j_L(qR) dq with the Gaunt coefficients G and
+F(q) = √(2/π) ∫ r² j_l(qr) f(r) dr (Sankey and Niklewski, Phys. Rev. B 40, 3979 (1989)). On one centre it
+is the radial integral itself. Lengths are in bohr.
 """
 
 from __future__ import annotations
