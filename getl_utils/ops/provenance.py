@@ -127,8 +127,9 @@ def _frame(given: dict[str, Any]) -> Any:
     path = resolve(given["file"])
     if not path.exists():
         return None
+    reading = {name: given[name] for name in ("elements", "given", "isolated")}
     for kind in ("all", "last"):
-        for n, atoms in enumerate(readings(path, given["elements"], kind), 1):
+        for n, atoms in enumerate(readings(path, which=kind, **reading), 1):
             if (
                 n == given["frame"]
                 and not isinstance(atoms, ValueError)

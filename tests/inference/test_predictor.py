@@ -1,4 +1,5 @@
-"""Prediction: the bonds are ASE's, numbers do not depend on how a structure is written, damage and kill −9 lose nothing."""
+"""Prediction: the bonds are ASE's, the numbers do not depend on how a structure is written, and a run that is
+killed loses nothing."""
 
 import multiprocessing
 import random
@@ -210,8 +211,8 @@ def test_files_of_a_frame(linear, tmp_path):
     path = write_frames(tmp_path / "some.xyz", 2)
     rows = predictor.predict_file(linear, path, tmp_path / "out", LIMITS, "all", True, sigma=True)
     assert [(r["structure"], r["frame"], r["atoms"], r["error"]) for r in rows] == [
-        ("some", 1, 54, ""),
-        ("some", 2, 54, ""),
+        ("out", 1, 54, ""),
+        ("out", 2, 54, ""),
     ]
     bonds, sums = (pd.read_parquet(tmp_path / f"out/{name}.parquet") for name in ("2_0", "atoms/2_0"))
     assert {"sigma", "outside", "prediction_id", "model_id", "predicted", *BOND} <= set(bonds)

@@ -57,7 +57,7 @@ def test_a_table_for_readers_says_where_it_is_from(small, capsys):
 def test_a_prediction_is_a_record_not_a_bare_number(small_original):
     work, _ = small_original
     record = read_json(work.predictions("glass") / FIRST)
-    assert record["schema"] == "getl/prediction/2"
+    assert record["schema"] == "getl/prediction/3"
     assert {"model", "input", "result", "time", "code", "sha256", "prediction_id"} <= set(record)
     assert record["input"]["structure_id"]
     assert (record["result"]["quantity"], record["result"]["unit"], record["result"]["sigma"]) == (
