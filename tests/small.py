@@ -19,7 +19,7 @@ PARAMETERS = {
     "elements": ELEMENTS,
     "seed": 3,
     "compositions": ["Ti27Ni27"],
-    "runs": [1, 2],
+    "runs": [1, 2, 3],
     "sub_runs": [0, 7],
     "cutoff": 3.4,
     "engine": "standin",

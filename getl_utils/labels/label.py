@@ -89,7 +89,7 @@ def label_cell(
         The folder holds the label of another cell or one made with other settings.
     """
 
-    def make() -> dict[str, Any]:
+    def _make() -> dict[str, Any]:
         atoms = cells.read(cell)
         try:
             check_structure(atoms, thickness=2 * cutoff, where=str(cell))
@@ -98,7 +98,7 @@ def label_cell(
             return _failed(Status.NOTHING.name, error, settings, content_hash(cell))
 
     with lock(folder):
-        return once(folder / RECORD, _identity(cell, settings), make, [BONDS, ICOHPLIST], repair=True)
+        return once(folder / RECORD, _identity(cell, settings), _make, [BONDS, ICOHPLIST], repair=True)
 
 
 def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,13 +131,13 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
     """
     _require(settings["engine"])
 
-    def make() -> dict[str, Any]:
+    def _make() -> dict[str, Any]:
         atoms = frames.read_structure(structure)
         key = CellKey(atoms.get_chemical_formula(), 0, 0)
         return _label(atoms, folder, settings, key, content_hash(structure))
 
     with lock(folder):
-        return once(folder / RECORD, _identity(structure, settings), make, [BONDS, ICOHPLIST], repair=True)
+        return once(folder / RECORD, _identity(structure, settings), _make, [BONDS, ICOHPLIST], repair=True)
 
 
 def _label(

@@ -34,7 +34,7 @@ def surroundings(model: LinearModel, known: pd.DataFrame, note: str = "") -> Vie
     View
         Of class ``getl-surroundings``.
     """
-    types = [name for name in model.types if (known.type == name).any()]
+    types = [name for name in known.type.value_counts().index if name in model.types]
     ends = {name: known.length[known.type == name].quantile(PARTS) for name in types}
     low, high = (float(np.round(end, 1)) for end in (min(e.iloc[0] for e in ends.values()),
                                                      max(e.iloc[1] for e in ends.values())))  # fmt: skip
