@@ -132,9 +132,7 @@ def test_chunks_and_threads_are_the_whole(trained, monkeypatch):
 
 def sorted_numbers(bonds):
     """Distance and strength of the bonds, sorted by type, distance and strength."""
-    order = bonds.assign(d=bonds.distance.round(6), p=bonds.predicted.round(7)).sort_values(
-        ["type", "d", "p"]
-    )
+    order = bonds.assign(d=bonds.distance.round(6)).sort_values(["type", "d", "predicted"])
     return order[["distance", "predicted"]].to_numpy()
 
 
