@@ -441,7 +441,7 @@ def test_status_says_on_one_screen_what_is_done_failed_and_why(small, capsys):
     )
     assert "failed Ti27Ni27/1/7 SCF_NOT_CONVERGED: 250 iterations" in said
     assert "running Ti27Ni27/2/1 by process" in said
-    assert "quenches: 1 done, 1 failed" in said
+    assert "quenches: 2 done, 1 failed" in said
     assert "glass: 2 frames predicted" in said
     assert cli.main(["status", str(work.path / "absent")]) == 1
 
