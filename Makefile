@@ -4,6 +4,7 @@ VENV ?= .venv
 CORES ?= 2
 KEEP := --keep-output --keep-count  # nbval compares nothing without counts; other metadata is stripped
 BIN := $(VENV)/bin
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb)) $(sort $(wildcard notebooks/studies/*.ipynb))
 INSTALLED := $(VENV)/.installed
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
@@ -32,7 +33,8 @@ reference: $(INSTALLED)  ## run notebooks 02–06 on the published data (referen
 	@$(BIN)/getl summary runs/reference
 
 test: $(INSTALLED)  ## run every test: pytest, docstring examples, notebooks (BROWSER=1: also those in Chromium)
-	$(BIN)/python -m pytest -n $(CORES) --dist loadfile $(if $(BROWSER),-m 'not slow')
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile $(if $(BROWSER),-m 'not slow') tests getl_utils
+	$(BIN)/python -m pytest notebooks  # in their order: each reads what the one before wrote
 
 test-slow: $(INSTALLED)  ## run the tests that take minutes: killed runs, a real Slurm (last results: docs/slow_tests.md)
 	GETL_SLURM=1 $(BIN)/python -m pytest -m slow tests
@@ -72,9 +74,9 @@ lint: $(INSTALLED)  ## run ruff, import-linter on the layers of the package, num
 
 notebooks: $(INSTALLED)  ## run the notebooks in place, to renew the committed outputs
 	rm -rf runs/example
-	export TQDM_DISABLE=1; for n in notebooks/0*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$n || exit 1; done
-	$(BIN)/nbstripout $(KEEP) notebooks/0*.ipynb
-	$(BIN)/python workflow/static.py notebooks/0*.ipynb
+	export TQDM_DISABLE=1; for n in $(NOTEBOOKS); do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$n || exit 1; done
+	$(BIN)/nbstripout $(KEEP) $(NOTEBOOKS)
+	$(BIN)/python workflow/static.py $(NOTEBOOKS)
 
 filter: $(INSTALLED)  ## let git strip volatile metadata of notebooks; outputs and counts stay
 	git config filter.nbstripout.clean "$(abspath $(BIN))/nbstripout $(KEEP)"

@@ -1,14 +1,14 @@
 """Solve and label cells by GPAW for the studies of this folder, and keep what a new projection would need.
 
-Each result is a folder of runs/ with `bonds.parquet`, `record.json` (written last) and `state.npz`. A folder with a record
-is not computed again, so a stopped batch resumes after its last complete result.
+Each result is a folder of runs/ with `bonds.parquet`, `record.json` (written last) and `state.npz`. A folder
+with a record is not computed again, so a stopped batch resumes after its last complete result.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.units import Hartree
-from getl_utils.layout import atomic_write, read_json, write_json
 
-from getl_utils import parameters
-from getl_utils.engines import COLUMNS, _common, _dense, gpaw
+from getl_utils.core import parameters
+from getl_utils.core.record import atomic_write, read_json, write_json
+from getl_utils.labels import dense, gpaw
+from getl_utils.labels.engine import COLUMNS, Job
 
 RECORD = "record.json"
 PARAMETERS = "parameters/workstation.yaml"
@@ -27,10 +28,10 @@ LARGEST_STATE = 5e7  # bytes of coefficients; more are kept in single precision,
 SHIFTED = {"size": (2, 2, 2), "gamma": False}  # four k points and their time-reversed ones
 
 
-def orbitals_and_window() -> tuple[dict[str, list[str]], tuple[float, float]]:
-    """Orbitals of each element and the window of distances (Å) with which the data set was labelled."""
+def job(atoms: Atoms, **settings: Any) -> Job:
+    """A job with the orbitals and the window of the data set, and the default settings but for `settings`."""
     p = parameters.for_stage("01_generate", parameters.read(PARAMETERS), PARAMETERS)
-    return p.orbitals, tuple(p.label_window)
+    return Job(atoms, p.orbitals, tuple(p.label_window), gpaw.ENGINE.read(settings))
 
 
 def is_done(folder: Path) -> bool:
@@ -43,23 +44,11 @@ def read(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.read_parquet(folder / "bonds.parquet"), read_json(folder / RECORD)
 
 
-def solve(atoms: Atoms, **settings: Any) -> tuple[Any, dict[str, Any]]:
-    """Converge the density with the engine's default settings, changed by `settings`; the calculation and its record."""
-    used = _common.settings(settings, gpaw._DEFAULTS, "gpaw")
-    start = time.perf_counter()
-    dft = gpaw._scf(atoms, used)
-    return dft, {
-        "settings": used,
-        "seconds_scf": time.perf_counter() - start,
-        "iterations": dft.scf_loop.niter,
-    }
-
-
 def resume(atoms: Atoms, folder: Path, **changed: Any) -> Any:
-    """A calculation with the converged density of the result in `folder`; `changed` replaces inputs of GPAW."""
+    """Return a calculation with the density of the result in `folder`; `changed` replaces inputs of GPAW."""
     from gpaw.dft import DFT
 
-    inputs = {**gpaw._input(read(folder)[1]["settings"]), **changed}
+    inputs = {**gpaw._input(gpaw.Settings(**read(folder)[1]["settings"])), **changed}
     dft = DFT(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), **inputs)
     with np.load(folder / "state.npz") as state:
         dft.density.nt_sR.data[:] = state["density"]
@@ -69,16 +58,16 @@ def resume(atoms: Atoms, folder: Path, **changed: Any) -> Any:
 
 
 def converge_on(atoms: Atoms, folder: Path, **changed: Any) -> tuple[Any, dict[str, Any]]:
-    """Converge again from the density of `folder` with changed inputs of GPAW; the calculation and its record."""
+    """Converge again from the density of `folder` with changed inputs of GPAW; also returns the record."""
     start = time.perf_counter()
     dft = resume(atoms, folder, **changed)
-    _dense.use(dft.scf_loop.hamiltonian.basis)
+    dense.use(dft.scf_loop.hamiltonian.basis)
     dft.converge()
     return dft, _record(folder, start, dft.scf_loop.niter, **changed)
 
 
 def bands_in(atoms: Atoms, folder: Path, **changed: Any) -> tuple[Any, dict[str, Any]]:
-    """Bands with changed inputs of GPAW (another mesh) in the fixed density of `folder`; the calculation and its record."""
+    """Bands with changed inputs of GPAW (another mesh) in the fixed density of `folder`, and the record."""
     from gpaw.new.lcao.eigensolver import make_sure_we_have_lcao_coefs
 
     start = time.perf_counter()
@@ -99,26 +88,21 @@ def _record(folder: Path, start: float, iterations: int, **changed: Any) -> dict
 
 
 def save(
-    folder: Path, dft: Any, atoms: Atoms, record: Mapping[str, Any], mesh: tuple[int, int, int] = (1, 1, 1)
+    folder: Path, dft: Any, atoms: Atoms, record: Mapping[str, Any], mesh: Sequence[int] = (1, 1, 1)
 ) -> None:
     """Project, and write bonds, state and, last, the record."""
-    orbitals, window = orbitals_and_window()
     start = time.perf_counter()
-    bands, facts = gpaw._bands(dft, atoms, orbitals)
-    least = gpaw._DEFAULTS["minimum_projection"]
-    table, spilling = _common.bonds(bands, atoms, window, least, mesh, moved=gpaw._cells(atoms))
+    table, facts = gpaw.ENGINE.bonds(dft, job(atoms, kpoints=mesh))
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / "bonds.parquet") as temporary:
         table[COLUMNS].to_parquet(temporary, index=False)
     _save_state(folder / "state.npz", dft, atoms)
     seconds = {"seconds_cohp": time.perf_counter() - start}
-    write_json(
-        folder / RECORD, {**facts, **spilling, **record, **seconds, "mesh": list(mesh), "n_bonds": len(table)}
-    )
+    write_json(folder / RECORD, {**facts, **record, **seconds, "mesh": list(mesh), "n_bonds": len(table)})
 
 
 def _save_state(path: Path, dft: Any, atoms: Atoms) -> None:
-    """Write what a projection needs: the structure, bands, coefficients and projector products, and the density."""
+    """Write what a projection needs: the structure, the bands with their coefficients, and the density."""
     waves = sorted(dft.ibzwfs, key=lambda wave: wave.k)
     coefficients = np.array([w.C_nM.data for w in waves])
     if coefficients.nbytes > LARGEST_STATE:
@@ -128,7 +112,8 @@ def _save_state(path: Path, dft: Any, atoms: Atoms) -> None:
     arrays = {
         "numbers": atoms.numbers, "positions": atoms.positions, "cell": atoms.cell.array,
         "kpoints": np.array([w.kpt_c for w in waves]), "weights": np.array([w.weight for w in waves]),
-        "energies": np.array([w.eig_n * Hartree for w in waves]), "occupations": np.array([2 * w.occ_n for w in waves]),
+        "energies": np.array([w.eig_n * Hartree for w in waves]),
+        "occupations": np.array([2 * w.occ_n for w in waves]),
         "fermi_level": float(dft.ibzwfs.fermi_level) * Hartree, "coefficients": coefficients,
         "density": dft.density.nt_sR.data, "density_matrices": dft.density.D_asii.data,
     }  # fmt: skip
@@ -137,22 +122,22 @@ def _save_state(path: Path, dft: Any, atoms: Atoms) -> None:
 
 
 def label_changed(folder: Path, atoms: Atoms, number: int, source: Path, before: Atoms) -> None:
-    """Label a cell in which one atom (`number`) differs from `before`, starting from the density of `before` in `source`."""
+    """Label a cell in which atom `number` differs from `before`, from whose density in `source` it starts."""
     from gpaw.dft import DFT
 
     if is_done(folder):
         return
-    start, inputs = time.perf_counter(), gpaw._input(gpaw._DEFAULTS)
+    start, inputs = time.perf_counter(), gpaw._input(gpaw.Settings())
     dft = DFT(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), **inputs)
     _start_from(dft, atoms, number, source, before)
-    _dense.use(dft.scf_loop.hamiltonian.basis)
+    dense.use(dft.scf_loop.hamiltonian.basis)
     dft.converge()
     save(folder, dft, atoms, _record(source, start, dft.scf_loop.niter, atom=int(number)))
 
 
 def _start_from(dft: Any, atoms: Atoms, number: int, source: Path, before: Atoms) -> None:
-    """Give `dft` the density of `before`, with the free atom `number` of `before` replaced by that of `atoms`."""
-    inputs = gpaw._input(gpaw._DEFAULTS)
+    """Give `dft` the density of `before`, with its free atom `number` replaced by that of `atoms`."""
+    inputs = gpaw._input(gpaw.Settings())
     with np.load(source / "state.npz") as state:
         matrices = state["density_matrices"].reshape(-1)
         dft.density.nt_sR.data[:] = (
@@ -171,16 +156,18 @@ def _alone(atoms: Atoms, number: int, inputs: Mapping[str, Any]) -> np.ndarray:
     """The smooth density of one free atom on the grid of the cell."""
     from gpaw.dft import DFT
 
-    return DFT(
-        Atoms([atoms.symbols[number]], [atoms.positions[number]], cell=atoms.cell, pbc=True), **inputs
-    ).density.nt_sR.data
+    atom = Atoms([atoms.symbols[number]], [atoms.positions[number]], cell=atoms.cell, pbc=True)
+    return DFT(atom, **inputs).density.nt_sR.data
 
 
 def label(folder: Path, atoms: Atoms, **settings: Any) -> None:
     """Label a cell with the engine's settings, changed by `settings`, unless that is done."""
-    if not is_done(folder):
-        dft, record = solve(atoms, **settings)
-        save(folder, dft, atoms, record)
+    if is_done(folder):
+        return
+    start, wanted = time.perf_counter(), job(atoms, **settings)
+    with gpaw.ENGINE.solve(wanted) as dft:
+        record = {"settings": wanted.settings.model_dump(), "iterations": dft.scf_loop.niter}
+        save(folder, dft, atoms, record | {"seconds_scf": time.perf_counter() - start})
 
 
 def label_on_mesh(
@@ -199,6 +186,8 @@ def pack(root: Path, folder: Path) -> None:
         case, variant = record.parent.parts[-2:]
         bonds, _ = read(record.parent)
         parts.append(bonds.assign(case=case, variant=variant))
+    if not parts:
+        raise ValueError(f"{root} holds no results; run bench/error_budget.py calculate first")
     table = pd.concat(parts, ignore_index=True)
     small = dict.fromkeys(("i", "j", "tx", "ty", "tz"), "int16") | {"case": "category", "variant": "category"}
     with atomic_write(folder / "bonds.parquet") as temporary:
@@ -213,7 +202,6 @@ def unpack(folder: Path) -> pd.DataFrame:
     return table.astype({"case": str, "variant": str})
 
 
-def one_thread() -> None:
-    """Limit this process to one thread and a lower priority; call before NumPy does its first product."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def step_back() -> None:
+    """Lower the priority of this process."""
     os.nice(5)

@@ -1,7 +1,9 @@
-"""The error budget of the labels: what tolerances, k points, the grid and the size of the cell change in −ICOHP.
+"""The error budget of the labels: what tolerances, k points, grid and size of the cell change in −ICOHP.
 
-python bench/error_budget.py calculate   # hours of one core; resumes after the last complete result in runs/
-python bench/error_budget.py tables      # seconds; writes data_examples/validation/error_budget.csv
+``OMP_NUM_THREADS=1 python bench/error_budget.py calculate`` solves the cells of this study and of the map
+test. It takes two to three hours of one core and resumes from what runs/ holds. ``python
+bench/error_budget.py pack`` collects the labels in data_examples/error_budget/bonds.parquet, from which
+bench/error_tables.py makes tables.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import dft_cells
 import map_test
 from ase import Atoms
 
-from getl_utils import cells
+from getl_utils.core import cells
 
 ROOT, FOLDER = Path("runs/error_budget"), Path("data_examples/error_budget")
 DATA = Path("data_examples/zrcual")
@@ -57,7 +59,7 @@ def glasses(variant: str) -> None:
 
 def calculate() -> None:
     """All calculations, the most useful first."""
-    dft_cells.one_thread()
+    dft_cells.step_back()
     for name in COMPOSITIONS:
         densities(name)
     map_test.calculate("gamma")

@@ -1,8 +1,8 @@
 """What the residuals of the default model depend on: python bench/error_residuals.py (minutes of one core).
 
-Every composition is left out in turn. The range of the expansion, its size, products of its numbers (many-body terms) and
-a constant for each cell (the most that any number of a cell, such as its Fermi level, can explain) are tried. Writes
-data_examples/validation/error_residuals.csv.
+Every composition is left out in turn. What is tried: the range of the expansion, its size, products of its
+numbers (many-body terms), and a constant for each cell, which is the most that any number of a cell, such as
+its Fermi level, can explain. Writes data_examples/validation/error_residuals.csv.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import sys
 import numpy as np
 import pandas as pd
 import zrcual
-from getl_utils.layout import write_csv
 
+from getl_utils.core.record import write_csv
 from getl_utils.models.bond_expansion import BondExpansion, flip
 
 OUT = "data_examples/validation/error_residuals.csv"
 FEWEST = 100  # bonds of a type in every composition; rarer types are left out
 EXPANSIONS = {  # cutoff (Å), radial functions, largest l
-    "cutoff 4 Å": (4.0, 5, 5), "default": (5.0, 6, 5), "cutoff 6 Å": (6.0, 7, 5), "cutoff 7 Å": (7.0, 9, 5),
-    "twice as many numbers": (5.0, 8, 8),
+    "default": (), "cutoff 4 Å": (4.0, 5, 5), "cutoff 5 Å": (5.0, 6, 5), "cutoff 7 Å": (7.0, 9, 5),
+    "more numbers": (6.0, 9, 8),
 }  # fmt: skip
 N_COMPONENTS, RIDGES = 14, 10.0 ** np.arange(-1, 5)
 
@@ -35,23 +35,15 @@ def left_out(expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarra
     return error
 
 
-def rms(values: pd.Series) -> float:
-    """Root mean square."""
-    return float(np.sqrt(np.mean(values**2)))
-
-
 def by_cell(bonds: pd.DataFrame, error: np.ndarray) -> pd.DataFrame:
-    """Per type: the error without each cell's mean, and how that mean goes with the Fermi level of the cell."""
+    """Per type: the error without the mean of each cell, and the correlation of that mean with E_F."""
     rows = []
     for name, part in bonds.assign(error=error).groupby("type"):
-        cell = part.groupby(["composition", "run", "sub_run"]).agg(
-            mean=("error", "mean"), fermi=("fermi", "mean")
-        )
-        mean = part.groupby(["composition", "run", "sub_run"]).error.transform("mean")
-        inside = cell - cell.groupby("composition").transform("mean")
-        rows.append(
-            {"type": name, "rmse": rms(part.error - mean), "correlation": inside.corr().loc["mean", "fermi"]}
-        )
+        groups = part.groupby(["composition", "run", "sub_run"])
+        mean = groups[["error", "fermi"]].mean()
+        inside = mean - mean.groupby("composition").transform("mean")
+        left = part.error - groups.error.transform("mean")
+        rows.append({"type": name, "rmse": zrcual.rms(left), "correlation": inside.error.corr(inside.fermi)})
     return pd.DataFrame(rows)
 
 
@@ -68,7 +60,7 @@ def products(described: np.ndarray, even: np.ndarray, train: np.ndarray) -> np.n
 def many_body(
     expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray, error: np.ndarray
 ) -> np.ndarray:
-    """Errors after a ridge on products of features, learned from the left-out errors of the other two compositions."""
+    """Errors after a ridge on products of features, learned from the errors of the other compositions."""
     out = error.copy()
     for name in bonds.type.unique():
         like = len(set(name.split("-"))) == 1
@@ -98,32 +90,31 @@ def _ridge(x: np.ndarray, y: np.ndarray, group: np.ndarray, test: str) -> np.nda
     return fitted(group != test, group == test, min(RIDGES, key=score))
 
 
+def by_type(variant: str, bonds: pd.DataFrame, error: np.ndarray) -> list[dict[str, object]]:
+    """Root mean square error of each type."""
+    parts = pd.Series(error).groupby(bonds.type)
+    return [{"variant": variant, "type": name, "rmse": zrcual.rms(part)} for name, part in parts]
+
+
 def main() -> None:
     """Try everything and write the table."""
     bonds = zrcual.table()
     number = pd.crosstab(bonds.type, bonds.composition).min(axis=1)
     bonds = bonds[bonds.type.map(number) >= FEWEST].reset_index(drop=True)
     rows = []
-    for name, (cutoff, n_radial, l_max) in EXPANSIONS.items():
-        expansion = BondExpansion(zrcual.elements(), cutoff, n_radial, l_max)
+    for name, numbers in EXPANSIONS.items():
+        expansion = BondExpansion(zrcual.elements(), *numbers)
         described = zrcual.features(expansion, bonds)
         error = left_out(expansion, bonds, described)
-        rows += [
-            {"variant": name, "type": t, "rmse": rms(e)} for t, e in pd.Series(error).groupby(bonds.type)
-        ]
-        if name == "default":
-            after = many_body(expansion, bonds, described, error)
-            rows += [
-                {"variant": "products", "type": t, "rmse": rms(e)}
-                for t, e in pd.Series(after).groupby(bonds.type)
-            ]
+        rows += by_type(name, bonds, error)
+        if not numbers:
+            rows += by_type("products", bonds, many_body(expansion, bonds, described, error))
             rows += [
                 {"variant": "mean of the cell", **row} for row in by_cell(bonds, error).to_dict("records")
             ]
-    print(pd.DataFrame(rows).pivot_table(index="variant", columns="type", values="rmse").round(4).to_string())
-    write_csv(
-        OUT, pd.DataFrame(rows).rename(columns={"correlation": "correlation_with_fermi_level"}).round(4)
-    )
+    table = pd.DataFrame(rows)
+    print(table.pivot_table(index="variant", columns="type", values="rmse").round(4).to_string())
+    write_csv(OUT, table.rename(columns={"correlation": "correlation_with_fermi_level"}).round(4))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Two glasses of one composition for the error budget, of 100 and of 200 atoms, quenched alike: python bench/glasses.py.
+"""Two glasses of one composition for the error budget, of 100 and of 200 atoms: python bench/glasses.py.
 
-They are quenched ten times faster than the data set (1e12 K/s), so that 200 atoms take minutes. The potential is the data
-set's (atomistic_models/README.md says where to get it). The cells go to data_examples/error_budget/.
+They are quenched alike, ten times faster than the data set (1e12 K/s), so that 200 atoms take minutes. The
+potential is the data set's (atomistic_models/README.md says where to get it). The cells go to
+data_examples/error_budget/.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from getl_utils.cells import CellKey
-from getl_utils.quench import Protocol, melt_quench
-
-from getl_utils import cells, parameters
+from getl_utils.core import cells, parameters
+from getl_utils.core.cells import CellKey
+from getl_utils.generate.quench import Protocol, melt_quench
 
 PARAMETERS = "parameters/workstation.yaml"
 RUNS, OUT = Path("runs/quench"), Path("data_examples/error_budget")

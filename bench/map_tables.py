@@ -1,8 +1,11 @@
 """Tables of the map test, from data_examples/map_test: python bench/map_tables.py (a minute).
 
-map_test.csv: one bond for each row of paths.csv, place of the neighbour (ρ, θ) before and after, predicted and computed
-change of −ICOHP. map_test_cells.csv: the same for all bonds of the cell that see the neighbour, by type; bonds of the
-neighbour itself are left out. map_test.png draws both. The model is trained without the quench of the cell.
+- map_test.csv: one bond for each row of paths.csv, place of the neighbour (ρ, θ) before and after, predicted
+  and computed change of −ICOHP. map_test.png draws it.
+- map_test_cells.csv: the same for all bonds of the cell that see the neighbour, by type. Bonds of the
+  neighbour itself are left out.
+
+The model is trained without the quench of the cell.
 """
 
 from __future__ import annotations
@@ -16,17 +19,20 @@ import numpy as np
 import pandas as pd
 import zrcual
 from ase import Atoms
-from getl_utils.layout import write_csv
+from matplotlib.figure import Figure
 
-from getl_utils import figures
+from getl_utils.core.record import write_csv
 from getl_utils.models.bond_expansion import BondExpansion, describe
+from getl_utils.views import style
 
 BASE, OUT = Path("data_examples/error_budget"), Path("data_examples/validation")
+FEWEST = 6  # bonds of a type in a cell
+TITLES = {"computed_gamma": "labels at Γ", "computed_mesh": "labels on 2×2×2"}
 COMPUTED = {"gamma": "computed_gamma", "shifted": "computed_mesh"}
 
 
 def place(atoms: Atoms, bond: np.ndarray, atom: int) -> tuple[float, float]:
-    """ρ (Å) from the middle of the bond to the nearest image of the atom, and θ (degrees) to the bond's axis."""
+    """ρ (Å) from the middle of the bond to the nearest image of the atom, and θ (°) to its axis."""
     i, j, *shift = bond
     axis = atoms.positions[j] - atoms.positions[i] + np.asarray(shift) @ atoms.cell.array
     images = np.array(np.meshgrid(*[range(-2, 3)] * 3)).reshape(3, -1).T @ atoms.cell.array
@@ -62,47 +68,48 @@ def chosen(row: pd.Series, table: pd.DataFrame) -> dict[str, object]:
     """The bond of the row."""
     bond = row[zrcual.BOND].to_numpy(int)
     mine = table[(table[zrcual.BOND] == bond).all(axis=1)].iloc[0]
-    before, after = map_test.original(row.composition), map_test.perturbed(row)
-    (rho, theta), (rho_after, theta_after) = place(before, bond, row.atom), place(after, bond, row.atom)
-    return {"name": row["name"], "cell": row.composition, "type": mine.type, "distance": mine.distance,
-            "element": before.symbols[row.atom], "element_after": after.symbols[row.atom], "rho": rho, "theta": theta,
-            "rho_after": rho_after, "theta_after": theta_after, "strength": mine.strength, "predicted": mine.predicted,
-            **{column: mine.get(column, np.nan) for column in COMPUTED.values()}}  # fmt: skip
+    found = {"name": row["name"], "cell": row.composition, "type": mine.type, "distance": mine.distance}
+    for atoms, when in ((map_test.original(row.composition), ""), (map_test.perturbed(row), "_after")):
+        rho, theta = place(atoms, bond, row.atom)
+        found |= {f"element{when}": atoms.symbols[row.atom], f"rho{when}": rho, f"theta{when}": theta}
+    computed = {column: mine.get(column, np.nan) for column in COMPUTED.values()}
+    return found | {"strength": mine.strength, "predicted": mine.predicted, **computed}
 
 
 def agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """Per perturbed cell and type: size of the changes, error of the prediction, slope and correlation, for both labels."""
+    """Per perturbed cell and type: size of the changes, error of the prediction, slope and correlation."""
     rows = []
-    for (name, kind), part in table[table.predicted.abs() > 0].groupby(["name", "type"]):
+    seen = table[table.predicted.abs() > 0]
+    for (name, kind), part in [
+        *seen.groupby(["name", "type"]),
+        *seen.assign(name="all").groupby(["name", "type"]),
+    ]:
         for column in [column for column in COMPUTED.values() if column in part]:
             both = part[["predicted", column]].dropna()
-            if len(both) > 5:
-                error = both.predicted - both[column]
-                rows.append({"name": name, "type": kind, "label": column, "bonds": len(both), "rms_change": rms(both[column]),
-                             "rms_error": rms(error), "slope": np.sum(both.prod(axis=1)) / np.sum(both.predicted**2),
-                             "correlation": both.corr().iloc[0, 1]})  # fmt: skip
+            if len(both) >= FEWEST:
+                change, error = both[column], both.predicted - both[column]
+                slope = (both.predicted * change).sum() / (both.predicted**2).sum()
+                rows.append(
+                    {"name": name, "type": kind, "label": column, "bonds": len(both),
+                     "rms_change": zrcual.rms(change), "rms_error": zrcual.rms(error), "slope": slope,
+                     "correlation": both.predicted.corr(change)}
+                )  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def rms(values: pd.Series) -> float:
-    """Root mean square."""
-    return float(np.sqrt(np.mean(values**2)))
-
-
-def figure(table: pd.DataFrame, bonds: pd.DataFrame) -> figures.Figure:
+def figure(table: pd.DataFrame, bonds: pd.DataFrame) -> Figure:
     """Predicted against computed change: the chosen bonds large, all bonds that see the neighbour small."""
-    drawing, panels = figures.axes(2)
-    for panel, (column, title) in zip(
-        panels, {"computed_gamma": "labels at Γ", "computed_mesh": "labels on 2×2×2"}.items(), strict=True
-    ):
-        if column in table:
-            seen = table[table.predicted.abs() > 0]
-            panel.plot(seen[column], seen.predicted, ".", ms=2, alpha=0.3, color="0.5", rasterized=True)
+    columns, seen = [column for column in TITLES if column in table], table[table.predicted.abs() > 0]
+    drawing, panels = style.axes(len(columns))
+    for panel, column in zip(panels, columns, strict=True):
+        panel.plot(seen[column], seen.predicted, ".", ms=2, alpha=0.3, color="0.5", rasterized=True)
         for name, part in bonds.groupby("type"):
             panel.plot(part[column], part.predicted, "o", label=name)
         ends = [bonds.predicted.min() - 0.1, bonds.predicted.max() + 0.1]
         panel.plot(ends, ends, "k-", lw=0.5)
-        panel.set(xlabel="computed change of −ICOHP (eV)", ylabel="predicted change (eV)", title=title)
+        panel.set(
+            xlabel="computed change of −ICOHP (eV)", ylabel="predicted change (eV)", title=TITLES[column]
+        )
         panel.legend()
     return drawing
 
@@ -121,7 +128,7 @@ def main() -> None:
         tables.append(changes(row, labels, models[row.composition], expansion))
         rows.append(chosen(row, tables[-1]))
     bonds, table = pd.DataFrame(rows), pd.concat(tables, ignore_index=True)
-    figures.save(figure(table, bonds), bonds.round(4), OUT / "map_test")
+    style.save(figure(table, bonds), bonds.round(4), OUT / "map_test")
     cells = agreement(table)
     write_csv(OUT / "map_test_cells.csv", cells.round(4))
     print(bonds.round(3).to_string(), cells.round(3).to_string(), sep="\n")

@@ -1,14 +1,15 @@
-"""Test of the map: one neighbour of a bond is moved or exchanged, and the predicted change is held against DFT.
+"""Test of the map: one neighbour of a bond is moved or exchanged; predicted changes are held against DFT.
 
-    python bench/error_budget.py calculate   # labels the cells, after those of the error budget, from which they start
-    python bench/map_test.py                 # collects the labels in data_examples/map_test/bonds.parquet
+bench/error_budget.py labels the cells, after those of the error budget, from whose densities they start.
+``python bench/map_test.py`` collects the labels in data_examples/map_test/bonds.parquet, from which
+bench/map_tables.py makes tables.
 
-bench/map_tables.py makes the tables from them.
-
-Each row of paths.csv names a cell of the data set (run 1, as quenched), one bond (i, j, translation), one neighbour
-(`atom`) and what is done to it: `element` replaces it, or (dx, dy, dz) in Å moves it. The moves were chosen by a search over
-moves of 0.5 to 1.7 Å that keep their distance from all other atoms (2.25 to 2.6 Å, by elements): among those of the largest
-predicted change, one for each of three bond types. The exchanges are of a neighbour beside the middle and one behind an end.
+Each row of paths.csv names a cell of the data set (run 1, as quenched), one bond (i, j, translation), one
+neighbour (`atom`) and what is done to it: `element` replaces it, or (dx, dy, dz) in Å moves it. The rows were
+chosen with a prototype of the default model, before any of these cells was computed. The moves come from a
+search over moves of 0.5 to 1.7 Å that keep the neighbour 2.25 to 2.6 Å (by elements) from all other atoms:
+one of those with the largest predicted change for each of three bond types. The exchanges are of a neighbour
+beside the middle of that bond and of one behind an end.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import dft_cells
 import pandas as pd
 from ase import Atoms
 
-from getl_utils import cells
+from getl_utils.core import cells
 
 RUNS, SOURCES = Path("runs/map_test"), Path("runs/error_budget")
 DATA = Path("data_examples/zrcual")
@@ -46,7 +47,7 @@ def perturbed(row: pd.Series) -> Atoms:
 
 
 def calculate(variant: str) -> None:
-    """Label every cell that has no label yet: at Γ ("gamma"), or on the mesh in the density of Γ ("shifted")."""
+    """Label every cell that has no label yet: at Γ ("gamma") or on the mesh in its density ("shifted")."""
     for _, row in paths().iterrows():
         atoms, folder = perturbed(row), RUNS / row["name"]
         if variant == "gamma":

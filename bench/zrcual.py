@@ -1,4 +1,4 @@
-"""The labelled cells of data_examples/zrcual as one table, and the default model trained on a part of them."""
+"""The labelled cells of data_examples/zrcual as one table, and the default model trained on some of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from getl_utils.layout import read_json
 
-from getl_utils import cells, comparison, parameters
-from getl_utils.models import linear
+from getl_utils.core import cells, parameters
+from getl_utils.core.record import read_json
+from getl_utils.models import agreement, linear
 from getl_utils.models.bond_expansion import BondExpansion, describe
 
 DATA, PARAMETERS = Path("data_examples/zrcual"), "parameters/workstation.yaml"
@@ -39,12 +39,12 @@ def typed(bonds: pd.DataFrame, atoms: Atoms) -> pd.DataFrame:
 
 
 def table() -> pd.DataFrame:
-    """All labelled bonds: composition, run, sub_run, i, j, T, distance (Å), type, strength and Fermi level (eV)."""
+    """All labelled bonds: cell, i, j, T, distance (Å), type, strength and Fermi level of the cell (eV)."""
     parts = []
     for path in sorted((DATA / "labels").glob("*/*/*/ICOHPLIST.lobster")):
         composition, run, sub_run = path.parts[-4:-1]
         atoms = cell(composition, int(run), int(sub_run))
-        bonds = typed(comparison.read(path, atoms), atoms)
+        bonds = typed(agreement.read(path, atoms), atoms)
         fermi = read_json(path.parent / "label.json")["fermi_level"]
         parts.append(bonds.assign(composition=composition, run=int(run), sub_run=int(sub_run), fermi=fermi))
     return pd.concat(parts, ignore_index=True)
@@ -61,10 +61,15 @@ def features(expansion: BondExpansion, bonds: pd.DataFrame) -> np.ndarray:
 def train(
     expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray, keep: np.ndarray
 ) -> linear.LinearModel:
-    """The default model of the bonds where `keep` is true; quenches are left out when its priors are chosen."""
+    """Train the default model on the bonds where `keep` is true; left-out quenches choose its priors."""
     part = bonds[keep]
     groups = (part.composition + "/" + part.run.astype(str)).to_numpy()
     return linear.fit(expansion, described[keep], part.distance, part.strength, part.type, groups).model
+
+
+def rms(values: pd.Series) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def estimate(model: linear.LinearModel, described: np.ndarray, bonds: pd.DataFrame) -> np.ndarray:

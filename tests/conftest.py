@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ PUBLISHED_GLASS = (
 
 def load_script(name):
     """A script of atomistic_models/paw as a module."""
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "atomistic_models/paw" / f"{name}.py")
+    folder = REPOSITORY / "atomistic_models/paw"
+    sys.path.insert(0, str(folder))  # scripts there import each other
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -270,17 +270,9 @@ def write(work: WorkDir, result: SubRun) -> None:
     for name, table in (("clusters", result.clusters), ("bonds", result.bonds)):
         with atomic_write(work.path / f"{name}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
-    files = [
-        work.statuses,
-        *(work.path / name for name in ("ND.info", "DUB.info", "clusters.parquet", "bonds.parquet")),
-    ]
-    facts = {
-        "bonds": len(result.bonds),
-        "code": code_version(),
-        "time": now(),
-        "sha256": checksums(work.path, files),
-    }
-    write_json(record, facts)
+    names = ("ND.info", "DUB.info", "clusters.parquet", "bonds.parquet")
+    sums = checksums(work.path, [work.statuses, *(work.path / name for name in names)])
+    write_json(record, {"bonds": len(result.bonds), "code": code_version(), "time": now(), "sha256": sums})
 
 
 def unmatched_rows(clusters: pd.DataFrame, symbols: dict[CellKey, list[str]]) -> list[tuple[int, int, str]]:

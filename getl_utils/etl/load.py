@@ -50,8 +50,8 @@ def collect(
     Raises
     ------
     ValueError
-        Labels of several engines that `mix_engines` does not name, no bond, or descriptors that are missing, of
-        another cell or other settings, or damaged.
+        Labels of several engines that `mix_engines` does not name or of two projections, no bond, or
+        descriptors that are missing, of another cell or other settings, or damaged.
     """
     keep = bonds.kept.astype(bool) | (choice == "labelled")
     engines = _engines(bonds[keep], mix_engines)
@@ -86,6 +86,12 @@ def _engines(kept: pd.DataFrame, mix_engines: Sequence[str]) -> list[str]:
         raise ValueError(
             f"labels of several engines ({', '.join(engines)}) would mix in one database; keep them in "
             "separate work_dirs, or name them all in mix_engines if they were calibrated against each other"
+        )
+    projections = sorted(kept.projection.unique()) if "projection" in kept else []
+    if len(projections) > 1 and len(engines) == 1:
+        raise ValueError(
+            f"labels of two projections ({', '.join(projections)}) would mix in one database; extract one "
+            "of them, or keep them in separate work_dirs"
         )
     return engines
 

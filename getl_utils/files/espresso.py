@@ -152,38 +152,33 @@ def scf_input(
         raise ValueError(
             f"no pseudopotential for {', '.join(missing)}: add it to the parameter `pseudopotentials`"
         )
-    control = {
-        "title": title,
-        "calculation": "scf",
-        "restart_mode": "from_scratch",
-        "outdir": directory,
-        "wfcdir": directory,
-        "pseudo_dir": pseudo_dir,
-        "prefix": title,
-        **settings.get("control", {}),
-    }
-    system = {
-        "ibrav": 0,
-        "nat": len(atoms),
-        "ntyp": len(elements),
-        "nbnd": n_bands,
-        **settings.get("system", {}),
-    }
-    rows = [" ".join(f"{x:10.6f}" for x in vector) for vector in atoms.cell.array]
+    control = {"title": title, "calculation": "scf", "restart_mode": "from_scratch", "outdir": directory,
+               "wfcdir": directory, "pseudo_dir": pseudo_dir, "prefix": title}  # fmt: skip
+    system = {"ibrav": 0, "nat": len(atoms), "ntyp": len(elements), "nbnd": n_bands}
+    namelists = [
+        ("CONTROL", control | settings.get("control", {})),
+        ("SYSTEM", system | settings.get("system", {})),
+        ("ELECTRONS", settings.get("electrons", {})),
+    ]
     masses = [f"   {e} {species[e]['mass']:8.4f}   {species[e]['pseudopotential']}" for e in elements]
+    cards = [*_cell(atoms), "ATOMIC_SPECIES", *masses, *_positions(atoms), *_k_points(k_points)]
+    return "".join(_namelist(*entry) for entry in namelists) + "\n".join(cards) + "\n"
+
+
+def _cell(atoms: Atoms) -> list[str]:
+    rows = [" ".join(f"{x:10.6f}" for x in vector) for vector in atoms.cell.array]
+    return ["CELL_PARAMETERS {angstrom}", *rows]
+
+
+def _positions(atoms: Atoms) -> list[str]:
     scaled = np.linalg.solve(atoms.cell.array.T, atoms.positions.T).T
     places = [
         f"{s:<2} " + " ".join(f"{x:10.6f}" for x in xyz) for s, xyz in zip(atoms.symbols, scaled, strict=True)
     ]
-    blocks = [
-        *("CELL_PARAMETERS {angstrom}", *rows),
-        *("ATOMIC_SPECIES", *masses),
-        *("ATOMIC_POSITIONS {crystal}", *places),
-        *(
-            ["K_POINTS gamma"]
-            if k_points is None
-            else ["K_POINTS automatic", "  {} {} {}   {} {} {}".format(*k_points)]
-        ),
-    ]
-    namelists = [("CONTROL", control), ("SYSTEM", system), ("ELECTRONS", settings.get("electrons", {}))]
-    return "".join(_namelist(*entry) for entry in namelists) + "\n".join(blocks) + "\n"
+    return ["ATOMIC_POSITIONS {crystal}", *places]
+
+
+def _k_points(k_points: Sequence[int] | None) -> list[str]:
+    if k_points is None:
+        return ["K_POINTS gamma"]
+    return ["K_POINTS automatic", "  {} {} {}   {} {} {}".format(*k_points)]

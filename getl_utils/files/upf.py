@@ -125,5 +125,16 @@ def partial_waves(tree: ET.Element) -> PartialWaves:
 
 
 def numbers(element: ET.Element) -> np.ndarray:
-    """Return the numbers that an element holds."""
+    """Return the numbers that an element of the file holds.
+
+    Parameters
+    ----------
+    element : Element
+        Part of a parsed file.
+
+    Returns
+    -------
+    (n,) array
+        The numbers.
+    """
     return np.array(element.text.split(), float)

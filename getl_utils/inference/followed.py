@@ -17,7 +17,7 @@ from getl_utils.inference import exchange, trajectory
 class Followed:
     """Frames of the same atoms under load, with the predicted bonds of each.
 
-    Parameters
+    Attributes
     ----------
     path : Trajectory
         The atoms through the frames.
@@ -53,7 +53,9 @@ class Followed:
             Has ``<frame>_<step>.parquet`` of each.
         frames : iterable of Atoms
             All frames of the structure file.
-        limits, hysteresis
+        limits : mapping of str to (float, float)
+            Window of each bond type, Å.
+        hysteresis : float
             See the class.
 
         Raises

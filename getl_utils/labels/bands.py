@@ -104,6 +104,25 @@ class ProjectedBands:
 
     @classmethod
     def gamma(cls, energies, occupations, projections, overlap, orbital_atoms) -> ProjectedBands:
-        """One spin channel at Γ: energies (b,), occupations (b,), projections (o, b), overlap (o, o)."""
+        """Make the bands of one spin channel at Γ.
+
+        Parameters
+        ----------
+        energies : (b,) array
+            eV, relative to the Fermi level.
+        occupations : (b,) array
+            Electrons.
+        projections : (o, b) array
+            ⟨χ_μ|ψ_n⟩.
+        overlap : (o, o) array
+            ⟨χ_μ|χ_ν⟩.
+        orbital_atoms : (o,) array of int
+            Atom of each orbital.
+
+        Returns
+        -------
+        ProjectedBands
+            The bands.
+        """
         lead = [np.asarray(x)[None, None] for x in (energies, occupations, projections)]
         return cls(*lead, np.asarray(overlap)[None], orbital_atoms, np.zeros((1, 3)), np.ones(1))

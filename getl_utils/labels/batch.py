@@ -57,14 +57,14 @@ def run(program: str, work: WorkDir, key: CellKey, p: Generate, command: str) ->
     cell_id = content_hash(work.require(work.cell(*key), "01_generate (step quench)"))
     job = _espresso if program == "espresso" else _lobster
 
-    def make() -> dict[str, Any]:
+    def _make() -> dict[str, Any]:
         write_inputs(work, key, p)
         state, reason = job(folder, key, command)
         return {"program": program, "command": command, "state": state, "reason": reason, "cell_id": cell_id}
 
     record = folder / f"{program}.json"
     with lock(folder):
-        return once(record, {"cell_id": cell_id}, make, OUTPUTS[program], replace=True, repair=True)
+        return once(record, {"cell_id": cell_id}, _make, OUTPUTS[program], replace=True, repair=True)
 
 
 def _espresso(folder: Path, key: CellKey, command: str) -> tuple[str, str]:

@@ -52,14 +52,35 @@ class DenseBasis:
         ]
 
     def construct_density(self, rho: np.ndarray, density: np.ndarray, q: int = 0) -> None:
-        """Add Σ φ_μ ρ_μν φ_ν to `density` (grid), in place; `q` is GPAW's, always Γ here."""
+        """Add Σ φ_μ ρ_μν φ_ν to a density.
+
+        Parameters
+        ----------
+        rho : (m, m) array
+            Density matrix.
+        density : array
+            On the grid; changed in place.
+        q : int
+            Number of the k point, always Γ here.
+        """
         flat, factor = density.reshape(-1), _factor(rho).astype(np.float32)
         for points, functions, values in self.blocks:
             part = values @ factor[functions]
             flat[points] += np.einsum("gm,gm->g", part, part)
 
     def calculate_potential_matrices(self, potential: np.ndarray) -> np.ndarray:
-        """(1, m, m), Σ_r φ_μ V φ_ν ΔV of `potential` on the grid, hartree."""
+        """Integrate a potential with all pairs of functions.
+
+        Parameters
+        ----------
+        potential : array
+            On the grid, hartree.
+
+        Returns
+        -------
+        (1, m, m) array
+            Σ_r φ_μ V φ_ν ΔV, hartree.
+        """
         flat = (potential.reshape(-1) * self.volume).astype(np.float32)
         matrix = np.zeros((1, self.size, self.size))
         for points, functions, values in self.blocks:

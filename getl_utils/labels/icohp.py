@@ -4,7 +4,8 @@ The projections ⟨χ_μ|ψ_n⟩ become amplitudes in the Löwdin-orthogonalised
 k point and spin. The lowest bands, as many as orbitals, are then made orthonormal, in one of two ways:
 
 - from the lowest band up (Gram and Schmidt). What the orbitals miss then falls on the highest empty bands.
-- all at once (symmetric, Löwdin), C = U V† of the singular value decomposition of p. LOBSTER does this.
+- all at once (symmetric, Löwdin), C = U V† of the singular value decomposition of p. LOBSTER does this. A
+  band whose symmetry no orbital has, as there are in crystals, is left out.
 
 With these amplitudes C: H(k) = C ε C†, P(k) = C f C†, X(T) = Σ_k w_k e^{−2πi k·T} X(k), and
 ICOHP_AB(T) = Σ_{μ∈A, ν∈B} Re[P_μν(T)* H_μν(T)] (Dronskowski and Blöchl, J. Phys. Chem. 97, 8617 (1993);
@@ -74,15 +75,14 @@ def _orthonormal(p: np.ndarray, order: np.ndarray, minimum: float) -> tuple[np.n
 
 
 def _symmetric(p: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """U V† of the lowest bands, as many as orbitals: the orthonormal vectors nearest to theirs."""
+    """U V† of the lowest bands, as many as orbitals: the orthonormal vectors nearest to theirs.
+
+    Directions in which these bands have no part are left out: a band whose symmetry no orbital has is zero.
+    """
     keep = order[: len(p)]
     left, values, right = np.linalg.svd(p[:, keep], full_matrices=False)
-    if values[-1] ** 2 < FLOOR:
-        raise ValueError(
-            f"the lowest {len(keep)} bands are linearly dependent in the orbitals (smallest singular value "
-            f"{values[-1]:.1e}); add orbitals that these bands need, or drop diffuse ones"
-        )
-    return keep, left @ right
+    there = values**2 >= FLOOR
+    return keep if there.any() else keep[:0], left[:, there] @ right[there]
 
 
 def _check_bonds(bonds: np.ndarray, atoms: int) -> np.ndarray:
@@ -197,7 +197,7 @@ def spilling(bands: ProjectedBands, minimum_projection: float = 0.01) -> dict[st
     """
     total = charge = electrons = kept = fraction = worst = 0.0
     spins, _, orbitals, _ = bands.projections.shape
-    for s, k, norms, keep, _ in _amplitudes(bands, minimum_projection):
+    for s, k, norms, keep, vectors in _amplitudes(bands, minimum_projection):
         weight, f = bands.weights[k], bands.occupations[s, k]
         missed = np.abs(1 - norms) if bands.symmetric else 1 - norms
         lowest = np.argsort(bands.energies[s, k], kind="stable")[:orbitals]
@@ -205,7 +205,7 @@ def spilling(bands: ProjectedBands, minimum_projection: float = 0.01) -> dict[st
         charge += weight * (f @ missed)
         electrons += weight * f.sum()
         kept += weight * f[keep].sum()
-        fraction += weight * len(keep) / orbitals / spins
+        fraction += weight * np.sum(np.abs(vectors) ** 2) / orbitals / spins
         worst = max(worst, missed[keep].max())
     return {
         "total_spilling": float(total),

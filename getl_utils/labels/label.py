@@ -25,7 +25,7 @@ from getl_utils.core.parameters import Generate
 from getl_utils.core.process import lock
 from getl_utils.core.record import atomic_write, content_hash, read_json
 from getl_utils.core.workdir import WorkDir
-from getl_utils.files import lobster
+from getl_utils.files import frames, lobster
 from getl_utils.labels import engine as engines
 from getl_utils.labels.inputs import write_inputs
 from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, Status
@@ -89,7 +89,7 @@ def label_cell(
         The folder holds the label of another cell or one made with other settings.
     """
 
-    def make() -> dict[str, Any]:
+    def _make() -> dict[str, Any]:
         atoms = cells.read(cell)
         try:
             check_structure(atoms, thickness=2 * cutoff, where=str(cell))
@@ -98,11 +98,11 @@ def label_cell(
             return _failed(Status.NOTHING.name, error, settings, content_hash(cell))
 
     with lock(folder):
-        return once(folder / RECORD, _identity(cell, settings), make, [BONDS, ICOHPLIST], repair=True)
+        return once(folder / RECORD, _identity(cell, settings), _make, [BONDS, ICOHPLIST], repair=True)
 
 
 def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Label one structure of any file ASE reads: bonds.parquet, ICOHPLIST.lobster and label.json.
+    """Label the first structure of a file: bonds.parquet, ICOHPLIST.lobster and label.json.
 
     A failed calculation is a status in the record, not an exception. In bonds.parquet the composition is the
     chemical formula, run and sub_run are 0.
@@ -110,7 +110,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
     Parameters
     ----------
     structure : Path
-        File of the structure.
+        File of the structure, in one of the formats of `frames.readings`.
     folder : Path
         Where the label is written.
     settings : mapping
@@ -131,13 +131,13 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
     """
     _require(settings["engine"])
 
-    def make() -> dict[str, Any]:
-        atoms = cells.read_any(structure)
+    def _make() -> dict[str, Any]:
+        atoms = frames.read_structure(structure)
         key = CellKey(atoms.get_chemical_formula(), 0, 0)
         return _label(atoms, folder, settings, key, content_hash(structure))
 
     with lock(folder):
-        return once(folder / RECORD, _identity(structure, settings), make, [BONDS, ICOHPLIST], repair=True)
+        return once(folder / RECORD, _identity(structure, settings), _make, [BONDS, ICOHPLIST], repair=True)
 
 
 def _label(

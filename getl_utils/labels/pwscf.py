@@ -100,7 +100,18 @@ def command(program: str, launcher: str = "") -> list[str]:
 
 @contextlib.contextmanager
 def folder(keep: str | None) -> Iterator[Path]:
-    """Hold the folder to work in: `keep`, made if need be, or a temporary one."""
+    """Hold the folder to work in.
+
+    Parameters
+    ----------
+    keep : str or None
+        This folder, made if need be; None: a temporary one.
+
+    Yields
+    ------
+    Path
+        The folder.
+    """
     if keep:
         Path(keep).mkdir(parents=True, exist_ok=True)
         yield Path(keep)
@@ -110,7 +121,23 @@ def folder(keep: str | None) -> Iterator[Path]:
 
 
 def pseudopotentials(job: Job) -> dict[str, Path]:
-    """Return element → its UPF file; ValueError if one is not there."""
+    """Find the data sets of a job.
+
+    Parameters
+    ----------
+    job : Job
+        What the engine is asked for.
+
+    Returns
+    -------
+    dict
+        Element → its UPF file.
+
+    Raises
+    ------
+    ValueError
+        A file is not there.
+    """
     where = workdir.resolve(job.settings.pseudo_dir or PAW)
     names = {e: job.settings.pseudopotentials.get(e, f"{e}.UPF") for e in job.elements}
     absent = [name for name in names.values() if not (where / name).is_file()]

@@ -2,9 +2,9 @@
 
 Grimme, Bannwarth and Shushkov, J. Chem. Theory Comput. 13, 1989 (2017). Periodic, Γ only, not spin-polarised.
 
-Which orbitals: those of GFN1 that the basis asked for has too (for Zr, Cu, Al: Zr 4d 5s, Cu 3d 4s, Al 3s 3p),
-the others left out through overlap and projection; so are bands with less than `minimum_projection` in their
-span. Decided on the 738 LOBSTER bonds of one Zr49Cu49Al2 cell; correlation with LOBSTER:
+The orbitals are those of GFN1 that are also asked for (Zr 4d 5s, Cu 3d 4s, Al 3s 3p). Bands with less
+than `minimum_projection` in their span are left out. Both were decided on the 738 LOBSTER bonds of one
+Zr49Cu49Al2 cell; correlation with LOBSTER:
 
                                        Zr-Zr Zr-Cu Cu-Cu Zr-Al Cu-Al   all
   all orbitals of GFN1                  0.65  0.92  0.91  0.92  0.89  0.83  20 to 60 times too large: diffuse
@@ -13,11 +13,11 @@ span. Decided on the 738 LOBSTER bonds of one Zr49Cu49Al2 cell; correlation with
 
 (Measured with Löwdin's orthonormalisation among the bands; it is Gram–Schmidt's now, with 0.5.)
 The values are 0.14 to 0.32 of LOBSTER's. After one linear map per type they err by 0.08 to 0.22 eV, where a
-parabola in the distance, fitted to the same bonds, errs by 0.04 to 0.10 eV: good for seeing that a workflow
-runs, not for chemistry.
+parabola in the distance, fitted to the same bonds, errs by 0.04 to 0.10 eV. This is good enough to see that a
+workflow runs, not for chemistry.
 
-For some metallic cells the SCF runs away: it fails, or ends with charges that no atom can carry. Both are
-reported as SCF_NOT_CONVERGED. All quenched glasses tried converged, in 24 to 40 cycles.
+For some metallic cells the SCF fails, or ends with charges that no atom can carry. Both are reported as
+SCF_NOT_CONVERGED. All quenched glasses tried converged, in 24 to 40 cycles.
 """
 
 from __future__ import annotations
@@ -45,11 +45,25 @@ CORES = (2, 10, 18, 36, 54)  # electrons of the noble gases
 
 
 def shell_name(number: int, angular_momentum: int, repeat: int = 0) -> str:
-    """Name of a GFN1 valence shell, which tblite gives by angular momentum only.
+    """Name a GFN1 valence shell, of which tblite tells the angular momentum only.
 
-    s and p have the period as principal quantum number (a second one of the kind, one more); d has one less
-    from group 2 to group 12, where that shell is empty or being filled, and the period where it only
+    s and p have the period as principal quantum number; a second shell of the kind has one more. d has one
+    less from group 2 to group 12, where that shell is empty or being filled, and the period where it only
     polarises.
+
+    Parameters
+    ----------
+    number : int
+        Atomic number.
+    angular_momentum : int
+        l.
+    repeat : int
+        How many shells of this l the element has before.
+
+    Returns
+    -------
+    str
+        Name, e.g. "4d".
 
     Examples
     --------

@@ -5,6 +5,7 @@ API
 ``BondExpansion(elements, cutoff, n_radial, l_max)`` : the numbers of the expansion.
 ``describe(expansion, atoms, bonds)`` : features of given bonds (i, j, T), one row each.
 ``find_bonds(expansion, atoms, windows)`` : all bonds of a cell, each once, and their lengths.
+``one_neighbour(expansion, element, rho, cosine)`` : what a single neighbour adds.
 ``flip(expansion)`` : the factor of each feature when the axis of the bond is turned round.
 """
 
@@ -159,6 +160,45 @@ def describe(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray) -> np.nd
     places_of = np.argsort(bins.order)
     loops.describe(bins, places_of, bonds, np.argsort(bonds[:, 0], kind="stable"), reach, most, e, out)
     return out.reshape(len(bonds), expansion.n_features)
+
+
+def one_neighbour(
+    expansion: BondExpansion, element: str, rho: np.ndarray, cosine: np.ndarray
+) -> np.ndarray:
+    """Features that a single neighbour adds to a bond.
+
+    Parameters
+    ----------
+    expansion : BondExpansion
+        What to compute.
+    element : str
+        Element of the neighbour.
+    rho : (n,)
+        Distance from the middle of the bond, Å.
+    cosine : (n,)
+        Cosine of the angle to the axis.
+
+    Returns
+    -------
+    (n, n_features)
+        Zero beyond the cutoff.
+
+    Raises
+    ------
+    ValueError
+        The expansion does not know the element.
+
+    Examples
+    --------
+    >>> one_neighbour(BondExpansion(("Cu",), l_max=0, n_radial=2), "Cu", np.array([9.0]), np.zeros(1))
+    array([[0., 0.]])
+    """
+    if element not in expansion.elements:
+        raise ValueError(f"element {element} is not among the model's elements {list(expansion.elements)}")
+    e = expansion.shape
+    out = np.zeros((len(rho), e.n_species, e.n_angular, e.n_radial))
+    loops.single(expansion.elements.index(element), np.asarray(rho, float), np.asarray(cosine, float), e, out)
+    return out.transpose(0, 1, 3, 2).reshape(len(rho), -1)
 
 
 def lengths(atoms: Atoms, bonds: np.ndarray) -> np.ndarray:

@@ -95,6 +95,15 @@ def fill(
 
 
 @njit(cache=True, nogil=True)
+def single(species: int, rho: np.ndarray, cosine: np.ndarray, e: Shape, out: np.ndarray) -> None:
+    """Features (row, species, l, n) of one neighbour at each place; those beyond the cutoff stay 0."""
+    work = scratch(e)
+    for row in range(len(rho)):
+        if rho[row] < e.cutoff:
+            add_neighbour(out, row, species, rho[row], cosine[row], e, work, False)
+
+
+@njit(cache=True, nogil=True)
 def count(bins: Bins, windows: np.ndarray, reach: float, first: int, last: int, n_bonds: np.ndarray) -> int:
     """Bonds of each atom in places first … last, written by atom; returns the largest number of
     neighbours."""

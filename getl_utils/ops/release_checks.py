@@ -19,15 +19,17 @@ from getl_utils.inference import predictor
 STRONGEST = 20.0  # eV: no bond of any molecule or metal comes near
 COVERED = 0.85  # of held-out labels must lie within 2 σ (0.954 if errors were normal and σ right)
 SAMPLE = 200  # training environments at which the dependence on the distance is followed
+EDGE = 1e-6  # Å
 EQUAL = 1e-7  # eV, of what must be the same but for rounding
-EDGE = 1e-6  # Å, by which windows are widened: rounding decides about the shortest training bond
 
 
 def strengths(trained, atoms: Atoms) -> np.ndarray:
-    """−ICOHP of all bonds, sorted: what no renumbering, turning or moving may change."""
-    limits = predictor.windows(trained, {})
-    wide = {t: (low - EDGE, high + EDGE) for t, (low, high) in limits.items()}  # no bond lies on an edge
-    return np.sort(-predictor.predict(trained, atoms, wide, sigma=False).predicted.to_numpy())
+    """−ICOHP of all bonds, sorted by type, distance and strength: what no renumbering, turning or moving may
+    change."""
+    # The windows end at a training bond, which may be of this very cell: rounding must not move it out.
+    windows = {t: (low - EDGE, high + EDGE) for t, (low, high) in predictor.windows(trained, {}).items()}
+    bonds = predictor.predict(trained, atoms, windows)
+    return np.sort(-bonds.predicted.to_numpy())
 
 
 def same(one: np.ndarray, other: np.ndarray) -> None:

@@ -35,7 +35,8 @@ def parity(matched: pd.DataFrame, names: tuple[str, str] = ("ours", "theirs")) -
         group = matched[matched.type == name]
         fit, ends = agreement(group.ours, group.theirs), np.array([group.ours.min(), group.ours.max()])
         panel.axline((0, 0), slope=1, color="0.6", lw=1)
-        panel.plot(-group.ours, -group.theirs, ".", ms=3, color=style.colours(types)[name], rasterized=True)
+        size, colour = 3 if len(group) > style.FEW else 8, style.colours(types)[name]
+        panel.plot(-group.ours, -group.theirs, ".", ms=size, color=colour, rasterized=True)
         panel.plot(-ends, -(fit["slope"] * ends + fit["intercept"]), color="k", lw=1)
         numbers = f"r {fit['correlation']:.3f}\nslope {fit['slope']:.2f}"
         panel.text(0.04, 0.97, numbers, transform=panel.transAxes, va="top", fontsize=8)

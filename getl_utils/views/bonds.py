@@ -163,8 +163,11 @@ def atom_strengths(sums: pd.DataFrame, elements: Sequence[str]) -> Drawing:
         The picture, and group (element), strength (eV), density (1/eV), bonds (here: atoms).
     """
     figure, (panel,) = axes(width=6)
-    values = {e: sums.strength[sums.element == e].to_numpy(float) for e in elements}
-    table = histograms(panel, values, {e: {"color": c} for e, c in colours(elements).items()}, most=60)
+    rows = []
+    for name, colour in colours(elements).items():  # each with bins of its own: the elements lie far apart
+        values = sums.strength[sums.element == name].to_numpy(float)
+        rows.append(histograms(panel, {name: values}, {name: {"color": colour}}))
+    table = pd.concat(rows, ignore_index=True)
     panel.set(xlabel="Σ −ICOHP of an atom's bonds (eV)", ylabel="density (1/eV)")
     legend(panel, title="element (atoms)")
     return figure, table.rename(columns={"bonds": "atoms", "group": "element"})

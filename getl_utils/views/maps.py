@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import binary_dilation
 
 from getl_utils.core.bonds import BOND, neighbours, type_of
-from getl_utils.models import bond_loops
+from getl_utils.models import bond_expansion
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.linear import LinearModel
 from getl_utils.views.style import SIGNED, Drawing, axes, colours
@@ -77,16 +77,9 @@ def one_neighbour(expansion: BondExpansion, element: str, along: np.ndarray, asi
     ValueError
         The expansion does not know the element.
     """
-    if element not in expansion.elements:
-        raise ValueError(f"element {element} is not among the model's elements {list(expansion.elements)}")
-    species, shape = expansion.elements.index(element), expansion.shape
     rho = np.hypot(along, aside)
     cosine = np.divide(along, rho, out=np.zeros_like(rho), where=rho > 0)
-    out = np.zeros((len(rho), shape.n_species, shape.n_radial, shape.n_angular))
-    radial = np.empty(shape.n_radial)
-    for n in np.flatnonzero(rho < shape.cutoff):
-        bond_loops.add_neighbour(out[n], species, rho[n], cosine[n], shape, radial)
-    return out.reshape(len(rho), expansion.n_features)
+    return bond_expansion.one_neighbour(expansion, element, rho, cosine)
 
 
 def places(

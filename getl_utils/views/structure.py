@@ -109,8 +109,12 @@ def region(
 
     Parameters
     ----------
-    atoms, bonds, elements
+    atoms : Atoms
+        The structure, Å.
+    bonds : DataFrame
         As `slab`.
+    elements : sequence of str
+        In the order of their colours.
     inside : (n_atoms,) bool array
         The atoms that are shown.
     least : float

@@ -96,7 +96,22 @@ def save(figure: Figure, numbers: pd.DataFrame, stem: Path, note: str = "") -> F
 
 
 def png(figure: Figure, note: str = "", dpi: float = 100) -> bytes:
-    """Return the picture as PNG, with `note` on it, `dpi` pixels an inch."""
+    """Return a picture as PNG.
+
+    Parameters
+    ----------
+    figure : Figure
+        The picture.
+    note : str
+        Printed in the upper right corner.
+    dpi : float
+        Pixels for each inch.
+
+    Returns
+    -------
+    bytes
+        The file.
+    """
     _print(note, figure)
     with io.BytesIO() as file, plt.rc_context(STYLE):
         figure.savefig(file, format="png", dpi=dpi)
@@ -112,6 +127,16 @@ def _print(note: str, figure: Figure) -> None:
 def colours(names: Sequence[str]) -> dict[str, str]:
     """Return one colour for each name, the same in every figure that is given the same names.
 
+    Parameters
+    ----------
+    names : sequence of str
+        Kinds in the order of their colours.
+
+    Returns
+    -------
+    dict of str to str
+        Name and colour.
+
     Examples
     --------
     >>> colours(["Ti", "Ni"])
@@ -123,7 +148,20 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 def axes(
     columns: int = 1, rows: int = 1, width: float = 4.0, height: float = 3.2
 ) -> tuple[Figure, list[Axes]]:
-    """Return an empty figure and its axes; each is `width` × `height` inches."""
+    """Return an empty figure and its axes.
+
+    Parameters
+    ----------
+    columns, rows : int
+        Number of axes in each direction.
+    width, height : float
+        Size of each, inches.
+
+    Returns
+    -------
+    Figure, list of Axes
+        Row by row.
+    """
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
     plt.close(figure)  # the cell that returns it shows it, once
@@ -131,7 +169,20 @@ def axes(
 
 
 def panels(names: Sequence[str], width: float = 3.2, height: float = 2.6) -> tuple[Figure, dict[str, Axes]]:
-    """Return an empty figure with a titled panel for each name, three in a row."""
+    """Return an empty figure with a titled panel for each name, three in a row.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Titles of the panels.
+    width, height : float
+        Size of each, inches.
+
+    Returns
+    -------
+    Figure, dict of str to Axes
+        Name and panel.
+    """
     columns = min(3, max(1, len(names)))
     figure, grid = axes(columns, -(-max(1, len(names)) // columns), width, height)
     for name, panel in zip(names, grid, strict=False):
@@ -142,7 +193,17 @@ def panels(names: Sequence[str], width: float = 3.2, height: float = 2.6) -> tup
 
 
 def legend(panel: Axes, fontsize: float = 8, **options: Any) -> None:
-    """Draw a legend without a frame, if there is something to name."""
+    """Draw a legend without a frame, if there is something to name.
+
+    Parameters
+    ----------
+    panel : Axes
+        Where it is drawn.
+    fontsize : float
+        Of its text.
+    **options : object
+        Passed to Matplotlib.
+    """
     if panel.get_legend_handles_labels()[1]:
         panel.legend(frameon=False, fontsize=fontsize, **options)
 

@@ -30,7 +30,8 @@ def described(tmp_path):
         key = CellKey(("Ti27Ni27", "Ti26Ni28")[n // 2], 1, 7 * (n % 2))
         cells.write(work.cell(*key), crystal(n), key)
         bonds = predictor.find_bonds(crystal(n), ELEMENTS, LIMITS)
-        table = bonds.assign(**key._asdict(), icohp=-np.exp(-bonds.distance), engine="test", label_id=str(n))
+        origin = {"engine": "test", "projection": "full", "label_id": str(n)}
+        table = bonds.assign(**key._asdict(), **origin, icohp=-np.exp(-bonds.distance))
         tables.append(table.assign(kept=bonds.index % 2 == 0))
         descriptors.describe(work, key, tables[-1], chosen)
     clusters = pd.DataFrame(columns=["kept", "element"])
@@ -132,6 +133,13 @@ def test_labels_of_two_engines_mix_only_where_both_are_named(described):
         load.collect(work, bonds, clusters, ELEMENTS, "labelled", ["test"])
     mixed = load.collect(work, bonds, clusters, ELEMENTS, "labelled", ["test", "lobster"])
     assert mixed.facts["engine"] == "lobster + test"
+
+
+def test_labels_of_two_projections_do_not_mix(described):
+    work, bonds, clusters, _ = described
+    bonds.loc[0, "projection"] = "lobster"
+    with pytest.raises(ValueError, match=r"labels of two projections \(full, lobster\) would mix"):
+        load.collect(work, bonds, clusters, ELEMENTS, "labelled")
 
 
 def test_a_database_that_is_not_whole_or_old_is_refused(tmp_path):

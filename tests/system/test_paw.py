@@ -1,30 +1,23 @@
 """The PAW data sets have no ghosts, have LOBSTER's orbitals, and are those that their script makes."""
 
 import hashlib
-import importlib.util
 import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, load_script
 
 from getl_utils.files import upf
 from getl_utils.labels import pwscf
-from getl_utils.labels.projection import hartree_fock
+from getl_utils.labels.projection import hartree_fock, spheres
+from getl_utils.labels.projection.two_centre import Radial
 
 PAW = REPOSITORY / "atomistic_models" / "paw"
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, PAW / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make_paw, check_paw = script("make_paw"), script("check_paw")
+make_paw, check_paw = load_script("make_paw"), load_script("check_paw")
 ELEMENTS = list(make_paw.BASIS)
 
 
@@ -134,3 +127,36 @@ def test_both_engines_agree_on_every_bond_of_a_disordered_cell():
     for bond, group in both.groupby("bond"):
         assert np.polyfit(group.icohp_gpaw, group.icohp_qe, 1)[0] == pytest.approx(1, abs=0.02), bond
         assert np.sqrt(np.mean((group.icohp_qe - group.icohp_gpaw) ** 2)) < 0.06, bond
+
+
+@pytest.mark.skipif(pwscf.missing() is not None, reason=str(pwscf.missing()))
+def test_the_script_makes_the_reference_spheres_that_are_shipped(tmp_path):
+    load_script("make_spheres").main(["--output", str(tmp_path)])
+    with np.load(tmp_path / "spheres.npz") as new, np.load(PAW / "spheres.npz") as old:
+        assert sorted(new.files) == sorted(old.files)
+        for name in old.files:
+            np.testing.assert_allclose(new[name], old[name], rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+def test_reference_spheres_have_the_radii_and_angular_momenta_of_the_published_sets():
+    """Projectors as the published scf.out files count them: Al 2 s, 2 p; Cu and Zr 2 s, 2 p, 2 d."""
+    known = spheres.known()
+    assert {e: known[e]["momenta"].tolist() for e in known} == {
+        "Al": [0, 0, 1, 1],
+        "Cu": [0, 0, 1, 1, 2, 2],
+        "Zr": [0, 0, 1, 1, 2, 2],
+    }
+    for paw in known.values():
+        beyond = paw["r"] > paw["edges"].max()
+        assert beyond.any()
+        assert np.abs((paw["sharp"] - paw["smooth"])[:, beyond]).max() < 1e-8
+
+
+def test_a_partial_wave_of_the_reference_set_is_its_own_fit():
+    paw = spheres.known()["Zr"]
+    for n, momentum in enumerate(paw["momenta"]):
+        wave = Radial(int(momentum), paw["r"], paw["sharp"][n], paw["weights"])
+        (found,) = spheres.differences("Zr", [wave])
+        np.testing.assert_allclose(found.values, (paw["sharp"] - paw["smooth"])[n], atol=1e-6)
+    (none,) = spheres.differences("Zr", [Radial(3, paw["r"], paw["sharp"][0], paw["weights"])])
+    assert not none.values.any()

@@ -159,6 +159,16 @@ def test_splits_that_hold_out_the_same_bonds_are_drawn_once():
     assert numbers.ratio.tolist() == pytest.approx((ERRORS.rmse / ERRORS.baseline_rmse).tolist())
 
 
+def test_learning_curves_are_of_one_axis_and_of_both_models():
+    rows = {"type": TYPES[0], "n": [1, 2] * 2, "axis": ["cells"] * 2 + ["quenches"] * 2, "rmse": 0.1}
+    curves = pd.DataFrame(rows | {"baseline_rmse": 0.2, "published_rmse": [0.15, np.nan] * 2})
+    figure, numbers = training.learning_curves(curves, TYPES, "cells")
+    assert (numbers.axis == "cells").all()
+    assert figure.axes[0].get_xlabel() == "training cells"
+    lines = {line.get_label(): line.get_ydata().tolist() for line in figure.axes[0].lines}
+    assert lines == {"distance alone": [0.2, 0.2], "model": [0.1, 0.1], "published model": [0.15]}
+
+
 def test_the_excess_is_the_sign_of_the_colour():
     figure, _ = training.descriptors(BONDS.assign(pc1=0.0, pc2=0.1, excess=-1.0), TYPES[:1])
     low, high = figure.axes[0].collections[0].get_clim()

@@ -123,7 +123,7 @@ def test_the_view_follows_type_and_length(model, known):
     before = view.picture.value, view.facts.value
     view.controls["length"].value = 2.5
     assert view.picture.value != before[0]
-    view.controls["bond_type"].value = "Ti-Ni"
+    view.controls["bond_type"].value = "Ti-Ti"
     assert "weakened most by" in view.facts.value
     assert " eV" in view.facts.value
 

@@ -26,6 +26,9 @@ Variant = Annotated[
 ]
 
 
+Way = Literal["random", "by sub-run", "by atom", "by run", "by composition", "crossed"]
+
+
 class Train(Common):
     """05_train."""
 
@@ -35,6 +38,7 @@ class Train(Common):
         "not named; empty: only ours",
         {},
     )
+    splits: Annotated[list[Way], Unique] = field("ways to hold bonds back in validation; empty: all", [])
     n_train: Count = field("bonds per type in validation and of the published model, at most", 2000)
     n_test: Count = field("bonds per type, at most", 1000)
     n_seeds: int = field("random splits", 5, ge=1, le=1000)

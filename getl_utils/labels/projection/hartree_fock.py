@@ -1,9 +1,8 @@
-"""Orbitals of the free atom: non-relativistic Roothaan–Hartree–Fock, the local basis that LOBSTER calls
-Bunge's.
+"""Orbitals of the free atom, non-relativistic Roothaan–Hartree–Fock; LOBSTER calls this basis Bunge's.
 
-Koga, Kanayama, Watanabe and Thakkar, Int. J. Quantum Chem. 71, 491 (1999) to Xe, Koga, Kanayama, Watanabe,
-Imai and Thakkar, Theor. Chem. Acc. 104, 411 (2000) beyond, as the package qc-AtomDB
-tabulates them (`make engines` installs it; none of its code is run).
+Koga, Kanayama, Watanabe and Thakkar, Int. J. Quantum Chem. 71, 491 (1999) to Xe; Koga, Kanayama, Watanabe,
+Imai and Thakkar, Theor. Chem. Acc. 104, 411 (2000) beyond. The package qc-AtomDB has their tables
+(`make engines` installs it; none of its code is run).
 """
 
 from __future__ import annotations

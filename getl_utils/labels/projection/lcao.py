@@ -90,15 +90,12 @@ def project(dft: Any, atoms: Atoms, orbitals: Shells) -> Parts:
     cores = {
         e: frozen_core.core(e, tuple(orbitals[e]), tuple(_valence(s)), functional) for e, s in setups.items()
     }
-    inside = Atoms(
-        atoms.numbers, scaled_positions=atoms.get_scaled_positions() % 1 % 1, cell=atoms.cell, pbc=True
-    )
-    overlaps = Overlaps(inside, np.array([wave.kpt_c for wave in waves]), hartree_fock.REACH * Bohr)
+    overlaps = Overlaps(_inside(atoms), np.array([wave.kpt_c for wave in waves]), hartree_fock.REACH * Bohr)
     owners, shells = owners_and_names(atoms, free)
+    weights = np.array([w.weight for w in waves])
     valence = _valence_part(overlaps, free, setups, waves)
     fermi = float(dft.ibzwfs.fermi_level) * Hartree
     energies = np.array([w.eig_n * Hartree - fermi for w in waves])
-    weights = np.array([w.weight for w in waves])
     levels = frozen_core.levels(atoms, cores, owners, shells, energies, np.abs(valence) ** 2, weights)
     core = overlaps.matrix(free, {e: c.orbitals for e, c in cores.items()})
     full = ProjectedBands(
@@ -114,6 +111,12 @@ def project(dft: Any, atoms: Atoms, orbitals: Shells) -> Parts:
     without = [e for e in setups if e not in spheres.known()]
     foreign = None if without else _foreign(overlaps, free, setups, cores, waves)
     return Parts(full, shells, foreign, without)
+
+
+def _inside(atoms: Atoms) -> Atoms:
+    """The atoms where GPAW has them, in the cell."""
+    places = atoms.get_scaled_positions() % 1 % 1
+    return Atoms(atoms.numbers, scaled_positions=places, cell=atoms.cell, pbc=True)
 
 
 def _valence_part(overlaps: Overlaps, free: Any, setups: Any, waves: Sequence[Any]) -> np.ndarray:

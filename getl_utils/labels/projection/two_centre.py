@@ -1,8 +1,8 @@
 """Overlaps of atom-centred functions in a periodic cell: numerical radial parts times real harmonics.
 
-⟨f|g(R)⟩ = 4π Σ_LM i^(l_f−l_g−L) G_LM Y_LM(R̂) ∫ q² F(q) G(q) j_L(qR) dq
-with F(q) = √(2/π) ∫ r² j_l(qr) f(r) dr and the Gaunt coefficients G (Sankey and Niklewski, Phys. Rev. B 40, 3979 (1989)). On one centre it is the
-radial integral itself. Lengths are in bohr.
+⟨f|g(R)⟩ = 4π Σ_LM i^(l_f−l_g−L) G_LM Y_LM(R̂) ∫ q² F(q) G(q) j_L(qR) dq with the Gaunt coefficients G and
+F(q) = √(2/π) ∫ r² j_l(qr) f(r) dr (Sankey and Niklewski, Phys. Rev. B 40, 3979 (1989)). On one centre it
+is the radial integral itself. Lengths are in bohr.
 """
 
 from __future__ import annotations
@@ -70,7 +70,18 @@ class Radial:
         return float(np.sum(self.values**2 * self.r**3 * self.weights))
 
     def dot(self, other: Radial) -> float:
-        """∫ f g r² dr of two functions on one centre, on the grid of the longer one."""
+        """Return ∫ f g r² dr of two functions on one centre, on the grid of the longer one.
+
+        Parameters
+        ----------
+        other : Radial
+            The other function.
+
+        Returns
+        -------
+        float
+            The overlap.
+        """
         long, short = (self, other) if self.r[-1] >= other.r[-1] else (other, self)
         inside = long.r <= short.r[-1]
         second = short.values if long.r is short.r else CubicSpline(short.r, short.values)(long.r[inside])
@@ -111,7 +122,20 @@ class Overlaps:
         )
 
     def matrix(self, left: Functions, right: Functions) -> np.ndarray:
-        """⟨left|right⟩ at every k point, (k, functions of all atoms, functions of all atoms)."""
+        """Return the overlaps of two sets of functions at every k point.
+
+        Parameters
+        ----------
+        left : mapping
+            Element → its functions.
+        right : mapping
+            Element → its functions.
+
+        Returns
+        -------
+        (k, functions of all atoms, functions of all atoms) array
+            ⟨left|right⟩.
+        """
         rows, columns = (np.cumsum([0, *(_size(f[s]) for s in self.symbols)]) for f in (left, right))
         result = np.repeat(self.own(left, right)[None].astype(self.phases.dtype), len(self.phases), 0)
         for one in dict.fromkeys(self.symbols):
@@ -127,7 +151,20 @@ class Overlaps:
         return result
 
     def own(self, left: Functions, right: Functions) -> np.ndarray:
-        """Return ⟨left|right⟩ of functions on one atom (the same image) alone, zero elsewhere."""
+        """Return the overlaps of functions on one atom (the same image) alone; the others are zero.
+
+        Parameters
+        ----------
+        left : mapping
+            Element → its functions.
+        right : mapping
+            Element → its functions.
+
+        Returns
+        -------
+        (functions of all atoms, functions of all atoms) array
+            ⟨left|right⟩.
+        """
         rows, columns = (np.cumsum([0, *(_size(f[s]) for s in self.symbols)]) for f in (left, right))
         result = np.zeros((rows[-1], columns[-1]))
         for atom, symbol in enumerate(self.symbols):

@@ -40,7 +40,7 @@ class Map(ChemiscopeWidget):
 class Lines:
     """Bonds as lines in space.
 
-    Parameters
+    Attributes
     ----------
     start, end : (n, 3) array
         Å.
@@ -114,14 +114,39 @@ def halves(segments: pd.DataFrame, places: np.ndarray) -> Lines:
 
 
 def balls(atoms: Atoms, elements: Sequence[str]) -> dict[str, Any]:
-    """Return a sphere for each atom in the colours of the figures, as chemiscope takes them."""
+    """Return a sphere for each atom in the colours of the figures, as chemiscope takes them.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure, Å.
+    elements : sequence of str
+        In the order of their colours.
+
+    Returns
+    -------
+    dict
+        centers, radii (Å) and colors.
+    """
     shades = {name: int(colour[1:], 16) for name, colour in colours(elements).items()}
     places, kinds = atoms.positions.round(2).tolist(), [shades[s] for s in atoms.symbols]
     return {"centers": places, "radii": RADII["atom"], "colors": kinds}
 
 
 def shapes(first: int, number: int) -> str:
-    """Return the names of the atoms and of the shapes of bonds from `first` to the last of `number`.
+    """Return the names of the atoms and of the shapes of bonds that are shown.
+
+    Parameters
+    ----------
+    first : int
+        The first shape of bonds.
+    number : int
+        How many shapes of bonds there are.
+
+    Returns
+    -------
+    str
+        As chemiscope takes it.
 
     Examples
     --------
@@ -132,7 +157,17 @@ def shapes(first: int, number: int) -> str:
 
 
 def show(space: ChemiscopeWidgetBase, structure: int, shape: str = "") -> None:
-    """Show a structure and some of its shapes; nothing is sent that is shown already."""
+    """Show a structure and some of its shapes; nothing is sent that is shown already.
+
+    Parameters
+    ----------
+    space : ChemiscopeWidgetBase
+        The 3-D widget.
+    structure : int
+        Number of the structure.
+    shape : str
+        As from `shapes`; empty: as it is.
+    """
     if shape and space.settings["structure"][0].get("shape") != shape:
         space.settings = {"structure": [{"shape": shape}]}
     if space.selected_ids.get("structure") != structure:

@@ -43,12 +43,12 @@ def status(work: WorkDir) -> View:
         Of class ``getl-status``.
     """
 
-    def draw(timer: int) -> tuple[None, str]:
+    def _draw(timer: int) -> tuple[None, str]:
         return None, f"<pre>{escape(overview.status(work))}</pre>"
 
     button = widgets.Button(description="look again")
     timer = widgets.Play(interval=REFRESH, max=10**6, show_repeat=False, tooltip="look every five seconds")
-    view = View("getl-status", {"timer": timer}, draw, [button])
+    view = View("getl-status", {"timer": timer}, _draw, [button])
     button.on_click(view.refresh)
     return view
 
@@ -116,16 +116,16 @@ def glass(
     edges, top = _steps(kept)
     space = _glass_3d(kept, elements, edges, top)
 
-    def draw(frame: int, least: int) -> tuple[Figure, str]:
+    def _draw(frame: int, least: int) -> tuple[Figure, str]:
         title = f"|strain| {abs(strain[frame]):.1%}, {edges[least]:.2f} eV and more"
         figure, drawn = structure.region(*kept[frame], elements, everyone, edges[least], top, title)
         number = len(kept[frame][1])
         return figure, f"{len(drawn)} of the {number} bonds between the {len(everyone)} atoms shown"
 
-    def show(frame: int, least: int) -> None:
+    def _show(frame: int, least: int) -> None:
         atoms3d.show(space, frame, atoms3d.shapes(least, len(edges)))
 
-    view = View("getl-glass", _sliders(strain, edges), draw, [space], show, note, WIDTH)
+    view = View("getl-glass", _sliders(strain, edges), _draw, [space], _show, note, WIDTH)
     view.follow(space, lambda n: {"frame": n})
     return view
 
@@ -209,18 +209,18 @@ def sub_runs(
         raise ValueError("no sub-run has a usable label yet; `status.csv` says why")
     space, place = _cells_3d(dict(islice(cells, MOST_CELLS)), bonds, elements)
 
-    def draw(quench: tuple[str, int], sub_run: int) -> tuple[Figure, str]:
+    def _draw(quench: tuple[str, int], sub_run: int) -> tuple[Figure, str]:
         all_ = bonds[(bonds.composition == quench[0]) & (bonds.run == quench[1])]
         some, name = all_[all_.sub_run == sub_run], f"{quench[0]} run {quench[1]}"
         if not len(some):
             raise ValueError(f"{name} has no usable label of sub-run {sub_run}; `status.csv` says why")
         return pictures.strength_over_distance(some, types, all_)[0], _statistics(some, types)
 
-    def show(quench: tuple[str, int], sub_run: int) -> None:
+    def _show(quench: tuple[str, int], sub_run: int) -> None:
         if (*quench, sub_run) in place:
             atoms3d.show(space, place[(*quench, sub_run)])
 
-    view = View("getl-subruns", _choices(bonds), draw, [space] if place else [], show, note, WIDTH)
+    view = View("getl-subruns", _choices(bonds), _draw, [space] if place else [], _show, note, WIDTH)
     if place:
         keys = list(place)
         view.follow(space, lambda n: {"quench": keys[n][:2], "sub_run": keys[n][2]})

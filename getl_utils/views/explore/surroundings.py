@@ -34,12 +34,12 @@ def surroundings(model: LinearModel, known: pd.DataFrame, note: str = "") -> Vie
     View
         Of class ``getl-surroundings``.
     """
-    types = [name for name in model.types if (known.type == name).any()]
+    types = [name for name in known.type.value_counts().index if name in model.types]
     ends = {name: known.length[known.type == name].quantile(PARTS) for name in types}
     low, high = (float(np.round(end, 1)) for end in (min(e.iloc[0] for e in ends.values()),
                                                      max(e.iloc[1] for e in ends.values())))  # fmt: skip
 
-    def draw(bond_type: str, length: float) -> tuple[Figure, str]:
+    def _draw(bond_type: str, length: float) -> tuple[Figure, str]:
         figure, numbers = maps.surroundings(model, known, {bond_type: length})
         if numbers.change.isna().all():
             raise ValueError(f"no training bond of {bond_type} is about {length:.2f} Å long")
@@ -50,7 +50,7 @@ def surroundings(model: LinearModel, known: pd.DataFrame, note: str = "") -> Vie
         "bond_type": control(widgets.Dropdown, "bond type", options=types),
         "length": control(widgets.FloatSlider, "length (Å)", min=low, max=high, step=STEP, value=middle),
     }
-    return View("getl-surroundings", controls, draw, note=note)
+    return View("getl-surroundings", controls, _draw, note=note)
 
 
 def _extremes(numbers: pd.DataFrame) -> str:

@@ -66,7 +66,7 @@ def parity(
     types = list(dict.fromkeys(points.type))
     space = _map(points, stored, work, elements)
 
-    def draw(bond_type: str, rank: int) -> tuple[Figure, str]:
+    def _draw(bond_type: str, rank: int) -> tuple[Figure, str]:
         some = points[points.type == bond_type]
         if rank > len(some):
             raise ValueError(f"{bond_type} has {len(some)} test bonds here, none of rank {rank}")
@@ -75,11 +75,11 @@ def parity(
         figure.axes[0].plot(row.true, row.predicted, "o", ms=11, mfc="none", mec="black", mew=1.5)
         return figure, _facts(row)
 
-    def show(bond_type: str, rank: int) -> None:
+    def _show(bond_type: str, rank: int) -> None:
         chosen = (points.type == bond_type) & (points["rank"] == rank)
         atoms3d.show(space, int(points.index[chosen][0]))
 
-    view = View("getl-parity", _choices(points, types), draw, [space], show, note)
+    view = View("getl-parity", _choices(points, types), _draw, [space], _show, note)
     view.follow(space, lambda n: {"bond_type": points.type[n], "rank": int(points["rank"][n])})
     return view
 
@@ -138,7 +138,7 @@ def _properties(points: pd.DataFrame) -> dict[str, Any]:
 class Stars:
     """All bonds of a cell, each from both of its ends.
 
-    Parameters
+    Attributes
     ----------
     symbols : (n_atoms,) array of str
         Elements.
@@ -157,16 +157,41 @@ class Stars:
 
     @classmethod
     def of(cls, atoms: Atoms, bonds: pd.DataFrame) -> Stars:
-        """Return the bonds of `atoms`; `bonds` has i, j, tx, ty, tz, icohp (eV)."""
+        """Return all bonds of a cell.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The cell, Å.
+        bonds : DataFrame
+            i, j, tx, ty, tz, icohp (eV).
+
+        Returns
+        -------
+        Stars
+            Each bond from both of its ends.
+        """
         forth = bonds[BOND].to_numpy()
         both = np.concatenate([forth, forth[:, [1, 0, 2, 3, 4]] * [1, 1, -1, -1, -1]])
         ways = atoms.positions[both[:, 1]] + both[:, 2:] @ atoms.cell.array - atoms.positions[both[:, 0]]
         return cls(np.array(atoms.symbols), both, ways, -np.tile(bonds.icohp.to_numpy(float), 2))
 
     def around(self, bond: np.ndarray) -> tuple[Atoms, atoms3d.Lines, atoms3d.Lines]:
-        """Return a bond's atoms and those bound to them, without a cell; their bonds; and the bond itself.
+        """Return a bond with the atoms that its two atoms are bound to, its first atom at the origin.
 
-        The first atom of `bond` (i, j, tx, ty, tz) is at the origin.
+        Parameters
+        ----------
+        bond : (5,) int array
+            i, j, tx, ty, tz.
+
+        Returns
+        -------
+        Atoms
+            The atoms, without a cell.
+        Lines
+            Their bonds.
+        Lines
+            The bond itself.
         """
         this = np.flatnonzero((self.bonds == bond).all(axis=1))[:1]
         rows = [np.flatnonzero(self.bonds[:, 0] == atom) for atom in bond[:2]]

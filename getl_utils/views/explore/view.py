@@ -60,7 +60,13 @@ class View(widgets.VBox):
         self.refresh()
 
     def refresh(self, _: Any = None) -> None:
-        """Draw what the controls ask for. If that fails, the reason replaces the picture."""
+        """Draw what the controls ask for. If that fails, the reason replaces the picture.
+
+        Parameters
+        ----------
+        _ : object
+            The change that a widget reports; not used.
+        """
         if self._held:
             return
         values, failed = {name: control.value for name, control in self.controls.items()}, False
@@ -75,7 +81,13 @@ class View(widgets.VBox):
             self._show(**values)
 
     def set(self, **values: Any) -> None:
-        """Set several controls and draw once."""
+        """Set several controls and draw once.
+
+        Parameters
+        ----------
+        **values : object
+            Name and value of each control.
+        """
         self._held = True
         try:
             for name, value in values.items():
@@ -85,14 +97,22 @@ class View(widgets.VBox):
         self.refresh()
 
     def follow(self, space: widgets.Widget, values: Callable[[int], dict[str, Any]]) -> None:
-        """Set the controls to the `values` of a structure when it is chosen in the 3-D widget `space`."""
+        """Set the controls when a structure is chosen in the 3-D widget.
 
-        def chosen(change: Any) -> None:
+        Parameters
+        ----------
+        space : Widget
+            The 3-D widget.
+        values : callable
+            Takes the number of a structure; returns the value of each control.
+        """
+
+        def _chosen(change: Any) -> None:
             wanted = values(int(change.new["structure"]))
             if any(self.controls[name].value != value for name, value in wanted.items()):
                 self.set(**wanted)
 
-        space.observe(chosen, "selected_ids")
+        space.observe(_chosen, "selected_ids")
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**options)
@@ -103,7 +123,22 @@ class View(widgets.VBox):
 
 
 def control(kind: type, label: str, **options: Any) -> widgets.Widget:
-    """Return a dropdown or slider that shows its whole label and acts when it is released."""
+    """Return a dropdown or slider that shows its whole label and acts when it is released.
+
+    Parameters
+    ----------
+    kind : type
+        Class of the widget.
+    label : str
+        Shown before it.
+    **options : object
+        Passed to the class.
+
+    Returns
+    -------
+    Widget
+        The control.
+    """
     wide = {"style": {"description_width": "initial"}, "layout": {"width": "360px"}}
     calm = {} if kind is widgets.Dropdown else {"continuous_update": False}
     return kind(description=label, **(wide | calm | options))
