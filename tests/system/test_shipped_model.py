@@ -1,4 +1,4 @@
-"""The model that ships in data_examples/models: it may predict without exception, and its card is of this model."""
+"""The model that ships in data_examples/models: it may predict without exception, and its card names it."""
 
 import numpy as np
 import pytest
