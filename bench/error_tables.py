@@ -113,7 +113,11 @@ def against_model(found: Labels) -> pd.DataFrame:
         )
         for name, part in both.groupby("type"):
             values = {column: zrcual.rms(part[column]) for column in ("error", "error_mesh", "noise")}
-            values |= {"bonds": len(part), "correlation": part.error.corr(part.noise)}
+            values |= {
+                "bonds": len(part),
+                "mean_error": part.error.mean(),
+                "correlation": part.error.corr(part.noise),
+            }
             rows.append({"cell": case, "atoms": len(atoms), "type": name, **values})
     return pd.DataFrame(rows)
 
