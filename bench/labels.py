@@ -18,8 +18,9 @@ import pandas as pd
 from ase import Atoms
 from scipy.optimize import least_squares
 
-from getl_utils.core import cells, parameters
+from getl_utils.core import parameters
 from getl_utils.core.record import write_csv, write_json
+from getl_utils.files import frames
 from getl_utils.files.published import sub_run_folders
 from getl_utils.labels import label
 from getl_utils.labels.engine import PROJECTIONS
@@ -39,7 +40,7 @@ def labelled(folder: Path, number: int, settings: dict) -> pd.DataFrame:
     structure, out = folder / f"{COMPOSITION}.scf.in", Path("runs/validation") / str(number)
     record = label.label_structure(structure, out, settings)
     print(f"sub-run {number}: {record['status']}, {record['seconds']} s", flush=True)
-    atoms = cells.read_any(structure)
+    atoms = frames.read_structure(structure)
     return matched(pd.read_parquet(out / BONDS), folder, atoms).assign(sub_run=number)
 
 

@@ -62,7 +62,8 @@ def featomic(atoms: Atoms) -> np.ndarray:
 def main() -> None:
     atoms = glass()
     print(
-        f"{len(atoms)} atoms, {len(ELEMENTS)} elements, {CUTOFF} Å, n_max {N_MAX}, l_max {L_MAX}; ms of CPU per atom"
+        f"{len(atoms)} atoms, {len(ELEMENTS)} elements, {CUTOFF} Å, n_max {N_MAX}, l_max {L_MAX}; "
+        "ms of CPU per atom"
     )
     for compute in (quip, dscribe, featomic):
         try:
@@ -76,7 +77,8 @@ def main() -> None:
             numbers = compute(atoms).size
             times.append(time.process_time() - start)
         print(
-            f"  {compute.__name__:10} {1000 * min(times) / len(atoms):.3f}   ({numbers / len(atoms):.0f} numbers per atom)"
+            f"  {compute.__name__:10} {1000 * min(times) / len(atoms):.3f}   "
+            f"({numbers / len(atoms):.0f} numbers per atom)"
         )
 
 

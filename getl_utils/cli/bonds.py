@@ -12,7 +12,9 @@ import yaml
 
 from getl_utils.cli import prediction
 from getl_utils.cli.app import command, elements_of
-from getl_utils.core import cells, parameters
+from getl_utils.core import parameters
+from getl_utils.files.elements import RULE
+from getl_utils.files.frames import FORMATS, read_structure
 
 Frames = StrEnum("Frames", {"last": "last", "all": "all"})
 ELEMENTS = "elements of the LAMMPS types, in their order, where a file does not say them: --elements Zr Cu Al"
@@ -22,12 +24,12 @@ Allow = Annotated[list[str], typer.Option(metavar="CHECK", help="a check that th
 @command(
     "predict",
     "Takes structures and a model; gives every bond's ICOHP.",
-    "Each frame is written before the next is read; a run that was stopped goes on where it was. "
-    "Ends with 1 if a frame could not be predicted.",
+    "Each frame is written before the next is read. A run that was stopped resumes after its last complete "
+    f"frame. Ends with 1 if a frame could not be predicted.\n\n{RULE}",
 )
 def predict(
     structures: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="LAMMPS dump or data file, or any file ASE reads")
+        list[Path], typer.Argument(metavar="FILE", help=FORMATS)
     ],
     out: Annotated[Path, typer.Option(help="folder for <structure>/<n>_<step>.parquet and summary.csv")],
     model: Annotated[Path | None, typer.Option(help="folder of the model; default: the shipped one")] = None,
@@ -64,7 +66,7 @@ def predict(
     "Writes bonds.parquet, ICOHPLIST.lobster and label.json. Ends with 1 if the calculation failed.",
 )
 def label(
-    structure: Annotated[Path, typer.Argument(metavar="FILE", help="any file ASE reads")],
+    structure: Annotated[Path, typer.Argument(metavar="FILE", help=FORMATS)],
     out: Annotated[Path, typer.Option(help="folder for the results")],
     engine: Annotated[str, typer.Option(help="gpaw, qe, lobster or xtb")] = "gpaw",
     projection: Annotated[str, typer.Option(help="of the wave functions; default: the engine's")] = "",
@@ -125,7 +127,7 @@ def compare_labels(
     """Print n, correlation, slope, intercept and RMSE of each bond type."""
     from getl_utils.views import agreement
 
-    atoms = cells.read_any(structure) if structure else None
+    atoms = read_structure(structure) if structure else None
     table = agreement.validate(ours, theirs, out, atoms)
     print(table.to_string(index=False, float_format="{:.3f}".format))
 

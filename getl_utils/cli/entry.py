@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from getl_utils.cli import bonds, records, steps  # noqa: F401  (their commands register themselves)
 from getl_utils.cli.app import app, join_elements
+from getl_utils.files.text import reason
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -31,15 +32,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     except (ValueError, RuntimeError, MemoryError, OSError) as error:
-        print(f"getl: {_sentence(error)}", file=sys.stderr)
+        print(f"getl: {reason(error)}", file=sys.stderr)
         return 1
     return 0
-
-
-def _sentence(error: Exception) -> str:
-    """An error in one line."""
-    if isinstance(error, MemoryError):
-        return f"not enough memory ({error})"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror}"
-    return str(error)

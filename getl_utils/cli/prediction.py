@@ -91,7 +91,7 @@ def predict_files(
         The model may not predict, or a window is wrong.
     """
     from getl_utils.core import progress
-    from getl_utils.files import frames
+    from getl_utils.files import frames, text
     from getl_utils.inference import predictor, storing
 
     absent = [str(path) for path in paths if not path.exists()]
@@ -104,15 +104,14 @@ def predict_files(
     limits = predictor.windows(trained, windows)
     number, (sigma, threads) = frames.count_atoms(paths, options["which"]), effort
     with progress.line("prediction", number, "atoms") as bar:
-        for path in paths:
+        for path, name in zip(paths, frames.structure_names(paths), strict=True):
             bar.set_postfix_str(path.name, refresh=False)
             given = {**options, **reading, "tick": bar.update, "sigma": sigma, "threads": threads}
-            name = frames.structure_name(path)
             try:
                 rows += predictor.predict_file(trained, path, out / name, limits, **given)
-            except (ValueError, OSError, MemoryError) as error:  # the other files go on
-                why = "not enough memory" if isinstance(error, MemoryError) else str(error)
-                rows.append({"structure": name, "frame": 0, **predictor.NOTHING, "error": why})
+            except (ValueError, RuntimeError, OSError, MemoryError) as error:  # the other files go on
+                failed = {"structure": name, "frame": 0, **predictor.NOTHING}
+                rows.append(failed | {"error": text.reason(error, path)})
     storing.write_summary(out, rows)
     return rows
 

@@ -64,36 +64,6 @@ def write(path: Path, atoms: Atoms, key: CellKey, run_id: str = "") -> None:
         ase.io.write(temporary, bare, format="extxyz")
 
 
-def read_any(path: str | Path) -> Atoms:
-    """Read a structure from any file that ASE reads.
-
-    An input of pw.x is recognised by its text, because ASE takes every ``.in`` for another code's.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    Atoms
-        The structure, Å.
-
-    Raises
-    ------
-    ValueError
-        There is no structure in it.
-    """
-    path = Path(path)
-    try:
-        espresso = path.suffix == ".in" and "&system" in path.read_text().lower()
-        return ase.io.read(path, format="espresso-in" if espresso else None)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # ASE's readers raise what they like
-        raise ValueError(f"{path}: not a structure that ASE reads ({error})") from error
-
-
 def read(path: str | Path) -> Atoms:
     """Read a cell.
 

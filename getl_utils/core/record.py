@@ -11,20 +11,15 @@ import os
 import re
 import subprocess
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import yaml
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MOST_ARRAYS = 8 * 2**30  # bytes that the arrays of one file may take
 
 
 def safe_path(name: str) -> str:
@@ -123,13 +118,6 @@ def write_csv(path: str | Path, table: pd.DataFrame, **ids: str) -> None:
         The table.
     **ids : str
         Where it is from, e.g. ``database_id="…"``; they become its last columns.
-
-    Examples
-    --------
-    >>> import pandas as pd; file = Path(tempfile.mkdtemp(), "errors.csv")
-    >>> write_csv(file, pd.DataFrame({"type": ["Cu-Cu"], "rmse": [0.03]}), database_id="53b1")
-    >>> file.read_text().split()
-    ['type,rmse,database_id', 'Cu-Cu,0.03,53b1']
     """
     with atomic_write(path) as temporary:
         table.assign(**ids).to_csv(temporary, index=False)
@@ -275,15 +263,13 @@ def code_version() -> dict[str, str]:
         commit means that files were changed since.
     """
     here = Path(__file__).parent
-    try:
+    version = "not installed"
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         version = importlib.metadata.version("getl")
-    except importlib.metadata.PackageNotFoundError:
-        version = "not installed"
     words = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
     with contextlib.suppress(OSError):
         answer = subprocess.run(words, capture_output=True, text=True)
-        if answer.returncode == 0:
-            return {"getl": version, "commit": answer.stdout.strip()}
+        return {"getl": version, "commit": answer.stdout.strip() or "unknown"}
     return {"getl": version, "commit": "unknown"}
 
 
@@ -312,53 +298,3 @@ def write_if_changed(path: Path, values: Any) -> Path:
         with atomic_write(path) as temporary:
             temporary.write_text(text)
     return path
-
-
-def check_arrays(path: Path, most: int = MOST_ARRAYS) -> Path:
-    """Return the path of an .npz whose arrays are as large as they claim.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    most : int
-        Bytes that its arrays may take together.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ValueError
-        It is no archive of arrays, an array claims more than there is, or all together take more than
-        `most`. No memory has been taken yet.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            total = sum(entry.file_size for entry in archive.infolist())
-            if total > most:
-                raise ValueError(
-                    f"{path}: its arrays take {total / 2**30:.1f} GiB, more than {most / 2**30:.1f} GiB"
-                )
-            for entry in archive.infolist():
-                with archive.open(entry) as file:
-                    _check_array(file, entry.file_size, f"{path}, {entry.filename}")
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error) as error:
-        raise ValueError(f"{path}: not a whole archive of arrays ({error})") from None
-    return path
-
-
-def _check_array(file: Any, size: int, where: str) -> None:
-    try:
-        version = np.lib.format.read_magic(file)
-        header = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = header(file)
-    except ValueError as error:
-        raise ValueError(f"{where}: not an array ({error})") from None
-    claimed = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
-    if dtype.hasobject or claimed != size - file.tell():
-        raise ValueError(f"{where}: claims {claimed} bytes of {dtype}, {size - file.tell()} are there")

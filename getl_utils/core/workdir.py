@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,6 +91,12 @@ def locate(name: str, roots: Sequence[str] = ()) -> Path:
     raise FileNotFoundError(f"{name} is neither {' nor '.join(map(str, places))}; see `reference_roots`")
 
 
+def _like(path: Path) -> list[str]:
+    """The file in the same folder with the most similar name, if one is similar."""
+    names = [p.name for p in path.parent.glob("*") if p.is_file()]
+    return difflib.get_close_matches(path.name, names, 1)
+
+
 def find_potential(name: str | Path) -> str:
     """Find the file of an interatomic potential.
 
@@ -115,8 +122,10 @@ def find_potential(name: str | Path) -> str:
     for place in places:
         if place.is_file():
             return str(place.resolve())
+    near = [like for p in places for like in _like(p)]
     raise FileNotFoundError(
         f"potential {name}: no file {' or '.join(str(p.absolute()) for p in places)}; "
+        f"{f'did you mean {near[0]}? Or ' if near else ''}"
         "give its path (published potentials: https://www.ctcms.nist.gov/potentials)"
     )
 

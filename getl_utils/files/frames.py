@@ -24,6 +24,7 @@ from getl_utils.files.names import structure_names as structure_names
 from getl_utils.files.text import head, lines_of, reason
 
 LONGEST_CIF = 2048  # characters of a line (https://www.iucr.org/resources/cif/spec/version1.1)
+FORMATS = "LAMMPS dump or data file, extended xyz, CIF, POSCAR, or input of pw.x"
 NAMES = {  # ends and parts of file names; the content decides where it can
     "dump": r"\.(dump|lammpstrj|lammpsdump)(\.|$)",
     "data": r"\.(data|lmp)(\.|$)",

@@ -90,11 +90,13 @@ def reason(error: BaseException, path: str | Path = "") -> str:
     'big.dump: it needs more memory than there is; take a smaller structure or a larger computer'
     """
     where = getattr(error, "filename", None) or path
+    number = getattr(error, "errno", None)
     if isinstance(error, MemoryError):
-        return f"{where}: it needs more memory than there is; take a smaller structure or a larger computer"
-    if isinstance(error, OSError) and error.errno in _REASONS:
-        return f"{where}: {_REASONS[error.errno]}"
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        text = "it needs more memory than there is; take a smaller structure or a larger computer"
+    elif isinstance(error, OSError) and number in _REASONS:
+        text = _REASONS[number]
+    else:
+        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return text if not str(where) or str(where) in text else f"{where}: {text}"
 
 

@@ -1,4 +1,4 @@
-"""Predict the ICOHP of every bond of a structure, and of the frames of files, which can be stopped and resumed."""
+"""Predict the ICOHP of every bond of a structure, and of the frames of files; a stopped run can go on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ase import Atoms
 
 from getl_utils.core.bonds import BOND, bond_types, check_structure
 from getl_utils.core.process import lock
-from getl_utils.core.workdir import relative
-from getl_utils.files.frames import readings, structure_name
+from getl_utils.files.frames import readings
+from getl_utils.files.text import reason
 from getl_utils.inference import storing
 from getl_utils.models import bond_expansion
 from getl_utils.models.bond_expansion import BondExpansion
@@ -249,9 +249,9 @@ def predict_file(
 ) -> list[dict]:
     """Predict the last or all frames of a file; each frame is on disk before the next is read.
 
-    The record of a frame, ``<n>_<step>.json``, is written after its tables. A frame whose record has the same
-    `prediction_id` (the hash of model, windows, settings and structure) and whose tables are as it says is not
-    predicted again.
+    The record of a frame, ``<n>_<step>.json``, is written after its tables. A frame is not predicted again if
+    its record has the same `prediction_id` (the hash of model, windows, settings and structure) and its
+    tables are as the record says. The name of the structure is that of the folder.
 
     Parameters
     ----------
@@ -260,8 +260,8 @@ def predict_file(
     path : Path
         Structure file, see ``frames.readings``.
     folder : Path
-        Gets ``<n>_<step>.parquet`` (the bonds), ``atoms/<n>_<step>.parquet`` (sums over each atom's bonds) and the
-        record.
+        Gets ``<n>_<step>.parquet`` (the bonds), ``atoms/<n>_<step>.parquet`` (sums over the bonds of each
+        atom) and the record.
     limits : mapping
         From `windows`.
     which : str
@@ -284,21 +284,29 @@ def predict_file(
     list of dict
         One row per frame: structure, frame, step, atoms, bonds, seconds, error (why it could not be read or
         predicted), model_id, prediction_id.
+
+    Raises
+    ------
+    ValueError
+        The folder holds the prediction of another file.
     """
-    rows, name = [], structure_name(path)
-    given = {"isolated": isolated, "given": bool(elements)}
+    rows, reading = [], {"elements": list(elements or model.elements)}
+    reading |= {"isolated": isolated, "given": bool(elements)}
+    source = storing.source(path) | reading
+    job = storing.Job(model, dict(limits), sigma, lobster_files)
     with lock(folder):
-        for n, atoms in enumerate(readings(path, elements or model.elements, which, **given), 1):
-            row = {"structure": name, "frame": n, **NOTHING, "model_id": model.model_id, "prediction_id": ""}
+        storing.refuse_other(folder, source)
+        for n, atoms in enumerate(readings(path, which=which, **reading), 1):
+            row = {"structure": folder.name, "frame": n, **NOTHING, "model_id": model.model_id}
+            row["prediction_id"] = ""
             rows.append(row)
             if isinstance(atoms, ValueError):
                 row["error"] = str(atoms)
                 continue
             row |= {"step": int(atoms.info.get("timestep", 0)), "atoms": len(atoms)}
-            origin = {k: row[k] for k in ("structure", "frame", "step")} | {"file": relative(path)}
+            origin = source | {k: row[k] for k in ("structure", "frame", "step")}
             try:
                 check_structure(atoms, where=f"{path}, step {row['step']}")
-                job = storing.Job(model, dict(limits), sigma, lobster_files)
                 row |= storing.frame(
                     job,
                     atoms,
@@ -306,7 +314,7 @@ def predict_file(
                     origin,
                     lambda a=atoms: tables(model, a, _estimate(model, a, limits, sigma, threads)),
                 )
-            except (ValueError, RuntimeError) as error:
-                row["error"] = str(error)
+            except (ValueError, RuntimeError, MemoryError) as error:
+                row["error"] = reason(error, path)
             tick(len(atoms))
     return rows

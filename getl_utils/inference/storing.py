@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,16 @@ from getl_utils.core.record import (
     damaged,
     now,
     read_json,
+    sha256,
     write_csv,
     write_json,
 )
+from getl_utils.core.workdir import relative
 from getl_utils.files import lobster
 from getl_utils.files.frames import atom_ids, structure_id
 from getl_utils.models.model import Model
 
-SCHEMA = "getl/prediction/2"
+SCHEMA = "getl/prediction/3"
 UNITS = {"distance": "Å", "predicted": "eV", "sigma": "eV"}
 
 
@@ -62,7 +64,7 @@ class Job:
         atoms : Atoms
             The structure.
         origin : dict
-            File, structure, frame and step.
+            From `source`, and structure, frame and step.
 
         Returns
         -------
@@ -75,7 +77,7 @@ class Job:
         what |= {"sigma": self.sigma, "lobster_files": self.lobster_files}
         names = ("model_id", "database_id", "database", "engine", "kind")
         given = {**origin, "structure_id": structure, "atoms": len(atoms)}
-        given |= {"elements": self.model.elements, "windows": windows}
+        given |= {"windows": windows}
         result = {"quantity": "ICOHP", "unit": "eV", "sign": "negative: bonding", "length_unit": "Å"}
         return {
             "schema": SCHEMA,
@@ -85,6 +87,46 @@ class Job:
             "input": given,
             "result": result | {"sigma": self.sigma},
         }
+
+
+def source(path: Path) -> dict[str, str]:
+    """Say which file is predicted on, as the record does.
+
+    Parameters
+    ----------
+    path : Path
+        Structure file.
+
+    Returns
+    -------
+    dict
+        `file`, and `file_sha256`, the hash of its content.
+    """
+    return {"file": relative(path), "file_sha256": sha256(path) if path.is_file() else ""}
+
+
+def refuse_other(folder: Path, file: Mapping[str, Any]) -> None:
+    """Refuse a folder with the prediction of another file, which would be overwritten.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder for the prediction.
+    file : mapping
+        From `source`. The same file with a new content, and a copy of the file, are not another file.
+
+    Raises
+    ------
+    ValueError
+        A record in the folder is of a file with another path and another content.
+    """
+    whole = (read_json(path) for path in sorted(folder.glob("*.json")) if not damaged(path))
+    known = next((facts["input"] for facts in whole if facts.get("schema") == SCHEMA), file)
+    if known["file"] != file["file"] and known["file_sha256"] != file["file_sha256"]:
+        raise ValueError(
+            f"{folder} holds the prediction of {known['file']}; "
+            f"name another folder for that of {file['file']}, or delete this one"
+        )
 
 
 def frame(

@@ -42,6 +42,11 @@ class EngineSettings(BaseModel):
     most_spilling: float = Field(0.05, gt=0, le=1, description="of the charge; above it a label is refused")
     check_shells: bool = Field(True, description="refuse orbitals that lack a recommended shell")
 
+    @property
+    def mesh(self) -> tuple[int, int, int]:
+        """The mesh of the bands that are projected."""
+        return self.kpoints
+
 
 @dataclass(frozen=True)
 class Job:
@@ -170,7 +175,7 @@ class Engine:
 
     def check(self, job: Job) -> None:
         """Refuse a structure or orbitals that cannot be labelled, before anything runs."""
-        common.check(job.atoms, job.orbitals, job.window[1], self.name, job.settings.kpoints)
+        common.check(job.atoms, job.orbitals, job.window[1], self.name, job.settings.mesh)
         if job.settings.check_shells and not self.preview:
             shells.check({e: job.orbitals[e] for e in job.elements}, self.shells_of_data_sets(job))
 
@@ -179,7 +184,7 @@ class Engine:
         found = self.project(solved, job)
         name, s = getattr(job.settings, "projection", "full"), job.settings
         table, facts = common.bonds(
-            found.bands, name, job.atoms, job.window, s.minimum_projection, s.kpoints, found.moved
+            found.bands, name, job.atoms, job.window, s.minimum_projection, s.mesh, found.moved
         )
         return table, found.record | facts | {"projection": name}
 

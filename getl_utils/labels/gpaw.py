@@ -33,12 +33,20 @@ class Settings(EngineSettings):
     basis: str = Field("szp(dzp)", description="GPAW's name")
     grid_spacing: float = Field(0.28, gt=0, description="Å")
     kpoints: tuple[int, int, int] = Field((1, 1, 1), description="a mesh that contains Γ")
+    band_kpoints: tuple[int, int, int] | None = Field(
+        None, description="mesh of the bands, shifted off Γ, in the density of `kpoints`; default: `kpoints`"
+    )
     smearing: float = Field(0.108846, ge=0, description="eV, Fermi–Dirac; 0.008 Ry as the reference's DFT")
     max_iterations: int = Field(100, gt=0, description="SCF steps")
     density_tolerance: float = Field(1e-3, gt=0, description="electrons per valence electron")
     energy_tolerance: float = Field(5e-4, gt=0, description="eV per valence electron")
     projection: Literal["full", "lobster"] = Field("full", description="whose values are the label")
     text: str | None = Field(None, description="file for GPAW's own output")
+
+    @property
+    def mesh(self) -> tuple[int, int, int]:
+        """The mesh of the bands that are projected."""
+        return self.band_kpoints or self.kpoints
 
 
 class Gpaw(Engine):
@@ -64,7 +72,8 @@ class Gpaw(Engine):
     @contextmanager
     def solve(self, job: Job) -> Iterator[Any]:
         """Hold GPAW's converged calculation."""
-        yield _scf(job.atoms, job.settings)
+        dft = _scf(job.atoms, job.settings)
+        yield _bands(dft, job) if job.settings.band_kpoints else dft
 
     def project(self, dft: Any, job: Job) -> Projected:
         """Project the LCAO bands in both ways."""
@@ -117,6 +126,28 @@ def _scf(atoms: Atoms, settings: Settings) -> Any:
             f"{settings.max_iterations}) or smearing, or leave this structure out",
         ) from error
     return dft
+
+
+def _bands(dft: Any, job: Job) -> Any:
+    """Bands on the mesh `band_kpoints` in the density of `dft`, which stays as it is.
+
+    The mesh is shifted off Γ, where few points serve best (Monkhorst and Pack, Phys. Rev. B 13, 5188 (1976)).
+    """
+    from gpaw.dft import DFT
+    from gpaw.new.lcao.eigensolver import make_sure_we_have_lcao_coefs
+
+    a, kpts = job.atoms, {"size": job.settings.band_kpoints, "gamma": False}
+    mesh = DFT(
+        Atoms(a.numbers, a.positions, cell=a.cell, pbc=True), **(_input(job.settings) | {"kpts": kpts})
+    )
+    mesh.density.nt_sR.data[:] = dft.density.nt_sR.data
+    mesh.density.D_asii.data[:] = dft.density.D_asii.data
+    mesh.potential, mesh.energies, _ = mesh.pot_calc.calculate(mesh.density, mesh.ibzwfs, dft.potential.vHt_x)
+    make_sure_we_have_lcao_coefs(mesh)
+    electrons = mesh.density.nvalence - mesh.density.charge + mesh.pot_calc.charge
+    energies = mesh.ibzwfs.calculate_occs(mesh.scf_loop.occ_calc, electrons)
+    mesh.energies.set(**dict(zip(("band", "entropy", "extrapolation"), energies, strict=True)))
+    return mesh
 
 
 def _input(settings: Settings) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from getl_utils.core.parameters import Generate
 from getl_utils.core.process import lock
 from getl_utils.core.record import atomic_write, content_hash, read_json
 from getl_utils.core.workdir import WorkDir
-from getl_utils.files import lobster
+from getl_utils.files import frames, lobster
 from getl_utils.labels import engine as engines
 from getl_utils.labels.inputs import write_inputs
 from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, Status
@@ -102,7 +102,7 @@ def label_cell(
 
 
 def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Label one structure of any file ASE reads: bonds.parquet, ICOHPLIST.lobster and label.json.
+    """Label the first structure of a file: bonds.parquet, ICOHPLIST.lobster and label.json.
 
     A failed calculation is a status in the record, not an exception. In bonds.parquet the composition is the
     chemical formula, run and sub_run are 0.
@@ -110,7 +110,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
     Parameters
     ----------
     structure : Path
-        File of the structure.
+        File of the structure, in one of the formats of `frames.readings`.
     folder : Path
         Where the label is written.
     settings : mapping
@@ -132,7 +132,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
     _require(settings["engine"])
 
     def _make() -> dict[str, Any]:
-        atoms = cells.read_any(structure)
+        atoms = frames.read_structure(structure)
         key = CellKey(atoms.get_chemical_formula(), 0, 0)
         return _label(atoms, folder, settings, key, content_hash(structure))
 

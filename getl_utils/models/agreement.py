@@ -38,7 +38,8 @@ def read(path: str | Path, atoms: Atoms | None = None) -> pd.DataFrame:
         table["element_i"], table["element_j"] = symbols[table.i], symbols[table.j]
     if table.duplicated(BOND).any():
         raise ValueError(
-            f"{path}: bond {table.loc[table.duplicated(BOND).idxmax(), BOND].tolist()} (0-based) is there twice"
+            f"{path}: bond {table.loc[table.duplicated(BOND).idxmax(), BOND].tolist()} (0-based) "
+            "is there twice"
         )
     return table
 
@@ -56,16 +57,19 @@ def match(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """
     both = ours.merge(theirs, on=BOND, suffixes=("", "_theirs"))
     if not len(both):
-        raise ValueError(f"none of {len(ours)} and {len(theirs)} bonds is in both files: are they of one structure? With "
-                         "--structure translations of opposite sign are understood")  # fmt: skip
+        raise ValueError(
+            f"none of {len(ours)} and {len(theirs)} bonds is in both files: are they of one structure? "
+            "With --structure translations of opposite sign are understood"
+        )
     apart = (both.distance - both.distance_theirs).abs() > TOLERANCE
     foreign = (both.element_i != both.element_i_theirs) | (both.element_j != both.element_j_theirs)
     if (apart | foreign).any():
         bond = both[apart | foreign].iloc[0]
         raise ValueError(
-            f"bond {bond.i + 1}–{bond.j + 1} is {bond.element_i}-{bond.element_j}, {bond.distance:.5f} Å in one file and "
-            f"{bond.element_i_theirs}-{bond.element_j_theirs}, {bond.distance_theirs:.5f} Å in the other: these are "
-            f"not labels of one structure ({int((apart | foreign).sum())} of {len(both)} bonds differ)"
+            f"bond {bond.i + 1}–{bond.j + 1} is {bond.element_i}-{bond.element_j}, {bond.distance:.5f} Å in "
+            f"one file and {bond.element_i_theirs}-{bond.element_j_theirs}, {bond.distance_theirs:.5f} Å in "
+            "the other: these are not labels of one structure "
+            f"({int((apart | foreign).sum())} of {len(both)} bonds differ)"
         )
     elements = sorted({*both.element_i, *both.element_j}, key=atomic_numbers.get, reverse=True)
     both["type"] = type_of(both.element_i, both.element_j, elements)
@@ -135,8 +139,10 @@ def reconcile(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     common = both["where"] == "both"
     apart = common & ((both.distance_first - both.distance_second).abs() > TOLERANCE)
     if not common.any() or apart.any():
-        raise ValueError(f"{int((common & ~apart).sum())} of {len(first)} and {len(second)} bonds are the same: these are not "
-                         "predictions for one structure")  # fmt: skip
+        raise ValueError(
+            f"{int((common & ~apart).sum())} of {len(first)} and {len(second)} bonds are the same: these are "
+            "not predictions for one structure"
+        )
     table = both[[*BOND, "type"]].assign(distance=both.distance_first.fillna(both.distance_second))
     table = table.assign(first=-both.predicted_first, second=-both.predicted_second, where=both["where"])
     table["difference"] = table.second - table["first"]

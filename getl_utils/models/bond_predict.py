@@ -122,7 +122,7 @@ def _predict(frame: Frame, low: int, high: int, out: Prediction, sigma: bool) ->
     ends = np.empty((n, 2), np.int8)
     place = (frame.bins, frame.windows, frame.reach, frame.most, low, high, frame.first, e)
     loops.describe_all(*place, out.bonds, ends, out.distance, rows, features)
-    features = features.transpose(0, 1, 3, 2).reshape(n, -1)
+    features = features.transpose(0, 1, 3, 2).reshape(n, frame.expansion.n_features)
     out.types[rows] = types = frame.index[ends[:, 0], ends[:, 1]]
     for number, model in enumerate(frame.models):
         mine = np.flatnonzero(types == number)

@@ -24,8 +24,8 @@ class Settings:
     n_distance : int
         Number of Chebyshev polynomials T_t of the bond length.
     own : tuple of float
-        Expected sizes of what is particular to one bond type, eV per standard deviation of a feature. Left-out
-        groups choose one for each type.
+        Expected sizes of what is particular to one bond type, eV per standard deviation of a feature.
+        Left-out groups choose one for each type.
     common : float
         Expected size of what all types share, in the same unit.
     alike : float
@@ -215,7 +215,7 @@ def _finish(
 
 
 def _scale(expansion: BondExpansion, features: np.ndarray) -> np.ndarray:
-    """Scale of each feature: the largest standard deviation over the neighbour's elements; rare ones stay small."""
+    """Scale of each feature: the largest standard deviation over the elements; rare ones stay small."""
     n = len(expansion.elements)
     scale = features.std(axis=0).reshape(n, -1).max(axis=0)
     return np.tile(np.maximum(scale, 1e-9), n)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from getl_utils.core.arrays import check_arrays
 from getl_utils.core.bonds import bond_types
-from getl_utils.core.record import atomic_write, check_arrays, read_json, write_json
+from getl_utils.core.record import atomic_write, read_json, write_json
 from getl_utils.models import bond_expansion, schema
 from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.kernels import Bonds

@@ -87,8 +87,8 @@ def score(
     Returns
     -------
     dict
-        Bond type → numbers of bonds; ``rmse``, ``mae`` and those of the distance alone (``baseline_…``), eV; standard
-        deviations; coverages; and the arrays ``predicted``, ``true``, ``sigma`` and ``baseline``.
+        Bond type → numbers of bonds; ``rmse``, ``mae`` and those of the distance alone (``baseline_…``), eV;
+        standard deviations; coverages; and the arrays ``predicted``, ``true``, ``sigma`` and ``baseline``.
     dict
         Bond type → why it could not be trained.
     """
@@ -285,7 +285,7 @@ def write_results(folder: Path, name: str, result: Mapping[str, Any]) -> None:
     Parameters
     ----------
     folder : Path
-        Gets ``<name>.dat`` (predicted, calculated; eV) and ``<name>.info`` (with row numbers, RMSE, variances and
+        Gets ``<name>.dat`` (predicted, calculated; eV) and ``<name>.info`` (row numbers, RMSE, variances and
         standard deviations).
     name : str
         Of the files.

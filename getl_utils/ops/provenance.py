@@ -127,8 +127,9 @@ def _frame(given: dict[str, Any]) -> Any:
     path = resolve(given["file"])
     if not path.exists():
         return None
+    reading = {name: given[name] for name in ("elements", "given", "isolated")}
     for kind in ("all", "last"):
-        for n, atoms in enumerate(readings(path, given["elements"], kind), 1):
+        for n, atoms in enumerate(readings(path, which=kind, **reading), 1):
             if (
                 n == given["frame"]
                 and not isinstance(atoms, ValueError)
@@ -168,49 +169,41 @@ def _database_link(stored: database.Database, folder: Path, asked: str) -> Link:
 def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
     """Label, cell, descriptors and melt–quench of one labelled bond."""
     key = (bond.composition, bond.run, bond.sub_run)
-    record = work.label(*key) / RECORD
-    if record.exists():
-        facts = read_json(record)
-        wrong = damaged(record) + (
-            [] if facts.get("label_id") == bond.label_id else ["another label has taken its place"]
-        )
-        yield Link("label", bond.label_id, {"folder": relative(record.parent), **facts}, wrong)
-    elif (
-        batch := record.with_name("lobster.json")
-    ).exists():  # pw.x and LOBSTER as jobs: the label's id is its list's hash
-        same = (
-            content_hash(batch.with_name(ICOHPLIST)) == bond.label_id
-            if batch.with_name(ICOHPLIST).exists()
-            else False
-        )
-        wrong = damaged(batch) + ([] if same else ["another label has taken its place"])
-        yield Link(
-            "label",
-            bond.label_id,
-            {"engine": bond.engine, "folder": relative(batch.parent), **read_json(batch)},
-            wrong,
-        )
-    else:
-        yield Link(
-            "label", bond.label_id, {"engine": bond.engine, "folder": "read from a published tree"}, []
-        )
+    yield _label_link(work, key, bond)
     cell = work.cell(*key)
     there = cell.exists() and content_hash(cell) == bond.cell_id
-    yield Link(
-        "cell", bond.cell_id, {"file": relative(cell)}, [] if there else [f"{cell} is gone or another"]
-    )
+    wrong = [] if there else [f"{cell} is gone or another"]
+    yield Link("cell", bond.cell_id, {"file": relative(cell)}, wrong)
     yield _descriptors_link(work, key, bond.cell_id)
-    quench = work.quench(*key[:2]) / "quench.json"
-    if quench.exists():
-        facts = read_json(quench)
-        same = bond.run_id == lammps.run_id("quench", facts["identity"])
-        yield Link(
-            "run", bond.run_id, facts, damaged(quench) + ([] if same else ["another run has taken its place"])
-        )
+    yield _run_link(work.quench(*key[:2]) / "quench.json", key, bond.run_id)
+
+
+def _label_link(work: WorkDir, key: tuple, bond: Any) -> Link:
+    """The label; that of a batch job of LOBSTER has the hash of its list as id."""
+    record = work.label(*key) / RECORD
+    batch = record.with_name("lobster.json")
+    if record.exists():
+        facts, found = read_json(record), read_json(record).get("label_id")
+    elif batch.exists():
+        record, listed = batch, batch.with_name(ICOHPLIST)
+        facts = {"engine": bond.engine, **read_json(batch)}
+        found = content_hash(listed) if listed.exists() else None
     else:
-        yield Link(
-            "run", bond.run_id, {"composition": key[0], "run": int(key[1]), "quench": "not made here"}, []
-        )
+        facts = {"engine": bond.engine, "folder": "read from a published tree"}
+        return Link("label", bond.label_id, facts, [])
+    wrong = [] if found == bond.label_id else ["another label has taken its place"]
+    facts = {"folder": relative(record.parent), **facts}
+    return Link("label", bond.label_id, facts, damaged(record) + wrong)
+
+
+def _run_link(record: Path, key: tuple, run_id: str) -> Link:
+    """The melt–quench, or that it was made elsewhere."""
+    if not record.exists():
+        facts = {"composition": key[0], "run": int(key[1]), "quench": "not made here"}
+        return Link("run", run_id, facts, [])
+    facts = read_json(record)
+    same = run_id == lammps.run_id("quench", facts["identity"])
+    return Link("run", run_id, facts, damaged(record) + ([] if same else ["another run has taken its place"]))
 
 
 def _descriptors_link(work: WorkDir, key: tuple, cell_id: str) -> Link:
@@ -238,7 +231,6 @@ def text(links: list[Link]) -> str:
             if name == "nearest":
                 lines += [f"    {line}" for line in pd.DataFrame(value).to_string(index=False).splitlines()]
             elif name not in ("sha256", "types"):
-                lines.append(
-                    f"    {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-                )
+                shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                lines.append(f"    {name}: {shown}")
     return "\n".join(lines)

@@ -106,7 +106,8 @@ def test_no_jump_at_the_edge(trained, stored, bond_type):
     middle = 0.5 * (distance[1:] + distance[:-1])
     inside = (middle > low + 0.1) & (middle < high - 0.1)
     assert steps[~inside].max() < 2 * steps[inside].max(), (
-        f"{steps[~inside].max():.3f} eV within 0.02 Å at the edge of the window, at most {steps[inside].max():.3f} eV inside"
+        f"{steps[~inside].max():.3f} eV within 0.02 Å at the edge of the window, "
+        f"at most {steps[inside].max():.3f} eV inside"
     )
 
 

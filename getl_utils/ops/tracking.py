@@ -211,22 +211,14 @@ def _totals(work: WorkDir) -> dict[str, float]:
 
 def _types(work: WorkDir, facts: dict[str, Any]) -> Iterator[tuple[str, dict[str, str], dict[str, float]]]:
     """Per bond type: hyperparameters, and per split the mean errors (eV) beside the baseline's."""
-    table = (
-        pd.read_csv(work.model / "validation.csv")
-        if (work.model / "validation.csv").exists()
-        else pd.DataFrame()
-    )
-    rows = validation.summary(table)
-    for bond_type, h in facts["types"].items():
+    file = work.model / "validation.csv"
+    rows = validation.summary(pd.read_csv(file) if file.exists() else pd.DataFrame())
+    for bond_type, known in facts["types"].items():
         metrics = {}
         for row in rows[rows.type == bond_type].to_dict("records") if len(rows) else ():
             split = row["split"].replace(" ", "_")
             metrics |= {f"{split}.{name}": row[name] for name in ("rmse", "mae", "baseline_rmse", "ratio")}
-        yield (
-            bond_type,
-            {name: str(h[name]) for name in ("zeta", "theta", "gamma", "n_train", "window") if name in h},
-            metrics,
-        )
+        yield bond_type, dict(_flat(known)), metrics
 
 
 def _log(mlflow: Any, parameters: dict[str, str], metrics: dict[str, float]) -> None:

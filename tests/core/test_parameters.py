@@ -11,6 +11,7 @@ from getl_utils.core import parameters
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 FILES = sorted((REPOSITORY / "parameters").glob("*.yaml"))
 VALID = {"work_dir": "w", "elements": ["Zr", "Cu"], "seed": 1, "compositions": ["Zr5Cu5"], "runs": [1]}
+POTENTIAL = {"quench": {"potential": "Cu_u3.eam"}}
 
 
 def in_cell(notebook):
@@ -110,3 +111,21 @@ def test_a_notebook_run_again_in_the_same_kernel_has_no_new_parameters():
         parameters.from_notebook("01_generate", kernel)
     with pytest.raises(ValueError, match="engines"):
         parameters.from_notebook("01_generate", VALID | {"engines": 1})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"quench": {"potential": "Cu_u3.eam.x"}},
+            r"`quench.potential`: potential Cu_u3.eam.x.*mean Cu_u3.eam\?",
+        ),
+        ({"quench": {"potential": "qqqq"}}, r"`quench.potential`: potential qqqq: no file .*; give its path"),
+        (POTENTIAL | {"large_quench": {"potential": "qqqq"}}, "`large_quench.potential`"),
+        (POTENTIAL | {"structures": ["absent.dump"]}, "`structures`"),
+        ({"reference_roots": ["absent"]}, "`reference_roots`: .* is not there"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_with_its_parameter(change, says):
+    with pytest.raises(FileNotFoundError, match=says):
+        parameters.require_files(VALID | change)

@@ -62,6 +62,28 @@ def test_a_k_mesh_equals_the_supercell(chain):
 
 
 @needs_gpaw
+def test_bands_on_a_mesh_tell_the_images_of_a_pair_apart(chain):
+    at_gamma, on_mesh = label(chain * (2, 1, 1)), label(chain * (2, 1, 1), band_kpoints=(2, 2, 2))
+    assert on_mesh.record["kpoints"] == 4
+    assert on_mesh.record["kpoints"] > at_gamma.record["kpoints"] == 1
+    mesh = label(chain, (8, 2, 2)).bonds  # a dense mesh with its own density
+    for _, bond in mesh[mesh.distance < 2].iterrows():
+        errors = [
+            np.abs(found.bonds.icohp[(found.bonds.distance - bond.distance).abs() < 1e-3] - bond.icohp).max()
+            for found in (at_gamma, on_mesh)
+        ]
+        assert errors[1] < errors[0] / 3
+
+
+@needs_gpaw
+def test_bands_on_a_mesh_keep_the_symmetry_of_the_cell():
+    found = label(bulk("Li", cubic=True), (2, 2, 2), cutoff=3.1, most_spilling=0.3, band_kpoints=(4, 4, 4))
+    assert len(found.bonds) == 8
+    assert found.bonds.icohp.max() < -0.05
+    assert np.ptp(found.bonds.icohp) < 1e-4
+
+
+@needs_gpaw
 def test_where_atoms_are_listed_does_not_matter(chain):
     inside = label(chain, (3, 1, 1)).bonds
     chain.positions[1] += 2 * chain.cell[0] - chain.cell[1]

@@ -64,9 +64,16 @@ def shorter(arrays):
     arrays["Ni-Ni/weights"] = arrays["Ni-Ni/weights"][:-1]
 
 
-def fifo(folder):
-    (folder / "model.npz").unlink()
-    os.mkfifo(folder / "model.npz")
+def special(name, make):
+    def spoil(folder):
+        (folder / name).unlink()
+        make(folder / name)
+
+    return spoil
+
+
+def zeros(path):
+    path.symlink_to("/dev/zero")
 
 
 HOSTILE = {
@@ -91,7 +98,11 @@ HOSTILE = {
     "an unknown fact": (spoil_facts(lambda f: f.update(code="import os")), "code"),
     "a path as id": (spoil_facts(lambda f: f.update(database="../../etc")), "database"),
     "not JSON": (lambda folder: (folder / "model.json").write_text("{"), "not valid JSON"),
-    "a pipe": (fifo, "not a regular file"),
+    "a pipe for the arrays": (special("model.npz", os.mkfifo), "model.npz is not a regular file"),
+    "a pipe for the facts": (special("model.json", os.mkfifo), "model.json is not a regular file"),
+    "endless arrays": (special("model.npz", zeros), "model.npz is not a regular file"),
+    "endless facts": (special("model.json", zeros), "model.json is not a regular file"),
+    "large facts": (lambda folder: os.truncate(folder / "model.json", 10**9), "is larger than"),
     "no archive": (lambda folder: (folder / "model.npz").write_bytes(b"PK nothing"), "model.npz"),
 }
 

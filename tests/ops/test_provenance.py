@@ -57,7 +57,7 @@ def test_a_table_for_readers_says_where_it_is_from(small, capsys):
 def test_a_prediction_is_a_record_not_a_bare_number(small_original):
     work, _ = small_original
     record = read_json(work.predictions("glass") / FIRST)
-    assert record["schema"] == "getl/prediction/2"
+    assert record["schema"] == "getl/prediction/3"
     assert {"model", "input", "result", "time", "code", "sha256", "prediction_id"} <= set(record)
     assert record["input"]["structure_id"]
     assert (record["result"]["quantity"], record["result"]["unit"], record["result"]["sigma"]) == (
@@ -178,7 +178,7 @@ def test_two_models_side_by_side(small, capsys):
         "predict",
         str(work.path / "glass.xyz"),
         "--model",
-        str(work.path / "other/model"),
+        str(work.path / "published"),
         "--out",
         str(out),
         "--sigma",
@@ -219,8 +219,12 @@ def spoil_weights(work, change):
 
 @pytest.mark.parametrize(
     ("change", "check"),
-    [(lambda w: w * 30, "within_bounds"), (lambda w: -w, "decay[Ti-Ni]")],
-    ids=["thirty times too strong", "turned round"],
+    [
+        (lambda w: np.copysign(1e308, w), "finite"),
+        (lambda w: w * 30, "within_bounds"),
+        (lambda w: -w, "decay[Ti-Ni]"),
+    ],
+    ids=["infinite", "thirty times too strong", "turned round"],
 )
 def test_a_bad_model_is_refused_and_the_refusal_names_the_check(small, change, check, capsys):
     work, _ = small

@@ -63,7 +63,7 @@ def test_a_parent_run_with_a_child_per_type(tracked):
         row = rows.loc[child.info.run_name, "by run"]
         assert child.data.metrics["by_run.rmse"] == pytest.approx(row.rmse)
         assert child.data.metrics["by_run.baseline_rmse"] == pytest.approx(row.baseline_rmse)
-        assert child.data.params["gamma"] == "0.01"
+        assert child.data.params["n_bonds"] == str(facts["types"][child.info.run_name]["n_bonds"])
     files = {f.path for folder in ("model", "figures/05_train") for f in client.list_artifacts(run, folder)}
     assert {"model/model.npz", "model/checks.json", "figures/05_train/parity.png"} <= files
     assert spent < 0.05 * QUICK, f"tracking took {spent:.0f} s of processor time"

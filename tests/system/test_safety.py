@@ -8,7 +8,7 @@ import fuzz
 import numpy as np
 import pytest
 
-from getl_utils.core import parameters, process, record
+from getl_utils.core import arrays, parameters, process, record
 from getl_utils.core.workdir import WorkDir
 from getl_utils.files import espresso_save, published
 from getl_utils.files.frames import structure_name
@@ -97,17 +97,17 @@ def npy(array, shape=None):
 
 def test_arrays_that_claim_more_than_there_is(tmp_path):
     whole = archive(tmp_path / "a.npz", x=npy(np.arange(4.0)))
-    assert record.check_arrays(whole) == whole
+    assert arrays.check_arrays(whole) == whole
     with pytest.raises(ValueError, match="claims"):
-        record.check_arrays(
+        arrays.check_arrays(
             archive(tmp_path / "b.npz", x=npy(np.arange(4.0), "(10**9,)").replace(b"10**9", b"99999"))
         )
     with pytest.raises(ValueError, match="claims"):
-        record.check_arrays(archive(tmp_path / "c.npz", x=npy(np.array([{"a": 1}], dtype=object))))
+        arrays.check_arrays(archive(tmp_path / "c.npz", x=npy(np.array([{"a": 1}], dtype=object))))
     with pytest.raises(ValueError, match="more than"):
-        record.check_arrays(archive(tmp_path / "d.npz", x=npy(np.zeros(200_000))), most=1_000_000)
+        arrays.check_arrays(archive(tmp_path / "d.npz", x=npy(np.zeros(200_000))), most=1_000_000)
     with pytest.raises(ValueError, match="not a whole archive"):
-        record.check_arrays(write(tmp_path, b"PK\x03\x04", "e.npz"))
+        arrays.check_arrays(write(tmp_path, b"PK\x03\x04", "e.npz"))
 
 
 def test_a_model_with_an_object_in_it_is_refused(small):
