@@ -61,6 +61,7 @@ def describe(
     rows, path = bonds[BOND].to_numpy(np.int64), work.descriptors(*key)
 
     def make() -> dict[str, Any]:
+        """Compute and write the descriptors."""
         atoms = cells.read(work.cell(*key))
         arrays = {name: one.compute(atoms, rows) for name, one in chosen.items()}
         with atomic_write(path) as temporary, temporary.open("wb") as out:

@@ -146,10 +146,10 @@ def export(folder: Path, database: Database, work: WorkDir, cutoff: float) -> li
         place of the composition, and each has an ``.info`` beside it.
     database : Database
         What is written.
-    cutoff : float
-        Distance of a cluster's atoms from its centre, Å.
     work : WorkDir
         Where the cells are.
+    cutoff : float
+        Distance of a cluster's atoms from its centre, Å.
 
     Returns
     -------

@@ -33,7 +33,7 @@ class Soap:
     The definition is that of Bartók, Kondor, Csányi, Phys. Rev. B 87, 184115 (2013). featomic computes the
     numbers with the radial functions of QUIP.
 
-    Parameters
+    Attributes
     ----------
     elements : sequence of str
         The elements it knows.

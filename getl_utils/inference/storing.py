@@ -39,7 +39,7 @@ UNITS = {"distance": "Å", "predicted": "eV", "sigma": "eV"}
 class Job:
     """What a prediction depends on besides the structure.
 
-    Parameters
+    Attributes
     ----------
     model : Model
         What predicts.
