@@ -1,5 +1,4 @@
-"""From a predicted bond back to where it comes from: model, database, training bonds, labels, cells,
-melt–quenches, code."""
+"""Trace a predicted bond back to its model, database, training bonds, label, cell, melt–quench and code."""
 
 from __future__ import annotations
 
@@ -26,8 +25,19 @@ NEAREST = 5  # training bonds that are shown
 
 
 class Link(NamedTuple):
-    """One step of the way back: what it is, its id, its facts, and what is wrong with it (empty:
-    verified)."""
+    """One step of the way back.
+
+    Attributes
+    ----------
+    what : str
+        What it is.
+    id : str
+        Its id.
+    facts : dict
+        What is known of it.
+    wrong : list of str
+        What is not as recorded; empty if all is.
+    """
 
     what: str
     id: str
@@ -36,11 +46,24 @@ class Link(NamedTuple):
 
 
 def read_prediction(path: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """A prediction's record and its bonds, from the path of either.
+    """Read the record and the bonds of a prediction.
+
+    Parameters
+    ----------
+    path : str or Path
+        The record or the table.
+
+    Returns
+    -------
+    tuple
+        Record and bonds.
 
     Raises
     ------
-    FileNotFoundError : not there. ValueError : not a prediction's record, or its files are not as it says.
+    FileNotFoundError
+        It is not there.
+    ValueError
+        It is no record of a prediction, or its files are not as it says.
     """
     record = Path(path).with_suffix(".json")
     if not record.exists():
@@ -57,12 +80,26 @@ def read_prediction(path: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def find_model(prediction: Path, model_id: str) -> Path:
-    """The folder of the model with this id: `model/` in a folder above the prediction, or the one
-    ``model.json`` there names.
+    """Find the folder of the model that made a prediction.
+
+    It is ``model/`` in a folder above the prediction, or the folder that ``predicted_by.json`` there names.
+
+    Parameters
+    ----------
+    prediction : Path
+        Table or record of the prediction.
+    model_id : str
+        Id of the model.
+
+    Returns
+    -------
+    Path
+        The folder.
 
     Raises
     ------
-    FileNotFoundError : nowhere above; says to name it.
+    FileNotFoundError
+        There is no such model above the prediction.
     """
     for above in prediction.resolve().parents:
         named = above / "predicted_by.json"
@@ -76,13 +113,31 @@ def find_model(prediction: Path, model_id: str) -> Path:
 
 
 def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None = None) -> list[Link]:
-    """The way back from bond number `row` of a prediction: prediction, bond, model, database, training bonds,
-    and then the label, cell, descriptors and melt–quench of the training bond most like it.
+    """Trace a predicted bond back to its origin.
+
+    The steps are prediction, bond, model, database and training bonds, and then label, cell, descriptors and
+    melt–quench of the training bond that is most like it.
+
+    Parameters
+    ----------
+    prediction : str or Path
+        Table or record of the prediction.
+    row : int
+        Row of the bond in the table.
+    model_folder : str or Path, optional
+        Folder of the model; by default that of `find_model`.
+
+    Returns
+    -------
+    list of Link
+        The steps in this order.
 
     Raises
     ------
-    FileNotFoundError : a model or database on the way is not there. ValueError : the prediction is damaged or
-    has no such row.
+    FileNotFoundError
+        A model or database is not there.
+    ValueError
+        The prediction is damaged or has no such row.
     """
     record, bonds = read_prediction(prediction)
     if not 0 <= row < len(bonds):
@@ -140,7 +195,24 @@ def _frame(given: dict[str, Any]) -> Any:
 
 
 def likeness(trained: model.Model, atoms: Any, bond: Any, known: Bonds) -> np.ndarray:
-    """How like one predicted bond is to labelled bonds of its type, (n,); see ``Model.likeness``."""
+    """Say how like one predicted bond is to labelled bonds of its type.
+
+    Parameters
+    ----------
+    trained : Model
+        What predicted.
+    atoms : Atoms
+        The structure.
+    bond : Series
+        Row of the prediction.
+    known : Bonds
+        Labelled bonds.
+
+    Returns
+    -------
+    (n,) ndarray
+        As of ``Model.likeness``; 1 is equal.
+    """
     features = trained.describe(atoms, np.array([[bond[name] for name in BOND]], dtype=np.int64))
     return trained.likeness(bond.type, Bonds(np.array([float(bond.distance)]), features), known)
 
@@ -222,8 +294,18 @@ def _plain(row: pd.Series) -> dict[str, Any]:
 
 
 def text(links: list[Link]) -> str:
-    """The way back as lines: what, id, whether it is as its record says, and the facts, one below the
-    other."""
+    """Write the steps as lines of text.
+
+    Parameters
+    ----------
+    links : list of Link
+        From `trace`.
+
+    Returns
+    -------
+    str
+        For each step what it is, its id, what is not as recorded, and its facts below.
+    """
     lines = []
     for link in links:
         lines.append(f"{link.what} {link.id}: {'; '.join(link.wrong) or 'as recorded'}")
