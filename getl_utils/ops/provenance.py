@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from getl_utils.core.bonds import BOND, KEY
-from getl_utils.core.record import content_hash, damaged, read_json
+from getl_utils.core.record import damaged, read_json
 from getl_utils.core.workdir import WorkDir, relative, resolve
 from getl_utils.etl import database
 from getl_utils.files.frames import readings, structure_id
-from getl_utils.generate import lammps
 from getl_utils.inference.storing import SCHEMA
-from getl_utils.labels.status import ICOHPLIST, RECORD
 from getl_utils.models import model
 from getl_utils.models.kernels import Bonds
+from getl_utils.ops import origin
+from getl_utils.ops.origin import Link
 
 NEAREST = 5  # training bonds that are shown
-
-
-class Link(NamedTuple):
-    """One step of the way back.
-
-    Attributes
-    ----------
-    what : str
-        What it is.
-    id : str
-        Its id.
-    facts : dict
-        What is known of it.
-    wrong : list of str
-        What is not as recorded; empty if all is.
-    """
-
-    what: str
-    id: str
-    facts: dict[str, Any]
-    wrong: list[str]
 
 
 def read_prediction(path: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -146,35 +124,36 @@ def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None 
     atoms = _frame(record["input"])
     folder = Path(model_folder) if model_folder else find_model(Path(prediction), record["model"]["model_id"])
     trained, work = model.load(folder), WorkDir(folder.resolve().parent)
-    links = [
-        Link(
-            "prediction",
-            record["prediction_id"],
-            record,
-            [] if atoms is not None else ["its structure is not there any more"],
-        ),
-        Link("bond", str(row), _plain(bond.drop(["model_id", "prediction_id"])), []),
-        _model_link(trained, folder, record["model"]["model_id"]),
-    ]
     place = work.database(trained.facts.database)
     stored = database.read(place)
-    links.append(_database_link(stored, place, trained.facts.database_id))
-    learned = stored.of_type(bond.type)
-    if atoms is not None:
-        features = stored.features(learned, trained.descriptor)
-        known = Bonds(learned.distance.to_numpy(float), features)
-        learned = learned.assign(likeness=likeness(trained, atoms, bond, known))
-        learned = learned.sort_values("likeness", ascending=False)
-    summary = {name: int(learned[name].nunique()) for name in ("label_id", "cell_id", "run_id")} | {
-        "bonds": len(learned)
-    }
-    near = learned[
-        [*KEY, *BOND, "distance", "icohp", "engine", "label_id", *(["likeness"] if atoms is not None else [])]
+    learned = _learned(trained, stored, atoms, bond)
+    gone = [] if atoms is not None else ["its structure is not there any more"]
+    return [
+        Link("prediction", record["prediction_id"], record, gone),
+        Link("bond", str(row), _plain(bond.drop(["model_id", "prediction_id"])), []),
+        _model_link(trained, folder, record["model"]["model_id"]),
+        _database_link(stored, place, trained.facts.database_id),
+        _training_link(learned, bond.type),
+        *origin.of_bond(work, learned.iloc[0]),
     ]
-    links.append(
-        Link("training bonds", bond.type, summary | {"nearest": near.head(NEAREST).to_dict("records")}, [])
-    )
-    return [*links, *_origin(work, learned.iloc[0])]
+
+
+def _learned(trained: model.Model, stored: database.Database, atoms: Any, bond: pd.Series) -> pd.DataFrame:
+    """The training bonds of a bond's type, the most like it first if the structure is there."""
+    learned = stored.of_type(bond.type)
+    if atoms is None:
+        return learned
+    known = Bonds(learned.distance.to_numpy(float), stored.features(learned, trained.descriptor))
+    learned = learned.assign(likeness=likeness(trained, atoms, bond, known))
+    return learned.sort_values("likeness", ascending=False)
+
+
+def _training_link(learned: pd.DataFrame, bond_type: str) -> Link:
+    facts = {name: int(learned[name].nunique()) for name in ("label_id", "cell_id", "run_id")}
+    names = [*KEY, *BOND, "distance", "icohp", "engine", "label_id", "likeness"]
+    near = learned[[name for name in names if name in learned]].head(NEAREST)
+    facts |= {"bonds": len(learned), "nearest": near.to_dict("records")}
+    return Link("training bonds", bond_type, facts, [])
 
 
 def _frame(given: dict[str, Any]) -> Any:
@@ -236,57 +215,6 @@ def _database_link(stored: database.Database, folder: Path, asked: str) -> Link:
     found = stored.facts["database_id"]
     wrong = [] if found == asked else [f"{folder} holds database {found}, the model learned from {asked}"]
     return Link("database", found, facts, wrong + damaged(folder / "database.json"))
-
-
-def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
-    """Label, cell, descriptors and melt–quench of one labelled bond."""
-    key = (bond.composition, bond.run, bond.sub_run)
-    yield _label_link(work, key, bond)
-    cell = work.cell(*key)
-    there = cell.exists() and content_hash(cell) == bond.cell_id
-    wrong = [] if there else [f"{cell} is gone or another"]
-    yield Link("cell", bond.cell_id, {"file": relative(cell)}, wrong)
-    yield _descriptors_link(work, key, bond.cell_id)
-    yield _run_link(work.quench(*key[:2]) / "quench.json", key, bond.run_id)
-
-
-def _label_link(work: WorkDir, key: tuple, bond: Any) -> Link:
-    """The label; that of a batch job of LOBSTER has the hash of its list as id."""
-    record = work.label(*key) / RECORD
-    batch = record.with_name("lobster.json")
-    if record.exists():
-        facts, found = read_json(record), read_json(record).get("label_id")
-    elif batch.exists():
-        record, listed = batch, batch.with_name(ICOHPLIST)
-        facts = {"engine": bond.engine, **read_json(batch)}
-        found = content_hash(listed) if listed.exists() else None
-    else:
-        facts = {"engine": bond.engine, "folder": "read from a published tree"}
-        return Link("label", bond.label_id, facts, [])
-    wrong = [] if found == bond.label_id else ["another label has taken its place"]
-    facts = {"folder": relative(record.parent), **facts}
-    return Link("label", bond.label_id, facts, damaged(record) + wrong)
-
-
-def _run_link(record: Path, key: tuple, run_id: str) -> Link:
-    """The melt–quench, or that it was made elsewhere."""
-    if not record.exists():
-        facts = {"composition": key[0], "run": int(key[1]), "quench": "not made here"}
-        return Link("run", run_id, facts, [])
-    facts = read_json(record)
-    same = run_id == lammps.run_id("quench", facts["identity"])
-    return Link("run", run_id, facts, damaged(record) + ([] if same else ["another run has taken its place"]))
-
-
-def _descriptors_link(work: WorkDir, key: tuple, cell_id: str) -> Link:
-    """The vectors of the bond's atoms, as they were when the database took them over."""
-    record = work.descriptors(*key).with_suffix(".json")
-    if not record.exists():
-        return Link("descriptors", cell_id, {}, [f"{record} is not there: run 03_transform again"])
-    facts = read_json(record)
-    same = facts.get("cell_id") == cell_id
-    wrong = damaged(record) + ([] if same else ["another cell's have taken their place"])
-    return Link("descriptors", cell_id, {"file": relative(record), **facts}, wrong)
 
 
 def _plain(row: pd.Series) -> dict[str, Any]:
