@@ -17,7 +17,7 @@ from getl_utils.core.record import content_hash, read_json, write_json
 from getl_utils.etl import database as databases
 from getl_utils.etl import load
 from getl_utils.generate import lammps as md
-from getl_utils.inference import predictor
+from getl_utils.inference import predictor, streaming
 from getl_utils.models import agreement, model, training
 from getl_utils.ops import provenance, release
 
@@ -112,7 +112,7 @@ def test_trace_finds_the_training_bond_itself_most_like_it(small):
     """A cell that was learned from: its own bond comes first, with likeness 1."""
     work, _ = small
     trained, cell = model.load(work.model), work.cell("Ti27Ni27", 1, 0)
-    predictor.predict_file(
+    streaming.predict_file(
         trained, cell, work.predictions("own"), predictor.windows(trained, LIMITS), "all", False
     )
     links = provenance.trace(work.predictions("own") / FIRST, row=5)
