@@ -151,8 +151,9 @@ def checks(atoms: Atoms, arrays: Mapping[str, np.ndarray], cutoff: float) -> dic
     Returns
     -------
     dict
-        ``bonds``: how many; ``not_finite``: numbers that are not finite; ``norm_error``: largest deviation of a SOAP
-        vector's length from 1 (NaN without SOAP); ``isolated``: atoms without neighbour; ``species``: elements.
+        ``bonds``: how many; ``not_finite``: numbers that are not finite; ``norm_error``: largest deviation
+        of a SOAP vector's length from 1 (NaN without SOAP); ``isolated``: atoms without neighbour;
+        ``species``: elements.
     """
     soap = arrays.get("soap")
     return {

@@ -141,9 +141,9 @@ def export(folder: Path, database: Database, work: WorkDir, cutoff: float) -> li
     Parameters
     ----------
     folder : Path
-        Gets ``<A>-<B>.bnd`` for each type (kept bonds only) and ``<El>.xyz`` for each kind of central atom. The files
-        of a mixed database hold all that was drawn, carry its name, have the composition's place as first column,
-        and an ``.info`` beside them.
+        Gets ``<A>-<B>.bnd`` for each type (kept bonds only) and ``<El>.xyz`` for each kind of central atom.
+        The files of a mixed database hold all that was drawn, carry its name, have the composition's place
+        as first column, and an ``.info`` beside them.
     database : Database
         What is written.
     cutoff : float

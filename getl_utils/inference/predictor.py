@@ -250,8 +250,8 @@ def predict_file(
     """Predict the last or all frames of a file; each frame is on disk before the next is read.
 
     The record of a frame, ``<n>_<step>.json``, is written after its tables. A frame whose record has the same
-    `prediction_id` (the hash of model, windows, settings and structure) and whose tables are as it says is not
-    predicted again. The structure is called as the folder is.
+    `prediction_id` (the hash of model, windows, settings and structure) and whose tables are as it says is
+    not predicted again. The structure is called as the folder is.
 
     Parameters
     ----------
@@ -260,8 +260,8 @@ def predict_file(
     path : Path
         Structure file, see ``frames.readings``.
     folder : Path
-        Gets ``<n>_<step>.parquet`` (the bonds), ``atoms/<n>_<step>.parquet`` (sums over each atom's bonds) and the
-        record.
+        Gets ``<n>_<step>.parquet`` (the bonds), ``atoms/<n>_<step>.parquet`` (sums over each atom's bonds)
+        and the record.
     limits : mapping
         From `windows`.
     which : str

@@ -34,16 +34,16 @@ def learning_curve(
     p : Train
         Parameters of 05_train.
     axes : sequence of str
-        ``bonds``: `curve_sizes` and 80 % of all, tested on the others; ``cells`` and ``quenches``: all bonds of 1, 2, 4, …
-        of them, tested on those of a fourth that is left out.
+        ``bonds``: `curve_sizes` and 80 % of all, tested on the others; ``cells`` and ``quenches``: all bonds
+        of 1, 2, 4, … of them, tested on those of a fourth that is left out.
     progress : bool
         Show a line of progress.
 
     Returns
     -------
     DataFrame
-        type, axis, seed, n, bonds, rmse, baseline_rmse, published_rmse (eV). A size from which a type cannot be
-        learned has no row.
+        type, axis, seed, n, bonds, rmse, baseline_rmse, published_rmse (eV). A size from which a type cannot
+        be learned has no row.
     """
     rows, how = [], training.recipe(stored)
     tables, _ = validation.learnable(stored, p.bond_types)
@@ -148,8 +148,9 @@ LAWS = {
 def fit_laws(n: np.ndarray, error: np.ndarray, deviation: np.ndarray | None = None) -> pd.DataFrame:
     """Fit every law to ln error and compare them by AICc = N ln(RSS/N) + 2k + 2k(k+1)/(N−k−1).
 
-    k counts the variance. The comparison is that of Burnham, Anderson, Model Selection and Multimodel Inference
-    (2002). Sizes are divided by their geometric mean, so that the start values do not depend on their unit.
+    k counts the variance. The comparison is that of Burnham, Anderson, Model Selection and Multimodel
+    Inference (2002). Sizes are divided by their geometric mean, so that the start values do not depend on
+    their unit.
 
     Parameters
     ----------
@@ -161,8 +162,8 @@ def fit_laws(n: np.ndarray, error: np.ndarray, deviation: np.ndarray | None = No
     Returns
     -------
     DataFrame
-        law, aicc, delta (from the best), weight (Akaike's), exponent b, floor (eV), near: the n where the error is
-        1.1 floors, and why: why a law was not compared.
+        law, aicc, delta (from the best), weight (Akaike's), exponent b, floor (eV), near: the n where the
+        error is 1.1 floors, and why: why a law was not compared.
 
     Examples
     --------

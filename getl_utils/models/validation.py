@@ -87,8 +87,8 @@ def score(
     Returns
     -------
     dict
-        Bond type → numbers of bonds; ``rmse``, ``mae`` and those of the distance alone (``baseline_…``), eV; standard
-        deviations; coverages; and the arrays ``predicted``, ``true``, ``sigma`` and ``baseline``.
+        Bond type → numbers of bonds; ``rmse``, ``mae`` and those of the distance alone (``baseline_…``), eV;
+        standard deviations; coverages; and the arrays ``predicted``, ``true``, ``sigma`` and ``baseline``.
     dict
         Bond type → why it could not be trained.
     """
@@ -285,8 +285,8 @@ def write_results(folder: Path, name: str, result: Mapping[str, Any]) -> None:
     Parameters
     ----------
     folder : Path
-        Gets ``<name>.dat`` (predicted, calculated; eV) and ``<name>.info`` (with row numbers, RMSE, variances and
-        standard deviations).
+        Gets ``<name>.dat`` (predicted, calculated; eV) and ``<name>.info`` (with row numbers, RMSE,
+        variances and standard deviations).
     name : str
         Of the files.
     result : mapping
