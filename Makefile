@@ -10,7 +10,8 @@ LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
 WORK ?= runs/quick
 # Rooms whose docstrings pass; the commands of cli/ say what their options are in their help.
-DOCUMENTED = $(wildcard getl_utils/core/*.py getl_utils/core/parameters/*.py getl_utils/generate/*.py getl_utils/ops/*.py) \
+DOCUMENTED = $(wildcard getl_utils/core/*.py getl_utils/core/parameters/*.py getl_utils/generate/*.py getl_utils/ops/*.py getl_utils/views/*.py) \
+  $(wildcard getl_utils/views/explore/*.py) \
   getl_utils/cli/app.py getl_utils/cli/entry.py getl_utils/cli/prediction.py
 
 .PHONY: help demo reference test test-slow browser site status ui bench lab check engines lint lock notebooks filter clean

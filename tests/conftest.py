@@ -155,7 +155,8 @@ def chromium():
 
     program = next(filter(None, map(shutil.which, doctor.BROWSERS)), None)
     assert program, (
-        "no Chromium: install it (Debian: apt-get install chromium), or deselect these tests by -m 'not browser'"
+        "no Chromium: install it (Debian: apt-get install chromium), "
+        "or deselect these tests by -m 'not browser'"
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])

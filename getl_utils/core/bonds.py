@@ -409,8 +409,8 @@ def place(labels: pd.DataFrame, atoms: Atoms, tolerance: float = 2e-3) -> pd.Dat
     if error[sign].max() > tolerance:
         bond = labels.loc[error[sign].idxmax()]
         raise ValueError(
-            f"the label of bond {bond.i + 1:.0f}–{bond.j + 1:.0f}, {bond.distance:.5f} Å, does not fit the structure (off by "
-            f"{error[sign].max():.3f} Å): label and structure do not belong together"
+            f"the label of bond {bond.i + 1:.0f}–{bond.j + 1:.0f}, {bond.distance:.5f} Å, does not fit the "
+            f"structure (off by {error[sign].max():.3f} Å): label and structure do not belong together"
         )
     labels[BOND[2:]] = sign * shifts
     return turn(labels)

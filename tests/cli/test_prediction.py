@@ -1,4 +1,4 @@
-"""`getl predict`: files of one name, what the screen says of the model, and errors of the machine in one line."""
+"""`getl predict`: files of one name, what the screen says of the model, errors of the machine in one line."""
 
 import errno
 import os

@@ -31,7 +31,10 @@ from getl_utils.ops import provenance
 from getl_utils.ops import status as overview
 
 REPLAY = Path(__file__).parents[1] / "replay.py"
-SCF = "     convergence has been achieved in  53 iterations\n\n   This run was terminated on:  18:42:38  11Oct2018\n"
+SCF = (
+    "     convergence has been achieved in  53 iterations\n\n"
+    "   This run was terminated on:  18:42:38  11Oct2018\n"
+)
 CUT = "     iteration # 12     ecut=    70.00 Ry     beta= 0.40\n"
 KEYS = cells.keys(["Ti27Ni27"], [1], [0, 1, 7])
 VALUES = {

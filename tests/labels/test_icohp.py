@@ -133,8 +133,15 @@ def test_all_terms_sum_to_the_band_energy(points):
 
 def test_all_terms_sum_to_the_band_energy_of_the_retained_bands():
     bands = solve(ssh, ssh_overlap, mesh(6, 1, 1), 2, [0, 1])
-    part = ProjectedBands(bands.energies[..., :1], bands.occupations[..., :1], bands.projections[..., :1], bands.overlaps,
-                          bands.orbital_atoms, bands.kpoints, bands.weights)  # fmt: skip
+    part = ProjectedBands(
+        bands.energies[..., :1],
+        bands.occupations[..., :1],
+        bands.projections[..., :1],
+        bands.overlaps,
+        bands.orbital_atoms,
+        bands.kpoints,
+        bands.weights,
+    )
     every = [[i, j, t, 0, 0] for i in range(2) for j in range(2) for t in range(6)]
     assert icohp(part, every).sum() == pytest.approx((part.energies * part.occupations).sum() / 6)
 
@@ -145,8 +152,15 @@ def test_atom_order_does_not_matter():
     order = rng.permutation(7)
     rename = np.array([2, 0, 1])
     overlaps = bands.overlaps[:, order][:, :, order]
-    other = ProjectedBands(bands.energies, bands.occupations, bands.projections[:, :, order], overlaps,
-                           rename[bands.orbital_atoms[order]], bands.kpoints, bands.weights)  # fmt: skip
+    other = ProjectedBands(
+        bands.energies,
+        bands.occupations,
+        bands.projections[:, :, order],
+        overlaps,
+        rename[bands.orbital_atoms[order]],
+        bands.kpoints,
+        bands.weights,
+    )
     bonds = np.array([[0, 1, 0, 0, 0], [1, 2, 1, 0, 0], [0, 2, -1, 0, 0], [1, 1, 1, 0, 0]])
     renamed = bonds.copy()
     renamed[:, :2] = rename[bonds[:, :2]]
@@ -157,8 +171,15 @@ def test_band_phases_do_not_matter():
     rng = np.random.default_rng(3)
     bands = random_bands(rng, points=2)
     phases = np.exp(2j * np.pi * rng.random((1, 2, 1, 7)))
-    other = ProjectedBands(bands.energies, bands.occupations, bands.projections * phases, bands.overlaps, bands.orbital_atoms,
-                           bands.kpoints, bands.weights)  # fmt: skip
+    other = ProjectedBands(
+        bands.energies,
+        bands.occupations,
+        bands.projections * phases,
+        bands.overlaps,
+        bands.orbital_atoms,
+        bands.kpoints,
+        bands.weights,
+    )
     bonds = [[0, 1, 0, 0, 0], [1, 2, 1, 0, 0]]
     np.testing.assert_allclose(icohp(other, bonds), icohp(bands, bonds), atol=1e-12)
 
@@ -217,8 +238,15 @@ def test_half_the_mesh_by_time_reversal():
 
 def test_zero_of_energy_matters_only_with_fewer_bands_than_orbitals():
     def shifted(bands, c):
-        return ProjectedBands(bands.energies + c, bands.occupations, bands.projections, bands.overlaps, bands.orbital_atoms,
-                              bands.kpoints, bands.weights)  # fmt: skip
+        return ProjectedBands(
+            bands.energies + c,
+            bands.occupations,
+            bands.projections,
+            bands.overlaps,
+            bands.orbital_atoms,
+            bands.kpoints,
+            bands.weights,
+        )
 
     bonds = [[0, 1, 0, 0, 0], [1, 2, 1, 0, 0]]
     complete = random_bands(np.random.default_rng(4), points=2)
@@ -291,9 +319,15 @@ def test_all_terms_of_the_symmetric_way_sum_to_the_band_energy_too():
     ],
 )
 def test_bad_input_is_named(change, match):
-    good = {"energies": np.zeros((1, 1, 2)), "occupations": np.ones((1, 1, 2)), "projections": np.eye(2)[None, None],
-            "overlaps": np.eye(2)[None], "orbital_atoms": np.array([0, 1]),
-            "kpoints": np.zeros((1, 3)), "weights": np.ones(1)}  # fmt: skip
+    good = {
+        "energies": np.zeros((1, 1, 2)),
+        "occupations": np.ones((1, 1, 2)),
+        "projections": np.eye(2)[None, None],
+        "overlaps": np.eye(2)[None],
+        "orbital_atoms": np.array([0, 1]),
+        "kpoints": np.zeros((1, 3)),
+        "weights": np.ones(1),
+    }
     with pytest.raises(ValueError, match=match):
         ProjectedBands(**{**good, **change})
 

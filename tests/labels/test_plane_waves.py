@@ -42,7 +42,7 @@ def plane_waves(fractions):
 
 @pytest.mark.parametrize("fractions", [(0, 0, 0), (0.25, -0.5, 0.1)])
 def test_orbitals_in_plane_waves_have_the_overlaps_of_two_centres(fractions):
-    """Σ_G ⟨f|k+G⟩⟨k+G|g⟩ = ⟨f|g⟩ of the Bloch sums: phases, signs of real harmonics, atoms outside the cell."""
+    """Σ_G ⟨f|k+G⟩⟨k+G|g⟩ = ⟨f|g⟩ of the Bloch sums: phases, signs of harmonics, atoms outside the cell."""
     k, reciprocal, momenta, _ = plane_waves(fractions)
     unit = Wave(k, reciprocal, momenta, np.eye(len(momenta), dtype=complex), False)
     on_waves = amplitudes(unit, FUNCTIONS, CELL)

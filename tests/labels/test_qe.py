@@ -238,5 +238,6 @@ def test_b2_cuzr_live(capsys):
     assert unlike.icohp.mean() == pytest.approx(theirs.mean(), rel=0.1)
     with capsys.disabled():
         print(
-            f"\nB2 CuZr: {found.record['seconds']:.0f} s, {unlike.icohp.mean():.4f} eV; gpaw {theirs.mean():.4f} eV"
+            f"\nB2 CuZr: {found.record['seconds']:.0f} s, {unlike.icohp.mean():.4f} eV; "
+            f"gpaw {theirs.mean():.4f} eV"
         )

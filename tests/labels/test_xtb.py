@@ -69,10 +69,19 @@ def test_label_error_crosses_process_borders():
 
 @pytest.mark.parametrize(
     ("number", "shells"),
-    [(1, ["1s", "1p"]), (13, ["3s", "3p", "3d"]), (20, ["4s", "4p", "3d"]), (29, ["4s", "4p", "3d"]), (31, ["4s", "4p", "4d"]),
-     (40, ["5s", "5p", "4d"]), (49, ["5s", "5p", "5d"]), (57, ["6s", "6p", "5d"]), (79, ["6s", "6p", "5d"]),
-     (82, ["6s", "6p", "6d"])],
-)  # fmt: skip
+    [
+        (1, ["1s", "1p"]),
+        (13, ["3s", "3p", "3d"]),
+        (20, ["4s", "4p", "3d"]),
+        (29, ["4s", "4p", "3d"]),
+        (31, ["4s", "4p", "4d"]),
+        (40, ["5s", "5p", "4d"]),
+        (49, ["5s", "5p", "5d"]),
+        (57, ["6s", "6p", "5d"]),
+        (79, ["6s", "6p", "5d"]),
+        (82, ["6s", "6p", "6d"]),
+    ],
+)
 def test_shell_names(number, shells):
     assert [shell_name(number, momentum) for momentum in range(len(shells))] == shells
     assert shell_name(1, 0, repeat=1) == "2s"

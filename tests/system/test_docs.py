@@ -18,7 +18,8 @@ DOCUMENTS = sorted(
     for folder in (".", "docs", "bench", "atomistic_models", "atomistic_models/paw", "data_examples")
     for p in (REPOSITORY / folder).glob("*.md")
 )
-OURS = r"(?:getl_utils|notebooks|parameters|workflow|tests|bench|docs|atomistic_models|\.devcontainer)/[\w./-]+\.\w+"
+FOLDERS = "getl_utils|notebooks|parameters|workflow|tests|bench|docs|atomistic_models|\\.devcontainer"
+OURS = rf"(?:{FOLDERS})/[\w./-]+\.\w+"
 YOURS = {
     "parameters/mine.yaml",
     "atomistic_models/NiTi_zhou2004.eam.alloy",

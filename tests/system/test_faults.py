@@ -339,5 +339,6 @@ def test_the_workflow_interrupted_at_20_random_moments_ends_as_one_that_was_not(
     assert code == 0, text[-3000:]
     assert_same_tables(whole, broken.folder / "work")
     print(
-        f"{ended.count('interrupted')} interruptions, {ended.count('done') + 1} runs to the end; {seconds:.0f} s in one go"
+        f"{ended.count('interrupted')} interruptions, {ended.count('done') + 1} runs to the end; "
+        f"{seconds:.0f} s in one go"
     )

@@ -34,8 +34,8 @@ class Train(Common):
 
     database: Annotated[str, StringConstraints(pattern=NAME)] = field("database to learn from", "all")
     published: dict[str, Hyperparameters] = field(
-        "bond type → values of the published model, trained and validated beside ours; `default` for the types "
-        "not named; empty: only ours",
+        "bond type → values of the published model, which is trained and validated beside ours; `default` "
+        "for the types not named; empty: only ours",
         {},
     )
     splits: Annotated[list[Way], Unique] = field("ways to hold bonds back in validation; empty: all", [])
