@@ -55,7 +55,6 @@ ui: $(INSTALLED)  ## open MLflow's page on the tracked runs (WORK=runs/quick)
 
 bench: $(INSTALLED)  ## measure the speed of inference and training (~3 min; BENCH=--million: a million atoms)
 	$(BIN)/python bench/bench.py $(BENCH)
-	$(BIN)/python bench/training.py
 
 lab: $(INSTALLED)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

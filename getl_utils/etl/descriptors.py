@@ -153,7 +153,7 @@ def checks(atoms: Atoms, arrays: Mapping[str, np.ndarray], cutoff: float) -> dic
     -------
     dict
         ``bonds``: how many; ``not_finite``: numbers that are not finite; ``norm_error``: largest deviation
-        of the length of a SOAP vector from 1 (NaN without SOAP); ``isolated``: atoms without neighbour;
+        of a SOAP vector's length from 1 (NaN without SOAP); ``isolated``: atoms without neighbour;
         ``species``: elements.
     """
     soap = arrays.get("soap")
