@@ -286,7 +286,8 @@ def test_a_users_own_check_counts(small, tmp_path):
     own = tmp_path / "test_mine.py"
     own.write_text(
         "import pytest\n\n\n"
-        "def test_nickel_is_weak(predicted):\n    assert -predicted.predicted.min() < 1e-3, 'too strong'\n\n\n"
+        "def test_nickel_is_weak(predicted):\n"
+        "    assert -predicted.predicted.min() < 1e-3, 'too strong'\n\n\n"
         "def test_each(bond_type, trained):\n    assert bond_type in trained.types\n\n\n"
         "@pytest.mark.skip(reason='later')\ndef test_skipped():\n    pass\n"
     )
