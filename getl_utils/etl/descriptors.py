@@ -61,6 +61,7 @@ def describe(
     rows, path = bonds[BOND].to_numpy(np.int64), work.descriptors(*key)
 
     def make() -> dict[str, Any]:
+        """Compute and write the descriptors."""
         atoms = cells.read(work.cell(*key))
         arrays = {name: one.compute(atoms, rows) for name, one in chosen.items()}
         with atomic_write(path) as temporary, temporary.open("wb") as out:
@@ -152,7 +153,7 @@ def checks(atoms: Atoms, arrays: Mapping[str, np.ndarray], cutoff: float) -> dic
     -------
     dict
         ``bonds``: how many; ``not_finite``: numbers that are not finite; ``norm_error``: largest deviation
-        of the length of a SOAP vector from 1 (NaN without SOAP); ``isolated``: atoms without neighbour;
+        of a SOAP vector's length from 1 (NaN without SOAP); ``isolated``: atoms without neighbour;
         ``species``: elements.
     """
     soap = arrays.get("soap")

@@ -27,10 +27,7 @@ from getl_utils.core.record import atomic_write, content_hash, read_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.files import frames, lobster
 from getl_utils.labels import engine as engines
-from getl_utils.labels.inputs import write_inputs
 from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, Status
-
-__all__ = ["label_all", "label_cell", "label_one", "label_structure", "settings_of", "write_inputs"]
 
 
 def settings_of(p: Generate) -> dict[str, Any]:

@@ -285,8 +285,8 @@ def write_results(folder: Path, name: str, result: Mapping[str, Any]) -> None:
     Parameters
     ----------
     folder : Path
-        Gets ``<name>.dat`` (predicted, calculated; eV) and ``<name>.info`` (row numbers, RMSE, variances and
-        standard deviations).
+        Gets ``<name>.dat`` (predicted, calculated; eV) and ``<name>.info`` (with row numbers, RMSE,
+        variances and standard deviations).
     name : str
         Of the files.
     result : mapping
