@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,6 @@ from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.model import Model
 
-CHUNK = 200_000  # bonds of one table
 NOTHING = {"step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}  # of a frame that failed
 
 
@@ -138,7 +136,9 @@ def predict(
     ValueError
         An element that the model has not seen, or a structure that is damaged.
     """
-    return pa.concat_tables(tables(model, atoms, _estimate(model, atoms, limits, sigma, threads))).to_pandas()
+    return pa.concat_tables(
+        storing.tables(model, atoms, _estimate(model, atoms, limits, sigma, threads))
+    ).to_pandas()
 
 
 def _estimate(
@@ -151,46 +151,6 @@ def _estimate(
         seen = ", ".join(model.elements)
         raise ValueError(f"element {', '.join(foreign)} is unknown to the model, which has seen {seen} only")
     return model.predict(atoms, {t: tuple(w) for t, w in limits.items()}, sigma, threads)
-
-
-def tables(model: Model, atoms: Atoms, found: Prediction) -> Iterator[pa.Table]:
-    """The bonds of a prediction, a table of `CHUNK` rows at a time.
-
-    Parameters
-    ----------
-    model : Model
-        What predicted.
-    atoms : Atoms
-        The structure.
-    found : Prediction
-        Its bonds.
-
-    Yields
-    ------
-    pyarrow.Table
-        The columns of `predict`.
-    """
-    numbers = np.unique(atoms.numbers)
-    symbols = [Atoms(numbers=[n]).get_chemical_symbols()[0] for n in numbers]
-    kinds = np.searchsorted(numbers, atoms.numbers)
-    for first in range(0, max(len(found.bonds), 1), CHUNK):
-        some = slice(first, first + CHUNK)
-        bonds = found.bonds[some]
-        columns: dict[str, Any] = dict(zip(BOND, bonds.T.astype(np.int32), strict=True))
-        columns["distance"] = found.distance[some]
-        columns["element_i"], columns["element_j"] = (_words(kinds[bonds[:, end]], symbols) for end in (0, 1))
-        columns["type"] = _words(found.types[some], found.names)
-        columns["predicted"] = -found.mean[some]
-        columns["model_id"] = _words(np.zeros(len(bonds), np.int8), [model.model_id])
-        if len(found.sigma) == len(found.mean):
-            columns |= {"sigma": found.sigma[some], "outside": found.outside[some]}
-        yield pa.table(columns)
-
-
-def _words(places: np.ndarray, words: Sequence[str]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(
-        pa.array(places, pa.int32()), pa.array(words, pa.string())
-    ).dictionary_decode()
 
 
 def counts(bonds: pd.DataFrame, types: Sequence[str]) -> pd.DataFrame:
@@ -312,7 +272,7 @@ def predict_file(
                     atoms,
                     folder / f"{n}_{row['step']}",
                     origin,
-                    lambda a=atoms: tables(model, a, _estimate(model, a, limits, sigma, threads)),
+                    lambda a=atoms: storing.tables(model, a, _estimate(model, a, limits, sigma, threads)),
                 )
             except (ValueError, RuntimeError, MemoryError) as error:
                 row["error"] = reason(error, path)

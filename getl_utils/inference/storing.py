@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ase import Atoms
 
+from getl_utils.core.bonds import BOND
 from getl_utils.core.record import (
     atomic_write,
     checksums,
@@ -29,6 +30,7 @@ from getl_utils.core.record import (
 from getl_utils.core.workdir import relative
 from getl_utils.files import lobster
 from getl_utils.files.frames import atom_ids, structure_id
+from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.model import Model
 
 SCHEMA = "getl/prediction/3"
@@ -127,6 +129,46 @@ def refuse_other(folder: Path, file: Mapping[str, Any]) -> None:
             f"{folder} holds the prediction of {known['file']}; "
             f"name another folder for that of {file['file']}, or delete this one"
         )
+
+
+def tables(model: Model, atoms: Atoms, found: Prediction) -> Iterator[pa.Table]:
+    """The bonds of a prediction, a table of `CHUNK` rows at a time.
+
+    Parameters
+    ----------
+    model : Model
+        What predicted.
+    atoms : Atoms
+        The structure.
+    found : Prediction
+        Its bonds.
+
+    Yields
+    ------
+    pyarrow.Table
+        The columns of `predict`.
+    """
+    numbers = np.unique(atoms.numbers)
+    symbols = [Atoms(numbers=[n]).get_chemical_symbols()[0] for n in numbers]
+    kinds = np.searchsorted(numbers, atoms.numbers)
+    for first in range(0, max(len(found.bonds), 1), CHUNK):
+        some = slice(first, first + CHUNK)
+        bonds = found.bonds[some]
+        columns: dict[str, Any] = dict(zip(BOND, bonds.T.astype(np.int32), strict=True))
+        columns["distance"] = found.distance[some]
+        columns["element_i"], columns["element_j"] = (_words(kinds[bonds[:, end]], symbols) for end in (0, 1))
+        columns["type"] = _words(found.types[some], found.names)
+        columns["predicted"] = -found.mean[some]
+        columns["model_id"] = _words(np.zeros(len(bonds), np.int8), [model.model_id])
+        if len(found.sigma) == len(found.mean):
+            columns |= {"sigma": found.sigma[some], "outside": found.outside[some]}
+        yield pa.table(columns)
+
+
+def _words(places: np.ndarray, words: Sequence[str]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(
+        pa.array(places, pa.int32()), pa.array(words, pa.string())
+    ).dictionary_decode()
 
 
 def frame(
