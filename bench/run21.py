@@ -1,7 +1,7 @@
 """What the model is worth on run 21 of the published data: ``python bench/run21.py [part …]``.
 
-Parts: validation, curves, ablation, augmentation; all if none is named. Each takes minutes, needs the published
-data, and writes tables of numbers into docs/run21/. The published model stands beside ours on the same bonds.
+Parts: validation, curves, ablation, augmentation; all if none is named. Each takes minutes, needs the
+published data, and writes tables into docs/run21/. The published model stands beside ours on the same bonds.
 """
 
 import os

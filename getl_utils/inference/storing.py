@@ -34,6 +34,7 @@ from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.model import Model
 
 SCHEMA = "getl/prediction/3"
+CHUNK = 200_000  # bonds of one table
 UNITS = {"distance": "Å", "predicted": "eV", "sigma": "eV"}
 
 
