@@ -121,7 +121,7 @@ def test_chunks_and_threads_are_the_whole(trained, monkeypatch):
     atoms = crystal(4, seed=3)
     atoms.positions[::7] += 5 * atoms.cell[0]  # unwrapped, as xu yu zu of a dump
     whole = predictor.predict(trained, atoms, LIMITS)
-    monkeypatch.setattr(storing, "CHUNK", 11)
+    monkeypatch.setattr(predictor, "CHUNK", 11)
     parts = predictor.predict(trained, atoms, LIMITS, threads=2)
     pd.testing.assert_frame_equal(parts, whole, check_exact=True)
     assert not parts.duplicated(BOND).any()
