@@ -9,7 +9,7 @@ from typing import Any
 
 from ase import Atoms
 
-from getl_utils.core.bonds import check_structure
+from getl_utils.core.neighbours import check_structure
 from getl_utils.core.process import lock
 from getl_utils.files.frames import readings
 from getl_utils.files.text import reason

@@ -18,8 +18,9 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, KEY, check_structure
+from getl_utils.core.bonds import BOND, KEY
 from getl_utils.core.cells import CellKey
+from getl_utils.core.neighbours import check_structure
 from getl_utils.core.once import once, standing
 from getl_utils.core.parameters import Generate
 from getl_utils.core.process import lock

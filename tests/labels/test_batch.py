@@ -18,7 +18,8 @@ from small import quenched
 
 from getl_utils import cli
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, neighbour_table
+from getl_utils.core.bonds import BOND
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.parameters import for_stage, read
 from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir

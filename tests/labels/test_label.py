@@ -6,8 +6,9 @@ import pytest
 from ase.build import bulk
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, neighbour_table
+from getl_utils.core.bonds import BOND
 from getl_utils.core.bonds import KEY as KEY_NAMES
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.parameters import for_stage
 from getl_utils.core.record import checksums, write_json
 from getl_utils.core.workdir import WorkDir
