@@ -28,9 +28,7 @@ Allow = Annotated[list[str], typer.Option(metavar="CHECK", help="a check that th
     f"frame. Ends with 1 if a frame could not be predicted.\n\n{RULE}",
 )
 def predict(
-    structures: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help=FORMATS)
-    ],
+    structures: Annotated[list[Path], typer.Argument(metavar="FILE", help=FORMATS)],
     out: Annotated[Path, typer.Option(help="folder for <structure>/<n>_<step>.parquet and summary.csv")],
     model: Annotated[Path | None, typer.Option(help="folder of the model; default: the shipped one")] = None,
     elements: Annotated[list[str], typer.Option(metavar="SYMBOLS", help=ELEMENTS)] = [],

@@ -1,9 +1,9 @@
 """The database that models learn from: labelled bonds and the numbers that describe them, in one folder.
 
-``bonds.parquet`` has the rows of the bond table with `type` and the places of their descriptors. The
-descriptors are in ``expansion.npy`` (a row for each bond) and ``soap.npy`` (a row for each atom, for the
-published model). ``clusters.parquet`` and ``database.json`` (identity, engines, counts) go with them.
-``export/`` holds the same bonds in the published formats.
+``bonds.parquet`` has the rows of the bond table with `type` and the places of their descriptors;
+``expansion.npy`` (one row for each bond) and ``soap.npy`` (one row for each atom, for the published model)
+hold these; ``clusters.parquet`` and ``database.json`` (identity, engines, counts) go with them; ``export/``
+holds the same bonds in the published formats.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PLACES = {"expansion": ["row"], "soap": ["row_i", "row_j"]}  # columns that poin
 class Database:
     """Labelled bonds and their descriptors.
 
-    Parameters
+    Attributes
     ----------
     bonds : DataFrame
         The bond table with `type` and the columns of `PLACES`.
@@ -51,7 +51,13 @@ class Database:
     facts: dict[str, Any]
 
     def of_type(self, bond_type: str) -> pd.DataFrame:
-        """The bonds of one type."""
+        """Return the bonds of one type.
+
+        Parameters
+        ----------
+        bond_type : str
+            E.g. ``Zr-Cu``.
+        """
         return self.bonds[self.bonds.type == bond_type].reset_index(drop=True)
 
     def learnable(self, bond_type: str) -> pd.DataFrame:
@@ -132,7 +138,7 @@ def groups(bonds: pd.DataFrame) -> np.ndarray:
     ['NiTi/1/0', 'NiTi/1/7']
     """
     quench = quench_of(bonds)
-    several = len(quench.unique()) > 1
+    several = len(set(quench)) > 1
     return (quench if several else quench + "/" + bonds.sub_run.astype(str)).to_numpy(str)
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, KEY, neighbours, type_of
+from getl_utils.core.bonds import BOND, KEY, type_of
 from getl_utils.core.cells import CellKey
+from getl_utils.core.neighbours import neighbours
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import descriptors
@@ -142,14 +143,14 @@ def export(folder: Path, database: Database, work: WorkDir, cutoff: float) -> li
     ----------
     folder : Path
         Gets ``<A>-<B>.bnd`` for each type (kept bonds only) and ``<El>.xyz`` for each kind of central atom.
-        The files of a mixed database carry its name and hold all that was drawn. Their first column is the
-        place of the composition, and each has an ``.info`` beside it.
+        The files of a mixed database hold all that was drawn, carry its name, have the composition's place
+        as first column, and an ``.info`` beside them.
     database : Database
         What is written.
-    cutoff : float
-        Distance of a cluster's atoms from its centre, Å.
     work : WorkDir
         Where the cells are.
+    cutoff : float
+        Distance of a cluster's atoms from its centre, Å.
 
     Returns
     -------

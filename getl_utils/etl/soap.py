@@ -30,10 +30,10 @@ def missing() -> str | None:
 class Soap:
     """The power spectrum of the density of neighbours, of length 1, in the convention of QUIP.
 
-    The definition is that of Bartók, Kondor, Csányi, Phys. Rev. B 87, 184115 (2013). featomic computes the
-    numbers with the radial functions of QUIP.
+    The definition is that of Bartók, Kondor, Csányi, Phys. Rev. B 87, 184115 (2013). The numbers are
+    computed by featomic with the radial functions of QUIP.
 
-    Parameters
+    Attributes
     ----------
     elements : sequence of str
         The elements it knows.
@@ -146,8 +146,8 @@ def quip_order(soap: Soap, properties: Any) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     index : (size − 1,) int
-        Column of each component; one past the last where featomic left out a pair of elements, because no
-        atom has it.
+        Column of each component; one past the last where featomic left out a pair of elements that no atom
+        has.
     factor : (size − 1,)
         √2 for two different channels of one element, times (−1)^l.
     """

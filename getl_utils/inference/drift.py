@@ -12,8 +12,8 @@ LIMIT = 0.10  # of the bonds of a type that may be outside before it is called d
 def drift(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Measure how much of each frame is unlike the training set.
 
-    A bond is outside if its leverage is larger than that of nearly all training bonds, or if it is longer or
-    shorter than all of them.
+    A bond is outside where its leverage is larger than that of nearly all training bonds, or where it is
+    longer or shorter than all of them.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def warnings(table: pd.DataFrame, limit: float = LIMIT) -> list[str]:
     """
     worst = table.loc[table.groupby("of", sort=False).new.idxmax()]
     return [
-        f"{row.of}: {row.new:.0%} of its bonds are unlike the training set "
-        f"(frame {row.frame}; limit {limit:.0%})"
+        f"{row.of}: {row.new:.0%} of its bonds are unlike the training set (frame {row.frame}; "
+        f"limit {limit:.0%})"
         for row in worst[worst.new > limit].itertuples()
     ]

@@ -1,5 +1,4 @@
-"""Two lists of ICOHPs of one structure held against each other, bond by bond: ``getl compare-labels OURS
-THEIRS``."""
+"""Compare two lists of ICOHPs of one structure, bond by bond."""
 
 from __future__ import annotations
 
@@ -18,17 +17,27 @@ TOLERANCE = 2e-3  # Å, between the distances of one bond in two files of five d
 
 
 def read(path: str | Path, atoms: Atoms | None = None) -> pd.DataFrame:
-    """An ICOHPLIST.lobster with every bond in one direction: i < j, or i = j and T > 0 in lexical order.
+    """Read an ICOHPLIST.lobster with every bond in one direction: i < j, or i = j and T > 0 in lexical order.
 
     Parameters
     ----------
-    atoms : if given, translations are brought to our sign and held to its distances (`bonds.place`); without
-    it they stay
-        as printed, which serves as long as both files print alike.
+    path : str or Path
+        The file.
+    atoms : Atoms, optional
+        The structure. With it, translations are brought to our sign and bonds are held to its distances.
+        Without it, translations stay as printed, which serves if both files print alike.
+
+    Returns
+    -------
+    DataFrame
+        i, j, tx, ty, tz, distance (Å), icohp (eV), element_i, element_j.
 
     Raises
     ------
-    FormatError, ValueError : not whole, of another structure, or a bond is there twice.
+    FormatError
+        The file is not whole.
+    ValueError
+        The file is of another structure, or a bond is there twice.
     """
     table = lobster.read_icohplist(path)
     if atoms is None:
@@ -37,39 +46,44 @@ def read(path: str | Path, atoms: Atoms | None = None) -> pd.DataFrame:
         symbols, table = np.array(atoms.get_chemical_symbols()), place(table, atoms)
         table["element_i"], table["element_j"] = symbols[table.i], symbols[table.j]
     if table.duplicated(BOND).any():
-        raise ValueError(
-            f"{path}: bond {table.loc[table.duplicated(BOND).idxmax(), BOND].tolist()} (0-based) "
-            "is there twice"
-        )
+        first = table.loc[table.duplicated(BOND).idxmax(), BOND].tolist()
+        raise ValueError(f"{path}: bond {first} (i, j, T, atoms from 0) is there twice")
     return table
 
 
 def match(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    """The bonds of both, matched by atoms and translation.
+    """Match the bonds of two lists by atoms and translation.
+
+    Parameters
+    ----------
+    ours, theirs : DataFrame
+        From `read`.
 
     Returns
     -------
-    DataFrame : i, j, tx, ty, tz, type, distance (Å), ours, theirs (eV, negative = bonding).
+    DataFrame
+        i, j, tx, ty, tz, type, distance (Å), ours, theirs (eV, negative = bonding).
 
     Raises
     ------
-    ValueError : no bond in common, or a common bond with other elements or another length.
+    ValueError
+        No bond in common, or a common bond with other elements or another length.
     """
     both = ours.merge(theirs, on=BOND, suffixes=("", "_theirs"))
     if not len(both):
         raise ValueError(
-            f"none of {len(ours)} and {len(theirs)} bonds is in both files: are they of one structure? "
-            "With --structure translations of opposite sign are understood"
+            f"none of {len(ours)} and {len(theirs)} bonds is in both files: are they of one structure? With "
+            "--structure translations of opposite sign are understood"
         )
     apart = (both.distance - both.distance_theirs).abs() > TOLERANCE
     foreign = (both.element_i != both.element_i_theirs) | (both.element_j != both.element_j_theirs)
     if (apart | foreign).any():
-        bond = both[apart | foreign].iloc[0]
+        bond, differ = both[apart | foreign].iloc[0], int((apart | foreign).sum())
+        one = f"{bond.element_i}-{bond.element_j}, {bond.distance:.5f} Å"
+        other = f"{bond.element_i_theirs}-{bond.element_j_theirs}, {bond.distance_theirs:.5f} Å"
         raise ValueError(
-            f"bond {bond.i + 1}–{bond.j + 1} is {bond.element_i}-{bond.element_j}, {bond.distance:.5f} Å in "
-            f"one file and {bond.element_i_theirs}-{bond.element_j_theirs}, {bond.distance_theirs:.5f} Å in "
-            "the other: these are not labels of one structure "
-            f"({int((apart | foreign).sum())} of {len(both)} bonds differ)"
+            f"bond {bond.i + 1}–{bond.j + 1} is {one} in one file and {other} in the other: these are not "
+            f"labels of one structure ({differ} of {len(both)} bonds differ)"
         )
     elements = sorted({*both.element_i, *both.element_j}, key=atomic_numbers.get, reverse=True)
     both["type"] = type_of(both.element_i, both.element_j, elements)
@@ -81,12 +95,18 @@ def match(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """How well theirs ≈ slope·ours + intercept (least squares).
+    """Measure how well theirs ≈ slope · ours + intercept, by least squares.
+
+    Parameters
+    ----------
+    ours, theirs : (n,)
+        ICOHP, eV.
 
     Returns
     -------
-    dict : n, correlation (Pearson's r), slope, intercept (eV), rmse of ours, rmse_after_map (eV); NaN where n
-    is too small.
+    dict
+        n, correlation (Pearson's r), slope, intercept (eV), rmse of ours, rmse_after_map (eV); NaN where n
+        is too small.
 
     Examples
     --------
@@ -105,7 +125,18 @@ def agreement(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float
 
 
 def table(matched: pd.DataFrame) -> pd.DataFrame:
-    """`agreement` per bond type, and of all bonds together in the last row."""
+    """Measure the agreement of each bond type, and of all bonds together in the last row.
+
+    Parameters
+    ----------
+    matched : DataFrame
+        From `match`.
+
+    Returns
+    -------
+    DataFrame
+        type and what `agreement` gives.
+    """
     groups = {name: matched[matched.type == name] for name in matched.type.unique()} | {"all": matched}
     return pd.DataFrame(
         [{"type": name, **agreement(group.ours, group.theirs)} for name, group in groups.items()]
@@ -113,22 +144,24 @@ def table(matched: pd.DataFrame) -> pd.DataFrame:
 
 
 def reconcile(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """The bonds of one structure as two models predict them, matched by atoms and translation.
+    """Match the bonds of one structure as two models predict them.
 
     Parameters
     ----------
-    first, second : tables of `predictor.predict` of the same structure, best with sigma.
+    first, second : DataFrame
+        Tables of ``predictor.predict`` of the same structure.
 
     Returns
     -------
-    DataFrame : i, j, tx, ty, tz, type, distance (Å), first, second, difference = second − first (eV, of
-    −ICOHP), sigma = √(σ₁² + σ₂²) (eV) and ratio = difference / sigma where both have a σ; where: both, first
-    or second (NaN for the other).
+    DataFrame
+        i, j, tx, ty, tz, type, distance (Å), first, second and difference = second − first (eV, of −ICOHP),
+        where (both, first or second), and, where both have a σ, sigma = √(σ₁² + σ₂²) (eV) and
+        ratio = difference / sigma.
 
     Raises
     ------
-    ValueError : no bond in common, or a common bond of another length: these are not predictions for one
-    structure.
+    ValueError
+        No bond in common, or a common bond of another length.
     """
     both = first.merge(
         second, on=[*BOND, "type"], how="outer", suffixes=("_first", "_second"), indicator="where"
@@ -139,9 +172,10 @@ def reconcile(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     common = both["where"] == "both"
     apart = common & ((both.distance_first - both.distance_second).abs() > TOLERANCE)
     if not common.any() or apart.any():
+        same = int((common & ~apart).sum())
         raise ValueError(
-            f"{int((common & ~apart).sum())} of {len(first)} and {len(second)} bonds are the same: these are "
-            "not predictions for one structure"
+            f"{same} of {len(first)} and {len(second)} bonds are the same: these are not predictions for one "
+            "structure"
         )
     table = both[[*BOND, "type"]].assign(distance=both.distance_first.fillna(both.distance_second))
     table = table.assign(first=-both.predicted_first, second=-both.predicted_second, where=both["where"])
@@ -154,9 +188,19 @@ def reconcile(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 
 def reconciliation(table: pd.DataFrame) -> pd.DataFrame:
-    """Per bond type, and for all: common bonds, bonds of one only, mean and root mean square of the
-    difference (eV), its largest size, and the fraction of bonds that differ by more than 2 σ of the
-    difference."""
+    """Summarise how two predictions differ.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `reconcile`.
+
+    Returns
+    -------
+    DataFrame
+        For each bond type, and for all: common bonds, bonds of one only, mean, root mean square and largest
+        size of the difference (eV), and the fraction of bonds that differ by more than 2 σ of the difference.
+    """
     rows = []
     for name, some in [*table.groupby("type", sort=False), ("all", table)]:
         common = some[some["where"] == "both"]

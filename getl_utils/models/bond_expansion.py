@@ -162,9 +162,7 @@ def describe(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray) -> np.nd
     return out.reshape(len(bonds), expansion.n_features)
 
 
-def one_neighbour(
-    expansion: BondExpansion, element: str, rho: np.ndarray, cosine: np.ndarray
-) -> np.ndarray:
+def one_neighbour(expansion: BondExpansion, element: str, rho: np.ndarray, cosine: np.ndarray) -> np.ndarray:
     """Features that a single neighbour adds to a bond.
 
     Parameters

@@ -1,4 +1,5 @@
-"""Gaussian process of the published model, and the curve of distance alone that errors are compared to."""
+"""Gaussian process of the published model, and the curve of the distance alone that every error stands
+beside."""
 
 from __future__ import annotations
 
@@ -90,7 +91,8 @@ class GaussianProcess:
     def sigma(self, bonds: Bonds) -> np.ndarray:
         """Standard deviation of a new label: σ² = σ_f² (k(x, x) + λ − k_xᵀ (K + λI)⁻¹ k_x).
 
-        Eq. 2.26 of Rasmussen, Williams, Gaussian Processes for Machine Learning, with the noise of the label.
+        The formula is eq. 2.26 of Rasmussen, Williams, Gaussian Processes for Machine Learning, with the
+        noise of the label.
 
         Parameters
         ----------
@@ -112,8 +114,8 @@ class GaussianProcess:
     def left_out(self, groups: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Error and σ of each training bond, had its group not been trained on.
 
-        With the block C = [(K + λI)⁻¹]_gg of a group, the error is C⁻¹ α_g and the variance σ_f² diag C⁻¹
-        (Rasmussen, Williams, eq. 5.12, for groups).
+        With the block C = [(K + λI)⁻¹]_gg of a group: error C⁻¹ α_g, variance σ_f² diag C⁻¹ (Rasmussen,
+        Williams, eq. 5.12, for groups).
 
         Parameters
         ----------
@@ -154,9 +156,8 @@ class GaussianProcess:
 
 
 def fit(kernel: PublishedKernel, bonds: Bonds, strength: np.ndarray, gamma: float) -> GaussianProcess:
-    """Fit −ICOHP: α = (K + σ_y γ I)⁻¹ y, with σ_y the standard deviation of y.
-
-    The equation is that of Phys. Rev. Materials 4, 113603.
+    """Fit −ICOHP: α = (K + σ_y γ I)⁻¹ y, with σ_y the standard deviation of y (Phys. Rev. Materials 4,
+    113603).
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def fit(kernel: PublishedKernel, bonds: Bonds, strength: np.ndarray, gamma: floa
     Raises
     ------
     ValueError
-        There are too few bonds, values are not finite or all equal, or the kernel matrix is not positive
+        Too few bonds, values that are not finite or all equal, or a kernel matrix that is not positive
         definite.
 
     Examples

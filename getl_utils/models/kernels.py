@@ -32,7 +32,7 @@ class Bonds(NamedTuple):
 class PublishedKernel:
     """k = exp(−(d − d′)² / 2θ²) (s·s′)^ζ (Phys. Rev. Materials 4, 113603).
 
-    With s = (A + B)/2, the mean of the two atoms' vectors, s·s′ = ¼ (A·A′ + B·B′ + A·B′ + B·A′). So the bond
+    With s = (A + B)/2, the mean of the two atoms' vectors, s·s′ = ¼ (A·A′ + B·B′ + A·B′ + B·A′): the bond
     A–B is the bond B–A.
 
     Parameters
@@ -112,9 +112,10 @@ def lagrange(x: np.ndarray, low: float, high: float, n: int) -> np.ndarray:
 def contract(
     kernel: PublishedKernel, train: Bonds, weights: np.ndarray, low: float, high: float
 ) -> np.ndarray:
-    """Sum the training bonds at Chebyshev points t_m: W_m = Σ_i α_i exp(−(t_m − d_i)² / 2θ²) s_i.
+    """Sum the training bonds once for all: W_m = Σ_i α_i exp(−(t_m − d_i)² / 2θ²) s_i at Chebyshev points
+    t_m.
 
-    With ζ = 1 the prediction is linear in s and smooth in d, so Σ_m L_m(d) W_m·s equals the direct sum up to
+    With ζ = 1 the prediction is linear in s and smooth in d, so Σ_m L_m(d) W_m·s is the direct sum, to
     rounding.
 
     Parameters

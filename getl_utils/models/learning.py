@@ -42,8 +42,8 @@ def learning_curve(
     Returns
     -------
     DataFrame
-        type, axis, seed, n, bonds, rmse, baseline_rmse, published_rmse (eV). A size that is too small to
-        learn a type has no row.
+        type, axis, seed, n, bonds, rmse, baseline_rmse, published_rmse (eV). A size from which a type cannot
+        be learned has no row.
     """
     rows, how = [], training.recipe(stored)
     tables, _ = validation.learnable(stored, p.bond_types)
@@ -162,8 +162,8 @@ def fit_laws(n: np.ndarray, error: np.ndarray, deviation: np.ndarray | None = No
     Returns
     -------
     DataFrame
-        law, aicc, delta (from the best), weight (Akaike's), exponent b, floor (eV), near (the n where the
-        error is 1.1 floors), and why (why a law was not compared).
+        law, aicc, delta (from the best), weight (Akaike's), exponent b, floor (eV), near: the n where the
+        error is 1.1 floors, and why: why a law was not compared.
 
     Examples
     --------

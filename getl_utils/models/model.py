@@ -94,7 +94,7 @@ class Model:
         Returns
         -------
         (n,)
-            k(x, x′) / √(k(x, x) k(x′, x′)), with the posterior covariance as k of the linear model; 1 is equal.
+            k(x, x′) / √(k(x, x) k(x′, x′)); 1 is equal. k is the posterior covariance for the linear model.
         """
         if isinstance(self.body, PublishedModel):
             kernel = self.body.types[bond_type].process.kernel

@@ -183,7 +183,8 @@ class PublishedModel:
                 found.mean[rows] = np.einsum("nm,nm->n", basis, both)
 
     def _direct(self, atoms: Atoms, found: Prediction) -> None:
-        """Fill in all numbers by the sum over training bonds; the atoms' vectors lie in a temporary file."""
+        """Fill in all numbers by the sum over training bonds; the vectors of the atoms lie in a temporary
+        file."""
         if not len(found.bonds):
             return
         with tempfile.TemporaryFile() as file:

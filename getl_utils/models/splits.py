@@ -27,8 +27,8 @@ class Split(NamedTuple):
 def random_splits(n: int, n_train: int, n_test: int, n_seeds: int, seed: int) -> Iterator[Split]:
     """Split bonds at random.
 
-    Deformed copies of one cell fall on both sides. This split leaks. It is here because the published errors
-    are of this kind.
+    Deformed copies of one cell fall on both sides. This split leaks, and is here because the published
+    errors are of this kind.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def grouped_splits(groups: pd.Series, name: str, n_train: int, seed: int) -> Ite
 def atom_splits(bonds: pd.DataFrame, n_train: int, seed: int) -> Iterator[Split]:
     """Leave a fourth of the atoms out: no end of a training bond, and both ends of a test bond, are left out.
 
-    An atom counts as one in all deformed copies of its quench. So no surroundings are seen in a deformed
-    form, even if there is only one quench.
+    An atom is one through all deformed copies of its quench. So no surroundings are seen in a deformed form,
+    even where there is one quench only.
 
     Parameters
     ----------

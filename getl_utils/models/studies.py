@@ -1,4 +1,5 @@
-"""What each part is worth: the expansion, the polynomials of the length, deformed copies, compositions."""
+"""What each part is worth: the expansion, the polynomials of the length, the deformed copies, the
+compositions."""
 
 from __future__ import annotations
 
@@ -134,9 +135,9 @@ def augmentation(stored: Database, p: Train, progress: bool = False) -> pd.DataF
     Returns
     -------
     DataFrame
-        learned_from, type, n_train, rmse, baseline_rmse (eV; root mean square over the folds). The errors are
-        those on the bonds of the quenched cells between atoms that were not seen. The curve has learned from
-        the same bonds.
+        learned_from, type, n_train, rmse, baseline_rmse (eV; root mean square over the folds): errors on the
+        bonds of the quenched cells between atoms that were not seen. The curve has learned from the same
+        bonds.
     """
     names = {n: family(n) for n in sorted(stored.bonds.sub_run.unique().tolist())}
     families = [f for f in dict.fromkeys(names.values()) if f != QUENCHED]
@@ -174,7 +175,7 @@ def transfer(stored: Database, p: Train, progress: bool = False) -> pd.DataFrame
     -------
     DataFrame
         composition, learned_from (itself, others, all), type, n_train, rmse, baseline_rmse (eV); empty if
-        there is only one composition.
+        there is one composition only.
     """
     rows, names = [], sorted(stored.bonds.composition.unique())
     tables, _ = validation.learnable(stored, p.bond_types)

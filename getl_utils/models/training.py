@@ -144,8 +144,8 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
     Parameters
     ----------
     stored : Database
-        The linear model learns from all its bonds, the published one from `n_train` of each type, drawn at
-        random.
+        Learned from: all bonds by the linear model, and `n_train` of each type, drawn at random, by the
+        published one.
     p : Train
         Parameters of 05_train.
     how : Recipe, optional

@@ -1,4 +1,5 @@
-"""The published kernel and process against their formulas; the model's fast form against the direct sum."""
+"""The published kernel and process against their formulas, and the model's fast form against the direct
+sum."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ from getl_utils.core.parameters import for_stage
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl.database import Database
 from getl_utils.inference import predictor
-from getl_utils.models import bond_expansion, learning, model, splits, studies, training, validation
+from getl_utils.models import bond_expansion, learning, model, results, splits, studies, training, validation
 from getl_utils.models.bond_expansion import BondExpansion
 
 ELEMENTS = ["Ti", "Ni"]
@@ -224,7 +224,17 @@ def test_metrics_say_what_the_model_is(stored):
     p = train_parameters()
     trained, _ = training.train(stored[0], p)
     table = validation.validate(stored[0], p, only=["random"]).table
-    said = validation.metrics(stored[0], table, {"Al-Al": "none"}, trained, "preview")
+    said = results.metrics(stored[0], table, {"Al-Al": "none"}, trained, "preview")
     assert said["model_id"] == trained.model_id
     assert {row["type"] for row in said["types"]} == set(LIMITS)
     assert isinstance(trained, model.Model)
+
+
+def test_result_files_have_the_published_form(stored, tmp_path):
+    found = validation.validate(stored[0], train_parameters(), only=["random"]).parity["Ti-Ni"]
+    results.write_results(tmp_path, "x", found)
+    lines = (tmp_path / "x.info").read_text().splitlines()
+    assert lines[0] == f"0 0 {found['predicted'][0]:10.6f} {found['true'][0]:10.6f}"
+    tail = ["RMSE", "TRAINING_VAR", "TESTING_VAR", "TRAINING_STD", "TESTING_STD"]
+    assert [line.split()[0] for line in lines[-5:]] == tail
+    assert len((tmp_path / "x.dat").read_text().splitlines()) == found["n_test"]

@@ -31,12 +31,12 @@ def test_status_says_on_one_screen_what_is_done_failed_and_why(small, capsys):
     assert len(said.splitlines()) < 25
     assert "in use by process" in said
     assert (
-        "labels: 2 done, 1 running, 1 failed, 2 waiting" in said
-        or "labels: 3 done, 1 running, 1 failed, 1 waiting" in said
+        "labels: 5 done, 1 running, 1 failed, 2 waiting" in said
+        or "labels: 4 done, 1 running, 1 failed, 3 waiting" in said
     )
     assert "failed Ti27Ni27/1/7 SCF_NOT_CONVERGED: 250 iterations" in said
     assert "running Ti27Ni27/2/1 by process" in said
-    assert "quenches: 1 done, 1 failed" in said
+    assert "quenches: 2 done, 1 failed" in said
     assert "glass: 2 frames predicted" in said
     assert cli.main(["status", str(work.path / "absent")]) == 1
 

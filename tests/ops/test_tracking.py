@@ -54,7 +54,7 @@ def test_a_parent_run_with_a_child_per_type(tracked):
     assert parent.data.params["soap.l_max"] == "2"
     assert parent.data.tags["model_id"] == facts["model_id"]
     assert parent.data.tags["database_id"] == facts["database_id"]
-    assert parent.data.metrics["sub_runs_done"] == 4
+    assert parent.data.metrics["sub_runs_done"] == 6
     assert parent.data.metrics["checks_failed"] == 0
     children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run}'")
     assert {c.info.run_name for c in children} == set(facts["types"])

@@ -18,7 +18,7 @@ from getl_utils.files import published as formats
 from getl_utils.generate import sub_runs
 from getl_utils.generate.sub_runs import deform
 from getl_utils.inference import predictor
-from getl_utils.labels import label
+from getl_utils.labels import inputs
 from getl_utils.models import splits, training, validation
 
 ROWS = {"Zr-Zr": 2246, "Cu-Cu": 1652, "Zr-Al": 222, "Cu-Al": 136}
@@ -114,7 +114,7 @@ def test_cells_and_inputs_of_all_sub_runs_equal_the_published(reference, tmp_pat
     sub_runs.write_sub_runs(work, quenched, "Zr49Cu49Al2", 21, p.sub_runs, p.deformations.model_dump())
     bonds = {}
     for key in cells.keys(["Zr49Cu49Al2"], [21], p.sub_runs):
-        label.write_inputs(work, key, p)
+        inputs.write_inputs(work, key, p)
         ours, theirs = work.label(*key), published[key.run, key.sub_run]
         assert words(ours / "Zr49Cu49Al2.scf.in") == words(theirs / "Zr49Cu49Al2.scf.in"), key
         assert words(ours / "lobsterin") == words(theirs / "lobsterin"), key
@@ -144,7 +144,8 @@ TARGETS = {"Zr-Cu": 0.083, "Cu-Cu": 0.043, "Zr-Zr": 0.092, "Cu-Al": 0.060, "Zr-A
 
 @pytest.mark.parametrize("bond_type", TARGETS)
 def test_random_split_rmse_of_run_21(run21_database, bond_type):
-    """By the published kernel with its own σ (`score`) and by its contracted form: the same, and as published."""
+    """By the published kernel with its own σ (`score`) and by its contracted form: the same, and as
+    published."""
     stored, p = run21_database
     bonds = stored.of_type(bond_type)
     found = list(splits.random_splits(len(bonds), p.n_train, p.n_test, 5, p.seed))
@@ -169,7 +170,8 @@ def test_the_default_model_has_half_the_error_of_the_published_one(run21_databas
 
 
 def test_the_published_glass_has_the_published_number_of_bonds(run21_database, reference):
-    """And no number depends on whether σ is asked for: one is the contracted form, the other the direct sum."""
+    """And no number depends on whether σ is asked for: one is the contracted form, the other the direct
+    sum."""
     stored, p = run21_database
     trained, refused = training.train(stored, p, training.published_recipe(stored, p))
     assert list(refused) == ["Al-Al"]
