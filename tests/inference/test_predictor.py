@@ -385,15 +385,15 @@ def test_kill_9_at_any_moment_changes_nothing(times, folder, tmp_path):
     for name in ("warm", "whole"):
         start, whole = (
             time.perf_counter(),
-            server.Process(target=ten_frames, args=(folder, path, tmp_path / name)),
+            server.Process(target=ten_frames, args=(folder, path, tmp_path / name / "ten")),
         )
         whole.start()
         whole.join()
         spans.append(time.perf_counter() - start)
-    expected, chance, interrupted = results(tmp_path / "whole"), random.Random(1), 0
+    expected, chance, interrupted = results(tmp_path / "whole/ten"), random.Random(1), 0
     assert len(expected) == 50
     for number in range(times):
-        out = tmp_path / str(number)
+        out = tmp_path / str(number) / "ten"
         victim = server.Process(target=ten_frames, args=(folder, path, out))
         victim.start()
         time.sleep(chance.uniform(0.05, 1) * spans[-1])
