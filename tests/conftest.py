@@ -99,7 +99,7 @@ def small_original(tmp_path_factory):
     import ase.io
     from small import LIMITS, build, crystal
 
-    from getl_utils.inference import predictor
+    from getl_utils.inference import predictor, streaming
     from getl_utils.models import model
     from getl_utils.ops import release
 
@@ -108,7 +108,7 @@ def small_original(tmp_path_factory):
     release.check(work.model)
     ase.io.write(work.path / "glass.xyz", [crystal(11), crystal(12)], format="extxyz")
     trained = model.load(work.model)
-    predictor.predict_file(
+    streaming.predict_file(
         trained,
         work.path / "glass.xyz",
         work.predictions("glass"),

@@ -22,7 +22,7 @@ import numpy as np
 from ase import Atoms
 
 from getl_utils.core.arrays import check_arrays
-from getl_utils.core.bonds import neighbour_arrays
+from getl_utils.core.neighbours import neighbour_arrays
 from getl_utils.files import espresso, espresso_save, lobster, lobsterin, published
 from getl_utils.files.frames import readings
 from getl_utils.files.lammps_log import read_thermo

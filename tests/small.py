@@ -4,7 +4,8 @@ import numpy as np
 from ase.build import bulk
 
 from getl_utils.core import cells, parameters
-from getl_utils.core.bonds import KEY, neighbour_table
+from getl_utils.core.bonds import KEY
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.record import checksums, code_version, now, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database, descriptors, extract, load

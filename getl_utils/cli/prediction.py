@@ -81,7 +81,7 @@ def predict_files(
     Returns
     -------
     list of dict
-        One row per frame, as `predictor.predict_file` gives it.
+        One row per frame, as `streaming.predict_file` gives it.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def predict_files(
     """
     from getl_utils.core import progress
     from getl_utils.files import frames, text
-    from getl_utils.inference import predictor, storing
+    from getl_utils.inference import predictor, storing, streaming
 
     absent = [str(path) for path in paths if not path.exists()]
     if absent:
@@ -108,9 +108,9 @@ def predict_files(
             bar.set_postfix_str(path.name, refresh=False)
             given = {**options, **reading, "tick": bar.update, "sigma": sigma, "threads": threads}
             try:
-                rows += predictor.predict_file(trained, path, out / name, limits, **given)
+                rows += streaming.predict_file(trained, path, out / name, limits, **given)
             except (ValueError, RuntimeError, OSError, MemoryError) as error:  # the other files go on
-                failed = {"structure": name, "frame": 0, **predictor.NOTHING}
+                failed = {"structure": name, "frame": 0, **streaming.NOTHING}
                 rows.append(failed | {"error": text.reason(error, path)})
     storing.write_summary(out, rows)
     return rows

@@ -33,7 +33,7 @@ PLACES = {"expansion": ["row"], "soap": ["row_i", "row_j"]}  # columns that poin
 class Database:
     """Labelled bonds and their descriptors.
 
-    Parameters
+    Attributes
     ----------
     bonds : DataFrame
         The bond table with `type` and the columns of `PLACES`.
@@ -51,7 +51,13 @@ class Database:
     facts: dict[str, Any]
 
     def of_type(self, bond_type: str) -> pd.DataFrame:
-        """The bonds of one type."""
+        """Return the bonds of one type.
+
+        Parameters
+        ----------
+        bond_type : str
+            E.g. ``Zr-Cu``.
+        """
         return self.bonds[self.bonds.type == bond_type].reset_index(drop=True)
 
     def learnable(self, bond_type: str) -> pd.DataFrame:

@@ -10,8 +10,9 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, neighbours
+from getl_utils.core.bonds import BOND
 from getl_utils.core.cells import CellKey
+from getl_utils.core.neighbours import neighbours
 from getl_utils.core.once import once, standing
 from getl_utils.core.record import atomic_write, content_hash, write_json
 from getl_utils.core.workdir import WorkDir
@@ -61,6 +62,7 @@ def describe(
     rows, path = bonds[BOND].to_numpy(np.int64), work.descriptors(*key)
 
     def make() -> dict[str, Any]:
+        """Compute and write the descriptors."""
         atoms = cells.read(work.cell(*key))
         arrays = {name: one.compute(atoms, rows) for name, one in chosen.items()}
         with atomic_write(path) as temporary, temporary.open("wb") as out:

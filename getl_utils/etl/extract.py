@@ -12,8 +12,9 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, COLUMNS, IDS, KEY, neighbours, place, turn
+from getl_utils.core.bonds import BOND, COLUMNS, IDS, KEY, place, turn
 from getl_utils.core.cells import CellKey
+from getl_utils.core.neighbours import neighbours
 from getl_utils.core.progress import each
 from getl_utils.core.record import (
     atomic_write,

@@ -10,8 +10,9 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, KEY, neighbours, type_of
+from getl_utils.core.bonds import BOND, KEY, type_of
 from getl_utils.core.cells import CellKey
+from getl_utils.core.neighbours import neighbours
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import descriptors
@@ -146,10 +147,10 @@ def export(folder: Path, database: Database, work: WorkDir, cutoff: float) -> li
         as first column, and an ``.info`` beside them.
     database : Database
         What is written.
-    cutoff : float
-        Distance of a cluster's atoms from its centre, Å.
     work : WorkDir
         Where the cells are.
+    cutoff : float
+        Distance of a cluster's atoms from its centre, Å.
 
     Returns
     -------

@@ -33,7 +33,7 @@ class Soap:
     The definition is that of Bartók, Kondor, Csányi, Phys. Rev. B 87, 184115 (2013). The numbers are
     computed by featomic with the radial functions of QUIP.
 
-    Parameters
+    Attributes
     ----------
     elements : sequence of str
         The elements it knows.

@@ -19,7 +19,6 @@ from ase import Atoms
 from getl_utils.core.record import read_json
 from getl_utils.files import lammps, xyz
 from getl_utils.files.checks import check_frame
-from getl_utils.files.names import structure_name as structure_name
 from getl_utils.files.names import structure_names as structure_names
 from getl_utils.files.text import head, lines_of, reason
 

@@ -54,19 +54,3 @@ def _candidates(path: Path) -> list[str]:
 def _fit(name: str) -> str:
     """The name of a folder, as `record.safe_path` asks."""
     return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_.+-]", "_", name)[-200:] or "structure"
-
-
-def structure_name(path: Path) -> str:
-    """Name the structure of one file; `structure_names` tells apart files of one name.
-
-    Parameters
-    ----------
-    path : Path
-        Structure file.
-
-    Examples
-    --------
-    >>> structure_name(Path("quench/Zr92Cu92Al16/1/final.dump")), structure_name(Path("big.data"))
-    ('Zr92Cu92Al16-1', 'big')
-    """
-    return structure_names([path])[0]

@@ -10,7 +10,7 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import neighbour_table
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir
 

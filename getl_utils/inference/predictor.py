@@ -1,26 +1,22 @@
-"""Predict the ICOHP of every bond of a structure, and of the frames of files; a stopped run can go on."""
+"""Predict the ICOHP of every bond of a structure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from ase import Atoms
 
-from getl_utils.core.bonds import BOND, bond_types, check_structure
-from getl_utils.core.process import lock
-from getl_utils.files.frames import readings
-from getl_utils.files.text import reason
-from getl_utils.inference import storing
+from getl_utils.core.bonds import BOND, bond_types
 from getl_utils.models import bond_expansion
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.model import Model
 
-NOTHING = {"step": -1, "atoms": 0, "bonds": 0, "seconds": 0.0, "error": ""}  # of a frame that failed
+CHUNK = 200_000  # bonds of one table
 
 
 def windows(model: Model, chosen: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:
@@ -136,14 +132,37 @@ def predict(
     ValueError
         An element that the model has not seen, or a structure that is damaged.
     """
-    return pa.concat_tables(
-        storing.tables(model, atoms, _estimate(model, atoms, limits, sigma, threads))
-    ).to_pandas()
+    return pa.concat_tables(tables(model, atoms, estimate(model, atoms, limits, sigma, threads))).to_pandas()
 
 
-def _estimate(
+def estimate(
     model: Model, atoms: Atoms, limits: Mapping[str, Sequence[float]], sigma: bool, threads: int
 ) -> Prediction:
+    """Predict every bond of one structure, as arrays; `tables` writes them as tables.
+
+    Parameters
+    ----------
+    model : Model
+        What predicts.
+    atoms : Atoms
+        The structure.
+    limits : mapping
+        From `windows`.
+    sigma : bool
+        Also σ and whether the bond is outside.
+    threads : int
+        Threads that predict at once.
+
+    Returns
+    -------
+    Prediction
+        The bonds.
+
+    Raises
+    ------
+    ValueError
+        An element that the model has not seen, or no window.
+    """
     if not limits:
         raise ValueError("the model has no type of bond to predict")
     foreign = sorted(set(atoms.get_chemical_symbols()) - set(model.elements))
@@ -151,6 +170,46 @@ def _estimate(
         seen = ", ".join(model.elements)
         raise ValueError(f"element {', '.join(foreign)} is unknown to the model, which has seen {seen} only")
     return model.predict(atoms, {t: tuple(w) for t, w in limits.items()}, sigma, threads)
+
+
+def tables(model: Model, atoms: Atoms, found: Prediction) -> Iterator[pa.Table]:
+    """The bonds of a prediction, a table of `CHUNK` rows at a time.
+
+    Parameters
+    ----------
+    model : Model
+        What predicted.
+    atoms : Atoms
+        The structure.
+    found : Prediction
+        Its bonds.
+
+    Yields
+    ------
+    pyarrow.Table
+        The columns of `predict`.
+    """
+    numbers = np.unique(atoms.numbers)
+    symbols = [Atoms(numbers=[n]).get_chemical_symbols()[0] for n in numbers]
+    kinds = np.searchsorted(numbers, atoms.numbers)
+    for first in range(0, max(len(found.bonds), 1), CHUNK):
+        some = slice(first, first + CHUNK)
+        bonds = found.bonds[some]
+        columns: dict[str, Any] = dict(zip(BOND, bonds.T.astype(np.int32), strict=True))
+        columns["distance"] = found.distance[some]
+        columns["element_i"], columns["element_j"] = (_words(kinds[bonds[:, end]], symbols) for end in (0, 1))
+        columns["type"] = _words(found.types[some], found.names)
+        columns["predicted"] = -found.mean[some]
+        columns["model_id"] = _words(np.zeros(len(bonds), np.int8), [model.model_id])
+        if len(found.sigma) == len(found.mean):
+            columns |= {"sigma": found.sigma[some], "outside": found.outside[some]}
+        yield pa.table(columns)
+
+
+def _words(places: np.ndarray, words: Sequence[str]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(
+        pa.array(places, pa.int32()), pa.array(words, pa.string())
+    ).dictionary_decode()
 
 
 def counts(bonds: pd.DataFrame, types: Sequence[str]) -> pd.DataFrame:
@@ -192,89 +251,3 @@ def per_atom(bonds: pd.DataFrame) -> pd.DataFrame:
     ends = [bonds[[side, f"element_{side}", "predicted"]].set_axis(names, axis=1) for side in "ij"]
     table = pd.concat(ends).groupby(["atom", "element"]).icohp.agg(bonds="size", strength="sum").reset_index()
     return table.assign(strength=-table.strength)
-
-
-def predict_file(
-    model: Model,
-    path: Path,
-    folder: Path,
-    limits: Mapping[str, Sequence[float]],
-    which: str,
-    lobster_files: bool,
-    sigma: bool = True,
-    threads: int = 1,
-    tick: Callable[[int], object] = lambda n: None,
-    elements: Sequence[str] = (),
-    isolated: bool = False,
-) -> list[dict]:
-    """Predict the last or all frames of a file; each frame is on disk before the next is read.
-
-    The record of a frame, ``<n>_<step>.json``, is written after its tables. A frame whose record has the same
-    `prediction_id` (the hash of model, windows, settings and structure) and whose tables are as it says is
-    not predicted again. The structure is called as the folder is.
-
-    Parameters
-    ----------
-    model : Model
-        What predicts.
-    path : Path
-        Structure file, see ``frames.readings``.
-    folder : Path
-        Gets ``<n>_<step>.parquet`` (the bonds), ``atoms/<n>_<step>.parquet`` (sums over each atom's bonds)
-        and the record.
-    limits : mapping
-        From `windows`.
-    which : str
-        ``last`` or ``all`` frames.
-    lobster_files : bool
-        Also LOBSTER's columns; all bonds of a frame are then held as a table in memory.
-    sigma : bool
-        Also `sigma` (eV) and `outside` of each bond.
-    threads : int
-        Threads that predict at once.
-    tick : callable
-        Called with the number of atoms of each frame that is done.
-    elements : sequence of str
-        Elements of the LAMMPS types, as the user gave them; the model's by default.
-    isolated : bool
-        A structure without lattice is a cluster.
-
-    Returns
-    -------
-    list of dict
-        One row per frame: structure, frame, step, atoms, bonds, seconds, error (why it could not be read or
-        predicted), model_id, prediction_id.
-
-    Raises
-    ------
-    ValueError
-        The folder holds the prediction of another file.
-    """
-    rows, reading = [], {"elements": list(elements or model.elements)}
-    reading |= {"isolated": isolated, "given": bool(elements)}
-    source = storing.source(path) | reading
-    job = storing.Job(model, dict(limits), sigma, lobster_files)
-    with lock(folder):
-        storing.refuse_other(folder, source)
-        for n, atoms in enumerate(readings(path, which=which, **reading), 1):
-            row = {"structure": folder.name, "frame": n, **NOTHING, "model_id": model.model_id}
-            row["prediction_id"] = ""
-            rows.append(row)
-            if isinstance(atoms, ValueError):
-                row["error"] = str(atoms)
-                continue
-            row |= {"step": int(atoms.info.get("timestep", 0)), "atoms": len(atoms)}
-            origin = source | {k: row[k] for k in ("structure", "frame", "step")}
-            try:
-                check_structure(atoms, where=f"{path}, step {row['step']}")
-                row |= storing.frame(
-                    job,
-                    atoms,
-                    folder / f"{n}_{row['step']}",
-                    origin,
-                    lambda a=atoms: storing.tables(model, a, _estimate(model, a, limits, sigma, threads)),
-                )
-            except (ValueError, RuntimeError, MemoryError) as error:
-                row["error"] = reason(error, path)
-            tick(len(atoms))
-    return rows

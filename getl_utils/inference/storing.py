@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ase import Atoms
 
-from getl_utils.core.bonds import BOND
 from getl_utils.core.record import (
     atomic_write,
     checksums,
@@ -30,11 +29,9 @@ from getl_utils.core.record import (
 from getl_utils.core.workdir import relative
 from getl_utils.files import lobster
 from getl_utils.files.frames import atom_ids, structure_id
-from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.model import Model
 
 SCHEMA = "getl/prediction/3"
-CHUNK = 200_000  # bonds of one table
 UNITS = {"distance": "Å", "predicted": "eV", "sigma": "eV"}
 
 
@@ -42,7 +39,7 @@ UNITS = {"distance": "Å", "predicted": "eV", "sigma": "eV"}
 class Job:
     """What a prediction depends on besides the structure.
 
-    Parameters
+    Attributes
     ----------
     model : Model
         What predicts.
@@ -132,50 +129,44 @@ def refuse_other(folder: Path, file: Mapping[str, Any]) -> None:
         )
 
 
-def tables(model: Model, atoms: Atoms, found: Prediction) -> Iterator[pa.Table]:
-    """The bonds of a prediction, a table of `CHUNK` rows at a time.
+def stored(stem: Path, record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is known of a prediction that was stored and whose files are as its record says.
 
     Parameters
     ----------
-    model : Model
-        What predicted.
-    atoms : Atoms
-        The structure.
-    found : Prediction
-        Its bonds.
+    stem : Path
+        Path of the files without suffix.
+    record : mapping
+        From `Job.record`.
 
-    Yields
-    ------
-    pyarrow.Table
-        The columns of `predict`.
+    Returns
+    -------
+    dict or None
+        bonds, seconds, prediction_id; None if the frame is to be predicted.
     """
-    numbers = np.unique(atoms.numbers)
-    symbols = [Atoms(numbers=[n]).get_chemical_symbols()[0] for n in numbers]
-    kinds = np.searchsorted(numbers, atoms.numbers)
-    for first in range(0, max(len(found.bonds), 1), CHUNK):
-        some = slice(first, first + CHUNK)
-        bonds = found.bonds[some]
-        columns: dict[str, Any] = dict(zip(BOND, bonds.T.astype(np.int32), strict=True))
-        columns["distance"] = found.distance[some]
-        columns["element_i"], columns["element_j"] = (_words(kinds[bonds[:, end]], symbols) for end in (0, 1))
-        columns["type"] = _words(found.types[some], found.names)
-        columns["predicted"] = -found.mean[some]
-        columns["model_id"] = _words(np.zeros(len(bonds), np.int8), [model.model_id])
-        if len(found.sigma) == len(found.mean):
-            columns |= {"sigma": found.sigma[some], "outside": found.outside[some]}
-        yield pa.table(columns)
+    path = stem.with_name(f"{stem.name}.json")
+    done = read_json(path) if path.exists() and not damaged(path) else {}
+    if done.get("schema") != SCHEMA or done["prediction_id"] != record["prediction_id"]:
+        return None
+    return {"bonds": done["result"]["bonds"], **{k: done[k] for k in ("seconds", "prediction_id")}}
 
 
-def _words(places: np.ndarray, words: Sequence[str]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(
-        pa.array(places, pa.int32()), pa.array(words, pa.string())
-    ).dictionary_decode()
+def clear(stem: Path) -> None:
+    """Delete the files of another prediction, or of a run that was killed while it wrote.
+
+    Parameters
+    ----------
+    stem : Path
+        Path of the files without suffix.
+    """
+    for old in [*stem.parent.glob(f"{stem.name}[._]*"), *stem.parent.rglob(f".{stem.name}[-_]*")]:
+        old.unlink()
 
 
-def frame(
-    job: Job, atoms: Atoms, stem: Path, origin: dict[str, Any], chunks: Callable[[], Iterable[pa.Table]]
+def store(
+    job: Job, atoms: Atoms, stem: Path, record: dict[str, Any], tables: Iterable[pa.Table], start: float
 ) -> dict[str, Any]:
-    """Store one frame, unless its record says that it was stored and its files are as it says.
+    """Write the tables of one frame, and then its record.
 
     Parameters
     ----------
@@ -185,30 +176,26 @@ def frame(
         The structure.
     stem : Path
         Path of the files without suffix.
-    origin : dict
-        As of `Job.record`.
-    chunks : callable
-        Predicts, and returns tables of bonds.
+    record : dict
+        From `Job.record`.
+    tables : iterable of pyarrow.Table
+        The bonds, a part at a time.
+    start : float
+        ``time.perf_counter()`` before the prediction, s.
 
     Returns
     -------
     dict
-        bonds, seconds, prediction_id.
+        As of `stored`.
     """
-    start, path, record = time.perf_counter(), stem.with_name(f"{stem.name}.json"), job.record(atoms, origin)
-    done = read_json(path) if path.exists() and not damaged(path) else {}
-    if done.get("schema") == SCHEMA and done["prediction_id"] == record["prediction_id"]:
-        return {"bonds": done["result"]["bonds"], **{k: done[k] for k in ("seconds", "prediction_id")}}
-    for old in [*stem.parent.glob(f"{stem.name}[._]*"), *stem.parent.rglob(f".{stem.name}[-_]*")]:
-        old.unlink()  # of another prediction, or of a run that was killed while it wrote
-    bonds = _write(stem, atoms, chunks(), record["prediction_id"])
+    record["result"]["bonds"] = bonds = _write(stem, atoms, tables, record["prediction_id"])
     if job.lobster_files:
         table = pd.read_parquet(stem.with_name(f"{stem.name}.parquet"))
         write_lobster(stem, table, atoms, job)
-    record["result"]["bonds"] = bonds
     done = {"seconds": round(time.perf_counter() - start, 2), "time": now()}
     files = [*sorted(stem.parent.glob(f"{stem.name}[._]*")), stem.parent / "atoms" / f"{stem.name}.parquet"]
-    write_json(path, record | done | {"sha256": checksums(stem.parent, files)})
+    sums = {"sha256": checksums(stem.parent, files)}
+    write_json(stem.with_name(f"{stem.name}.json"), record | done | sums)
     return {"bonds": bonds, "seconds": done["seconds"], "prediction_id": record["prediction_id"]}
 
 
@@ -281,7 +268,7 @@ def write_summary(folder: Path, rows: Sequence[dict]) -> pd.DataFrame:
     folder : Path
         Gets the file.
     rows : sequence of dict
-        From ``predictor.predict_file``.
+        From ``streaming.predict_file``.
 
     Returns
     -------

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from getl_utils.core.bonds import BOND, neighbours
+from getl_utils.core.bonds import BOND
+from getl_utils.core.neighbours import neighbours
 
 
 @dataclass(frozen=True)

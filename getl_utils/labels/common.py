@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from getl_utils.core.bonds import BOND, check_structure, neighbour_table
+from getl_utils.core.bonds import BOND
+from getl_utils.core.neighbours import check_structure, neighbour_table
 from getl_utils.labels.icohp import ProjectedBands, icohp, spilling
 
 TIE = 1e-3  # Å: images this equally far share the pair's value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import neighbours
 from getl_utils.core.cells import CellKey
+from getl_utils.core.neighbours import neighbours
 from getl_utils.core.parameters import Generate
 from getl_utils.core.record import atomic_write
 from getl_utils.core.workdir import WorkDir

@@ -18,8 +18,9 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, KEY, check_structure
+from getl_utils.core.bonds import BOND, KEY
 from getl_utils.core.cells import CellKey
+from getl_utils.core.neighbours import check_structure
 from getl_utils.core.once import once, standing
 from getl_utils.core.parameters import Generate
 from getl_utils.core.process import lock
@@ -27,10 +28,7 @@ from getl_utils.core.record import atomic_write, content_hash, read_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.files import frames, lobster
 from getl_utils.labels import engine as engines
-from getl_utils.labels.inputs import write_inputs
 from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, Status
-
-__all__ = ["label_all", "label_cell", "label_one", "label_structure", "settings_of", "write_inputs"]
 
 
 def settings_of(p: Generate) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Model:
         Returns
         -------
         (n,)
-            k(x, x′) / √(k(x, x) k(x′, x′)); 1 is equal. k of the linear model: its posterior covariance.
+            k(x, x′) / √(k(x, x) k(x′, x′)); 1 is equal. k is the posterior covariance for the linear model.
         """
         if isinstance(self.body, PublishedModel):
             kernel = self.body.types[bond_type].process.kernel

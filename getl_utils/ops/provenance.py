@@ -1,46 +1,47 @@
-"""From a predicted bond back to where it comes from: model, database, training bonds, labels, cells,
-melt–quenches, code."""
+"""Trace a predicted bond back to its model, database, training bonds, label, cell, melt–quench and code."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from getl_utils.core.bonds import BOND, KEY
-from getl_utils.core.record import content_hash, damaged, read_json
+from getl_utils.core.record import damaged, read_json
 from getl_utils.core.workdir import WorkDir, relative, resolve
 from getl_utils.etl import database
 from getl_utils.files.frames import readings, structure_id
-from getl_utils.generate import lammps
 from getl_utils.inference.storing import SCHEMA
-from getl_utils.labels.status import ICOHPLIST, RECORD
 from getl_utils.models import model
 from getl_utils.models.kernels import Bonds
+from getl_utils.ops import origin
+from getl_utils.ops.origin import Link
 
 NEAREST = 5  # training bonds that are shown
 
 
-class Link(NamedTuple):
-    """One step of the way back: what it is, its id, its facts, and what is wrong with it (empty:
-    verified)."""
-
-    what: str
-    id: str
-    facts: dict[str, Any]
-    wrong: list[str]
-
-
 def read_prediction(path: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """A prediction's record and its bonds, from the path of either.
+    """Read the record and the bonds of a prediction.
+
+    Parameters
+    ----------
+    path : str or Path
+        The record or the table.
+
+    Returns
+    -------
+    tuple
+        Record and bonds.
 
     Raises
     ------
-    FileNotFoundError : not there. ValueError : not a prediction's record, or its files are not as it says.
+    FileNotFoundError
+        It is not there.
+    ValueError
+        It is no record of a prediction, or its files are not as it says.
     """
     record = Path(path).with_suffix(".json")
     if not record.exists():
@@ -57,12 +58,26 @@ def read_prediction(path: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def find_model(prediction: Path, model_id: str) -> Path:
-    """The folder of the model with this id: `model/` in a folder above the prediction, or the one
-    ``model.json`` there names.
+    """Find the folder of the model that made a prediction.
+
+    It is ``model/`` in a folder above the prediction, or the folder that ``predicted_by.json`` there names.
+
+    Parameters
+    ----------
+    prediction : Path
+        Table or record of the prediction.
+    model_id : str
+        Id of the model.
+
+    Returns
+    -------
+    Path
+        The folder.
 
     Raises
     ------
-    FileNotFoundError : nowhere above; says to name it.
+    FileNotFoundError
+        There is no such model above the prediction.
     """
     for above in prediction.resolve().parents:
         named = above / "predicted_by.json"
@@ -76,13 +91,31 @@ def find_model(prediction: Path, model_id: str) -> Path:
 
 
 def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None = None) -> list[Link]:
-    """The way back from bond number `row` of a prediction: prediction, bond, model, database, training bonds,
-    and then the label, cell, descriptors and melt–quench of the training bond most like it.
+    """Trace a predicted bond back to its origin.
+
+    The steps are prediction, bond, model, database and training bonds, and then label, cell, descriptors and
+    melt–quench of the training bond that is most like it.
+
+    Parameters
+    ----------
+    prediction : str or Path
+        Table or record of the prediction.
+    row : int
+        Row of the bond in the table.
+    model_folder : str or Path, optional
+        Folder of the model; by default that of `find_model`.
+
+    Returns
+    -------
+    list of Link
+        The steps in this order.
 
     Raises
     ------
-    FileNotFoundError : a model or database on the way is not there. ValueError : the prediction is damaged or
-    has no such row.
+    FileNotFoundError
+        A model or database is not there.
+    ValueError
+        The prediction is damaged or has no such row.
     """
     record, bonds = read_prediction(prediction)
     if not 0 <= row < len(bonds):
@@ -91,35 +124,36 @@ def trace(prediction: str | Path, row: int = 0, model_folder: str | Path | None 
     atoms = _frame(record["input"])
     folder = Path(model_folder) if model_folder else find_model(Path(prediction), record["model"]["model_id"])
     trained, work = model.load(folder), WorkDir(folder.resolve().parent)
-    links = [
-        Link(
-            "prediction",
-            record["prediction_id"],
-            record,
-            [] if atoms is not None else ["its structure is not there any more"],
-        ),
-        Link("bond", str(row), _plain(bond.drop(["model_id", "prediction_id"])), []),
-        _model_link(trained, folder, record["model"]["model_id"]),
-    ]
     place = work.database(trained.facts.database)
     stored = database.read(place)
-    links.append(_database_link(stored, place, trained.facts.database_id))
-    learned = stored.of_type(bond.type)
-    if atoms is not None:
-        features = stored.features(learned, trained.descriptor)
-        known = Bonds(learned.distance.to_numpy(float), features)
-        learned = learned.assign(likeness=likeness(trained, atoms, bond, known))
-        learned = learned.sort_values("likeness", ascending=False)
-    summary = {name: int(learned[name].nunique()) for name in ("label_id", "cell_id", "run_id")} | {
-        "bonds": len(learned)
-    }
-    near = learned[
-        [*KEY, *BOND, "distance", "icohp", "engine", "label_id", *(["likeness"] if atoms is not None else [])]
+    learned = _learned(trained, stored, atoms, bond)
+    gone = [] if atoms is not None else ["its structure is not there any more"]
+    return [
+        Link("prediction", record["prediction_id"], record, gone),
+        Link("bond", str(row), _plain(bond.drop(["model_id", "prediction_id"])), []),
+        _model_link(trained, folder, record["model"]["model_id"]),
+        _database_link(stored, place, trained.facts.database_id),
+        _training_link(learned, bond.type),
+        *origin.of_bond(work, learned.iloc[0]),
     ]
-    links.append(
-        Link("training bonds", bond.type, summary | {"nearest": near.head(NEAREST).to_dict("records")}, [])
-    )
-    return [*links, *_origin(work, learned.iloc[0])]
+
+
+def _learned(trained: model.Model, stored: database.Database, atoms: Any, bond: pd.Series) -> pd.DataFrame:
+    """The training bonds of a bond's type, the most like it first if the structure is there."""
+    learned = stored.of_type(bond.type)
+    if atoms is None:
+        return learned
+    known = Bonds(learned.distance.to_numpy(float), stored.features(learned, trained.descriptor))
+    learned = learned.assign(likeness=likeness(trained, atoms, bond, known))
+    return learned.sort_values("likeness", ascending=False)
+
+
+def _training_link(learned: pd.DataFrame, bond_type: str) -> Link:
+    facts = {name: int(learned[name].nunique()) for name in ("label_id", "cell_id", "run_id")}
+    names = [*KEY, *BOND, "distance", "icohp", "engine", "label_id", "likeness"]
+    near = learned[[name for name in names if name in learned]].head(NEAREST)
+    facts |= {"bonds": len(learned), "nearest": near.to_dict("records")}
+    return Link("training bonds", bond_type, facts, [])
 
 
 def _frame(given: dict[str, Any]) -> Any:
@@ -140,7 +174,24 @@ def _frame(given: dict[str, Any]) -> Any:
 
 
 def likeness(trained: model.Model, atoms: Any, bond: Any, known: Bonds) -> np.ndarray:
-    """How like one predicted bond is to labelled bonds of its type, (n,); see ``Model.likeness``."""
+    """Say how like one predicted bond is to labelled bonds of its type.
+
+    Parameters
+    ----------
+    trained : Model
+        What predicted.
+    atoms : Atoms
+        The structure.
+    bond : Series
+        Row of the prediction.
+    known : Bonds
+        Labelled bonds.
+
+    Returns
+    -------
+    (n,) ndarray
+        As of ``Model.likeness``; 1 is equal.
+    """
     features = trained.describe(atoms, np.array([[bond[name] for name in BOND]], dtype=np.int64))
     return trained.likeness(bond.type, Bonds(np.array([float(bond.distance)]), features), known)
 
@@ -166,64 +217,23 @@ def _database_link(stored: database.Database, folder: Path, asked: str) -> Link:
     return Link("database", found, facts, wrong + damaged(folder / "database.json"))
 
 
-def _origin(work: WorkDir, bond: Any) -> Iterator[Link]:
-    """Label, cell, descriptors and melt–quench of one labelled bond."""
-    key = (bond.composition, bond.run, bond.sub_run)
-    yield _label_link(work, key, bond)
-    cell = work.cell(*key)
-    there = cell.exists() and content_hash(cell) == bond.cell_id
-    wrong = [] if there else [f"{cell} is gone or another"]
-    yield Link("cell", bond.cell_id, {"file": relative(cell)}, wrong)
-    yield _descriptors_link(work, key, bond.cell_id)
-    yield _run_link(work.quench(*key[:2]) / "quench.json", key, bond.run_id)
-
-
-def _label_link(work: WorkDir, key: tuple, bond: Any) -> Link:
-    """The label; that of a batch job of LOBSTER has the hash of its list as id."""
-    record = work.label(*key) / RECORD
-    batch = record.with_name("lobster.json")
-    if record.exists():
-        facts, found = read_json(record), read_json(record).get("label_id")
-    elif batch.exists():
-        record, listed = batch, batch.with_name(ICOHPLIST)
-        facts = {"engine": bond.engine, **read_json(batch)}
-        found = content_hash(listed) if listed.exists() else None
-    else:
-        facts = {"engine": bond.engine, "folder": "read from a published tree"}
-        return Link("label", bond.label_id, facts, [])
-    wrong = [] if found == bond.label_id else ["another label has taken its place"]
-    facts = {"folder": relative(record.parent), **facts}
-    return Link("label", bond.label_id, facts, damaged(record) + wrong)
-
-
-def _run_link(record: Path, key: tuple, run_id: str) -> Link:
-    """The melt–quench, or that it was made elsewhere."""
-    if not record.exists():
-        facts = {"composition": key[0], "run": int(key[1]), "quench": "not made here"}
-        return Link("run", run_id, facts, [])
-    facts = read_json(record)
-    same = run_id == lammps.run_id("quench", facts["identity"])
-    return Link("run", run_id, facts, damaged(record) + ([] if same else ["another run has taken its place"]))
-
-
-def _descriptors_link(work: WorkDir, key: tuple, cell_id: str) -> Link:
-    """The vectors of the bond's atoms, as they were when the database took them over."""
-    record = work.descriptors(*key).with_suffix(".json")
-    if not record.exists():
-        return Link("descriptors", cell_id, {}, [f"{record} is not there: run 03_transform again"])
-    facts = read_json(record)
-    same = facts.get("cell_id") == cell_id
-    wrong = damaged(record) + ([] if same else ["another cell's have taken their place"])
-    return Link("descriptors", cell_id, {"file": relative(record), **facts}, wrong)
-
-
 def _plain(row: pd.Series) -> dict[str, Any]:
     return json.loads(row.to_json())
 
 
 def text(links: list[Link]) -> str:
-    """The way back as lines: what, id, whether it is as its record says, and the facts, one below the
-    other."""
+    """Write the steps as lines of text.
+
+    Parameters
+    ----------
+    links : list of Link
+        From `trace`.
+
+    Returns
+    -------
+    str
+        For each step what it is, its id, what is not as recorded, and its facts below.
+    """
     lines = []
     for link in links:
         lines.append(f"{link.what} {link.id}: {'; '.join(link.wrong) or 'as recorded'}")

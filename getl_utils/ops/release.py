@@ -1,9 +1,7 @@
-"""May a model predict in bulk? The checks of `release_checks`, and a user's own, run by pytest; and the gate
-that asks for them.
+"""Decide whether a model may predict in bulk.
 
-As a pytest plugin (``pytest -p getl_utils.ops.release --model runs/quick/model my_checks.py``) it gives tests
-the fixtures `trained`, `stored`, `atoms`, `predicted`, `held_out` and the argument `bond_type`, and writes
-``checks.json`` beside the model.
+pytest runs the checks of `release_checks`, and those of a user, with the plugin `release_plugin`. The results
+are in ``checks.json`` beside the model. `gate` refuses a model that did not pass.
 """
 
 from __future__ import annotations
@@ -11,21 +9,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pytest
-from ase import Atoms
 
-from getl_utils.core import cells
-from getl_utils.core.bonds import KEY, quench_of
+from getl_utils.core.bonds import quench_of
 from getl_utils.core.parameters import Hyperparameters, Train
-from getl_utils.core.record import checksums, code_version, damaged, now, read_json, sha256, write_json
-from getl_utils.core.workdir import WorkDir
+from getl_utils.core.record import damaged, read_json, sha256
 from getl_utils.etl import database
-from getl_utils.inference import predictor
 from getl_utils.models import model, splits, training, validation
 
 CHECKS = Path(__file__).with_name("release_checks.py")
@@ -36,8 +29,21 @@ FEWEST = 20  # bonds that must be left to learn from when the largest run is lef
 
 
 class HeldOut(NamedTuple):
-    """Bonds of groups that were left out: predicted, σ, true and the distance curve's −ICOHP (n,), eV; what
-    the groups are."""
+    """What models predict for bonds of groups that were left out of the training.
+
+    Attributes
+    ----------
+    predicted : (n,) ndarray
+        −ICOHP, eV.
+    sigma : (n,) ndarray
+        σ of it, eV.
+    true : (n,) ndarray
+        −ICOHP of the labels, eV.
+    baseline : (n,) ndarray
+        −ICOHP of the curve of the distance alone, eV.
+    groups : str
+        `runs`, or `sub-runs` if nearly all bonds are of one run.
+    """
 
     predicted: np.ndarray
     sigma: np.ndarray
@@ -47,17 +53,28 @@ class HeldOut(NamedTuple):
 
 
 def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = False) -> dict[str, Any]:
-    """Run all checks on the model in `folder`, in a process of their own, and write ``checks.json``; its
-    content.
+    """Run all checks of a model in a process of their own, and write ``checks.json``.
 
     Parameters
     ----------
-    own : further files of pytest tests.
+    folder : str or Path
+        Folder of the model.
+    own : sequence of str or Path
+        Further files of pytest tests.
+    progress : bool
+        Show what pytest prints.
+
+    Returns
+    -------
+    dict
+        Content of ``checks.json``.
 
     Raises
     ------
-    FileNotFoundError : no model, or no such file of tests. RuntimeError : pytest could not run them; its last
-    lines.
+    FileNotFoundError
+        There is no model, or no such file of tests.
+    RuntimeError
+        pytest could not run the checks. The message has its last lines.
     """
     folder = Path(folder)
     facts = model.load(folder).facts
@@ -73,7 +90,7 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
         "-q",
         "--import-mode=importlib",  # files of one name in several folders are several modules
         "-p",
-        "getl_utils.ops.release",
+        "getl_utils.ops.release_plugin",
         "-p",
         "no:cacheprovider",
         "-c",
@@ -91,26 +108,64 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
 
 
 def gate(folder: str | Path, own: Sequence[str | Path] = (), allowed: Sequence[str] = ()) -> dict[str, str]:
-    """What a notebook calls before it predicts: `require`, of the checks of this very model with these very
-    files of tests.
+    """Require that a model has passed its checks, and run them first if they were not run.
 
-    They are run if they were not, unless an unchecked model is allowed.
+    Parameters
+    ----------
+    folder : str or Path
+        Folder of the model.
+    own : sequence of str or Path
+        Further files of pytest tests.
+    allowed : sequence of str
+        As of `require`. With ``unchecked``, checks that were not run are not run now.
+
+    Returns
+    -------
+    dict
+        As of `require`.
+
+    Raises
+    ------
+    ValueError
+        As of `require`.
     """
     path = Path(folder) / RESULT
-    known = (
-        path.exists() and not damaged(path) and read_json(path)["files"] == _files([CHECKS, *map(Path, own)])
-    )
+    files = checksums_of([CHECKS, *map(Path, own)])
+    known = path.exists() and not damaged(path) and read_json(path)["files"] == files
     if not known and UNCHECKED not in allowed:
         check(folder, own)
     return require(folder, allowed)
 
 
-def _files(paths: Iterable[Path]) -> dict[str, str]:
-    return {path.name: sha256(path) for path in paths}
+def checksums_of(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the checksums of files of checks.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files.
+
+    Returns
+    -------
+    dict
+        Name → SHA-256, our own file first.
+    """
+    return {path.name: sha256(path) for path in sorted(paths, key=lambda p: (p != CHECKS, p))}
 
 
 def failures(result: dict[str, Any]) -> dict[str, str]:
-    """Check → why it failed, of those that did."""
+    """Return the checks that failed.
+
+    Parameters
+    ----------
+    result : dict
+        Content of ``checks.json``.
+
+    Returns
+    -------
+    dict
+        Check → why it failed.
+    """
     return {name: one["message"] for name, one in result["checks"].items() if one["outcome"] != "passed"}
 
 
@@ -119,18 +174,22 @@ def require(folder: str | Path, allowed: Sequence[str] = ()) -> dict[str, str]:
 
     Parameters
     ----------
-    allowed : checks that may fail, by name (``beats_baseline``) or by name and type
-    (``beats_baseline[Zr-Al]``); ``unchecked``
-        allows a model that was never checked.
+    folder : str or Path
+        Folder of the model.
+    allowed : sequence of str
+        Checks that may fail, by name (``beats_baseline``) or by name and type (``beats_baseline[Zr-Al]``).
+        ``unchecked`` allows a model that was never checked.
 
     Returns
     -------
-    Check → why it failed, of those that are allowed to.
+    dict
+        Check → why it failed, of those that may fail.
 
     Raises
     ------
-    ValueError : it has not been checked, has changed since, or a check failed that is not allowed to; says
-    which and why.
+    ValueError
+        The model was not checked, has changed since, or failed a check that may not fail. The message names
+        the check and says why.
     """
     path = Path(folder) / RESULT
     wrong = damaged(path) if path.exists() else [f"{folder} has not been checked"]
@@ -148,115 +207,6 @@ def require(folder: str | Path, allowed: Sequence[str] = ()) -> dict[str, str]:
             f"the model in {folder} may not predict in bulk, it failed checks (allow them by name): {reasons}"
         )
     return failed
-
-
-# What follows makes this module a pytest plugin.
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option --model."""
-    parser.addoption("--model", required=True, help="folder of the model to check")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Start with no results."""
-    config.stash[_CHECKS] = {}
-    config.stash[_MODEL] = model.load(Path(config.getoption("--model")))
-
-
-_CHECKS = pytest.StashKey[dict]()
-_MODEL = pytest.StashKey[model.Model]()
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with the argument `bond_type` runs for every type of the model."""
-    if "bond_type" in metafunc.fixturenames:
-        metafunc.parametrize("bond_type", metafunc.config.stash[_MODEL].types)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Any:
-    """Keep each check's outcome, and the first line of why it failed; a check that is skipped has not
-    passed."""
-    report = yield
-    kept = item.config.stash[_CHECKS]
-    name = item.name.removeprefix("test_")
-    if report.when == "call" or report.outcome != "passed":
-        why = str(call.excinfo.value).splitlines()[0] if call.excinfo and str(call.excinfo.value) else ""
-        kept[name] = {
-            "outcome": report.outcome,
-            "message": why.removeprefix("AssertionError: ") or report.outcome,
-        }
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write ``checks.json``, unless pytest stopped before all checks were done."""
-    config, folder = session.config, Path(session.config.getoption("--model"))
-    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        return
-    files = _files(sorted({Path(item.path) for item in session.items}, key=lambda p: (p != CHECKS, p)))
-    facts = config.stash[_MODEL].facts
-    result = {
-        "model_id": facts.model_id,
-        "database_id": facts.database_id,
-        "time": now(),
-        "code": code_version(),
-    }
-    result |= {"checks": config.stash[_CHECKS], "files": files}
-    write_json(
-        folder / RESULT, result | {"sha256": checksums(folder, [folder / "model.json", folder / "model.npz"])}
-    )
-
-
-@pytest.fixture(scope="session")
-def trained(request: pytest.FixtureRequest) -> model.Model:
-    """The model."""
-    return request.config.stash[_MODEL]
-
-
-@pytest.fixture(scope="session")
-def work(request: pytest.FixtureRequest) -> WorkDir:
-    """The work directory that the model lies in."""
-    return WorkDir(Path(request.config.getoption("--model")).resolve().parent)
-
-
-@pytest.fixture(scope="session")
-def stored(trained: model.Model, work: WorkDir) -> database.Database:
-    """The database that it learned from."""
-    found = database.read(work.database(trained.facts.database))
-    assert found.facts["database_id"] == trained.facts.database_id, (
-        "the database is not the one the model learned from"
-    )
-    return found
-
-
-@pytest.fixture(scope="session")
-def atoms(stored: database.Database, work: WorkDir) -> Atoms:
-    """The first cell of the database, as quenched where there is one: with known bonds, none beyond
-    physics."""
-    keys = stored.bonds[KEY].drop_duplicates().sort_values("sub_run", kind="stable")
-    return cells.read(work.cell(*keys.iloc[0]))
-
-
-@pytest.fixture(scope="session")
-def predicted(trained: model.Model, atoms: Atoms) -> Any:
-    """Its bonds with σ, in the windows of the training bonds."""
-    return predictor.predict(trained, atoms, predictor.windows(trained, {}), sigma=True)
-
-
-@pytest.fixture(scope="session")
-def held_out(trained: model.Model, stored: database.Database) -> Callable[[str], HeldOut]:
-    """Function of a bond type: what models without a group predict; groups are runs, or sub-runs if one run
-    has them all."""
-    done: dict[str, HeldOut] = {}
-
-    def of(bond_type: str) -> HeldOut:
-        done.update({} if done else _hold_out(trained, stored))
-        assert bond_type in done, f"{bond_type}: no group to leave out"
-        return done[bond_type]
-
-    return of
 
 
 def _recipe(trained: model.Model, stored: database.Database) -> tuple[training.Recipe, Train]:

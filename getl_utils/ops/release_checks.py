@@ -1,11 +1,13 @@
-"""What a model must do before it may predict in bulk: pytest tests with the fixtures of `release`. Add your
-own in a file:
+"""What a model must do before it may predict in bulk: pytest tests with the fixtures of `release_plugin`.
+
+Add your own in a file:
 
     def test_no_bond_of_copper_is_stronger_than_two_eV(predicted):
         copper = predicted[predicted.type == "Cu-Cu"]
         assert -copper.predicted.min() < 2
 
-and name it: ``getl test-model runs/quick/model --tests my_checks.py``, or in the parameter `release_checks`.
+Name the file as in ``getl test-model runs/quick/model --tests my_checks.py``, or in the parameter
+`release_checks`.
 """
 
 from __future__ import annotations
@@ -24,8 +26,20 @@ EQUAL = 1e-7  # eV, of what must be the same but for rounding
 
 
 def strengths(trained, atoms: Atoms) -> np.ndarray:
-    """−ICOHP of all bonds, sorted by type, distance and strength: what no renumbering, turning or moving may
-    change."""
+    """Return the sorted −ICOHP of all bonds, which no renumbering, rotation or translation may change.
+
+    Parameters
+    ----------
+    trained : Model
+        The model.
+    atoms : Atoms
+        The structure.
+
+    Returns
+    -------
+    (n,) ndarray
+        −ICOHP, eV.
+    """
     # The windows end at a training bond, which may be of this very cell: rounding must not move it out.
     windows = {t: (low - EDGE, high + EDGE) for t, (low, high) in predictor.windows(trained, {}).items()}
     bonds = predictor.predict(trained, atoms, windows)
@@ -33,13 +47,38 @@ def strengths(trained, atoms: Atoms) -> np.ndarray:
 
 
 def same(one: np.ndarray, other: np.ndarray) -> None:
-    """Assert that two sorted lists of strengths are the same."""
+    """Assert that two sorted lists of strengths are the same.
+
+    Parameters
+    ----------
+    one : (n,) ndarray
+        From `strengths`, eV.
+    other : (n,) ndarray
+        From `strengths`, eV.
+    """
     assert len(one) == len(other), f"{len(other)} bonds instead of {len(one)}"
     assert np.abs(one - other).max() < EQUAL, f"strengths differ by up to {np.abs(one - other).max():.1e} eV"
 
 
 def over_distance(trained, stored, bond_type: str, distance: np.ndarray) -> np.ndarray:
-    """−ICOHP (environments, distances) of training environments put at other distances (Å)."""
+    """Predict training environments at other distances.
+
+    Parameters
+    ----------
+    trained : Model
+        The model.
+    stored : Database
+        What the model learned from.
+    bond_type : str
+        Type of the bonds.
+    distance : (n,) ndarray
+        Å.
+
+    Returns
+    -------
+    (environments, n) ndarray
+        −ICOHP, eV.
+    """
     bonds = stored.of_type(bond_type)
     some = np.linspace(0, len(bonds) - 1, min(SAMPLE, len(bonds))).astype(int)
     features = stored.features(bonds.iloc[some], trained.descriptor)

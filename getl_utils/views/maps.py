@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import binary_dilation
 
-from getl_utils.core.bonds import BOND, neighbours, type_of
+from getl_utils.core.bonds import BOND, type_of
+from getl_utils.core.neighbours import neighbours
 from getl_utils.models import bond_expansion
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.linear import LinearModel

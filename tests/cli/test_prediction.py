@@ -110,8 +110,8 @@ def test_a_structure_that_is_too_large_says_memory_and_the_others_go_on(
             raise MemoryError
         return estimate(model, atoms, *more)
 
-    estimate = predictor._estimate
-    monkeypatch.setattr(predictor, "_estimate", fail)
+    estimate = predictor.estimate
+    monkeypatch.setattr(predictor, "estimate", fail)
     ase.io.write(tmp_path / "big.xyz", [crystal(1), crystal(2) * 2, crystal(3)], format="extxyz")
     assert predict(tmp_path / "big.xyz", glass(tmp_path / "glass.xyz"), "--out", tmp_path / "out") == 1
     said = capsys.readouterr()

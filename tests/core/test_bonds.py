@@ -7,16 +7,8 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from getl_utils.core.bonds import (
-    BOND,
-    canonical,
-    check_structure,
-    neighbour_table,
-    neighbours,
-    parse_composition,
-    place,
-    type_of,
-)
+from getl_utils.core.bonds import BOND, canonical, parse_composition, place, type_of
+from getl_utils.core.neighbours import check_structure, neighbour_table, neighbours
 from getl_utils.etl import extract
 from getl_utils.files import lobster
 from getl_utils.models import agreement

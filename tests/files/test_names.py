@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from getl_utils.core.record import safe_path
-from getl_utils.files.names import structure_name, structure_names
+from getl_utils.files.names import structure_names
 
 
 def test_names_differ_and_do_not_depend_on_the_order(tmp_path):
@@ -57,4 +57,4 @@ def test_very_long_names_still_differ(tmp_path):
     ],
 )
 def test_only_the_ending_of_a_name_goes(name, expected):
-    assert structure_name(Path(name)) == expected
+    assert structure_names([Path(name)]) == [expected]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from ase.build import bulk
 
-from getl_utils.core.bonds import neighbour_table
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.inference import exchange, trajectory
 from getl_utils.inference.followed import Followed
 

@@ -22,7 +22,7 @@ from getl_utils.core.bonds import BOND, type_of
 from getl_utils.core.record import read_json
 from getl_utils.etl.database import Database
 from getl_utils.files.lobster import read_icohplist
-from getl_utils.inference import drift, predictor, storing
+from getl_utils.inference import drift, predictor, storing, streaming
 from getl_utils.models import bond_expansion, model, training
 from getl_utils.models.bond_expansion import BondExpansion
 
@@ -121,7 +121,7 @@ def test_chunks_and_threads_are_the_whole(trained, monkeypatch):
     atoms = crystal(4, seed=3)
     atoms.positions[::7] += 5 * atoms.cell[0]  # unwrapped, as xu yu zu of a dump
     whole = predictor.predict(trained, atoms, LIMITS)
-    monkeypatch.setattr(storing, "CHUNK", 11)
+    monkeypatch.setattr(predictor, "CHUNK", 11)
     parts = predictor.predict(trained, atoms, LIMITS, threads=2)
     pd.testing.assert_frame_equal(parts, whole, check_exact=True)
     assert not parts.duplicated(BOND).any()
@@ -193,7 +193,7 @@ def test_a_strange_environment_is_outside(trained):
 
 def test_a_structure_without_bonds_or_boundaries(linear, tmp_path):
     ase.io.write(tmp_path / "far.xyz", Atoms("TiNi", [[0, 0, 0], [9, 0, 0]]))
-    rows = predictor.predict_file(
+    rows = streaming.predict_file(
         linear, tmp_path / "far.xyz", tmp_path / "out", LIMITS, "all", True, isolated=True
     )
     assert (rows[0]["bonds"], rows[0]["error"]) == (0, "")
@@ -207,7 +207,7 @@ def write_frames(path, n, size=3):
 
 def test_files_of_a_frame(linear, tmp_path):
     path = write_frames(tmp_path / "some.xyz", 2)
-    rows = predictor.predict_file(linear, path, tmp_path / "out", LIMITS, "all", True, sigma=True)
+    rows = streaming.predict_file(linear, path, tmp_path / "out", LIMITS, "all", True, sigma=True)
     assert [(r["structure"], r["frame"], r["atoms"], r["error"]) for r in rows] == [
         ("out", 1, 54, ""),
         ("out", 2, 54, ""),
@@ -219,7 +219,7 @@ def test_files_of_a_frame(linear, tmp_path):
     np.testing.assert_allclose(sums.strength[again.atom], again.strength)
     assert sums.bonds.sum() == 2 * len(bonds)
     assert (tmp_path / "out/2_0_ICOHPLIST.lobster").exists()
-    assert (predictor.predict_file(linear, path, tmp_path / "last", LIMITS, "last", False))[0]["frame"] == 1
+    assert (streaming.predict_file(linear, path, tmp_path / "last", LIMITS, "last", False))[0]["frame"] == 1
     np.testing.assert_array_equal(pd.read_parquet(tmp_path / "last/1_0.parquet").predicted, bonds.predicted)
 
 
@@ -228,7 +228,7 @@ def test_a_frame_is_done_again_only_where_something_differs(linear, tmp_path):
     out = tmp_path / "out"
 
     def run(limits=LIMITS, **options):
-        predictor.predict_file(linear, path, out, limits, "all", False, **options)
+        streaming.predict_file(linear, path, out, limits, "all", False, **options)
         return {file.name: file.stat().st_mtime_ns for file in out.glob("*.parquet")}
 
     first = run()
@@ -277,7 +277,7 @@ def test_damaged_frames_are_told_and_the_others_done(linear, tmp_path):
     ]
     path = tmp_path / "bad.dump"
     path.write_text("".join(frames))
-    rows = predictor.predict_file(linear, path, tmp_path / "out", LIMITS, "all", False, elements=ELEMENTS)
+    rows = streaming.predict_file(linear, path, tmp_path / "out", LIMITS, "all", False, elements=ELEMENTS)
     says = [
         "",
         "type 3",
@@ -296,7 +296,7 @@ def test_damaged_frames_are_told_and_the_others_done(linear, tmp_path):
     assert pd.read_parquet(tmp_path / "out/1_0.parquet").predicted.equals(
         pd.read_parquet(tmp_path / "out/7_60.parquet").predicted
     )
-    last = predictor.predict_file(linear, path, tmp_path / "last", LIMITS, "last", False, elements=ELEMENTS)
+    last = streaming.predict_file(linear, path, tmp_path / "last", LIMITS, "last", False, elements=ELEMENTS)
     assert [row["step"] for row in last] == [60, -1]
     assert "cut off" in last[1]["error"]
 
@@ -305,7 +305,7 @@ def test_a_model_for_other_elements(linear, tmp_path):
     frames = [crystal(), bulk("Cu", cubic=True) * 2, crystal(seed=1)]
     frames[2].positions[0, 0] = np.nan
     ase.io.write(tmp_path / "mixed.xyz", frames)
-    rows = predictor.predict_file(linear, tmp_path / "mixed.xyz", tmp_path / "out", LIMITS, "all", False)
+    rows = streaming.predict_file(linear, tmp_path / "mixed.xyz", tmp_path / "out", LIMITS, "all", False)
     assert rows[0]["error"] == ""
     assert "Cu is unknown to the model, which has seen Ti, Ni only" in rows[1]["error"]
     assert "NaN" in rows[2]["error"]
@@ -363,7 +363,7 @@ def test_the_command_says_what_is_wrong_in_one_line(change, says, folder, tmp_pa
 
 
 def ten_frames(folder, path, out):
-    predictor.predict_file(model.load(folder), path, out, LIMITS, "all", True)
+    streaming.predict_file(model.load(folder), path, out, LIMITS, "all", True)
 
 
 def results(out):
@@ -380,7 +380,7 @@ def test_kill_9_at_any_moment_changes_nothing(times, folder, tmp_path):
     """A run of ten frames, killed at a random moment and started again, ends as one that was not."""
     path = write_frames(tmp_path / "ten.xyz", 10)
     server = multiprocessing.get_context("forkserver")  # starts in a moment, with the modules loaded
-    server.set_forkserver_preload(["getl_utils.inference.predictor"])
+    server.set_forkserver_preload(["getl_utils.inference.streaming"])
     spans = []
     for name in ("warm", "whole"):
         start, whole = (
@@ -412,7 +412,7 @@ def test_bond_types_of_many_bonds_at_once():
 def test_lobster_files_hold_every_bond(trained, tmp_path):
     ase.io.write(tmp_path / "big.xyz", crystal(seed=4), format="extxyz")
     limits = predictor.windows(trained, {"Ti-Ni": [2.0, 3.0]})
-    (row,) = predictor.predict_file(trained, tmp_path / "big.xyz", tmp_path / "out", limits, "last", True)
+    (row,) = streaming.predict_file(trained, tmp_path / "big.xyz", tmp_path / "out", limits, "last", True)
     table = pd.read_parquet(tmp_path / "out/1_0.parquet")
     listed = read_icohplist(tmp_path / "out/1_0_ICOHPLIST.lobster")
     assert row["bonds"] == len(table) == len(listed)
@@ -441,6 +441,6 @@ def test_drift_counts_what_is_outside(trained):
 
 def test_a_summary_has_a_row_for_each_frame(linear, tmp_path):
     path = write_frames(tmp_path / "some.xyz", 2)
-    rows = predictor.predict_file(linear, path, tmp_path / "out", LIMITS, "all", False)
+    rows = streaming.predict_file(linear, path, tmp_path / "out", LIMITS, "all", False)
     table = storing.write_summary(tmp_path, rows)
     assert pd.read_csv(tmp_path / "summary.csv").bonds.tolist() == table.bonds.tolist()

@@ -18,7 +18,8 @@ from small import quenched
 
 from getl_utils import cli
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, neighbour_table
+from getl_utils.core.bonds import BOND
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.parameters import for_stage, read
 from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir
@@ -27,7 +28,7 @@ from getl_utils.files import lobster
 from getl_utils.generate import sub_runs
 from getl_utils.labels import batch
 from getl_utils.labels.status import Status, judge
-from getl_utils.ops import provenance
+from getl_utils.ops import origin
 from getl_utils.ops import status as overview
 
 REPLAY = Path(__file__).parents[1] / "replay.py"
@@ -271,10 +272,10 @@ def test_the_way_back_leads_to_the_batch_job(work, tmp_path):
     lengths = descriptors.Descriptor({}, lambda atoms, pairs: np.zeros((len(pairs), 1)))
     for key in KEYS:
         descriptors.describe(work, key, bonds[bonds.sub_run == key.sub_run], {"bond": lengths})
-    links = list(provenance._origin(work, bonds.iloc[0]))
+    links = list(origin.of_bond(work, bonds.iloc[0]))
     assert [link.what for link in links] == ["label", "cell", "descriptors", "run"]
     assert not [link for link in links if link.wrong]
     assert links[0].facts["program"] == "lobster"
     listed = work.label(*KEYS[0]) / "ICOHPLIST.lobster"
     listed.write_bytes(listed.read_bytes()[:-9] + b"00001 \n")
-    assert next(iter(provenance._origin(work, bonds.iloc[0]))).wrong
+    assert next(iter(origin.of_bond(work, bonds.iloc[0]))).wrong

@@ -6,15 +6,16 @@ import pytest
 from ase.build import bulk
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND, neighbour_table
+from getl_utils.core.bonds import BOND
 from getl_utils.core.bonds import KEY as KEY_NAMES
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.parameters import for_stage
 from getl_utils.core.record import checksums, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import extract
 from getl_utils.files import lobster
 from getl_utils.labels import engine as engines
-from getl_utils.labels import label
+from getl_utils.labels import inputs, label
 from getl_utils.labels.status import Status, judge
 
 KEY = cells.CellKey("Cu32", 1, 0)
@@ -135,7 +136,7 @@ def test_a_projection_that_a_label_does_not_have_is_a_status(work, standin):
 def test_the_cutoff_of_extraction_counts_for_our_own_labels(work, standin):
     """Inputs of LOBSTER that lie beside a label of ours do not fix the clusters."""
     label.label_one(work, KEY, parameters())
-    label.write_inputs(work, KEY, parameters())
+    inputs.write_inputs(work, KEY, parameters())
     near, far = (extract.extract(work, [KEY], [], cutoff).bonds.kept.sum() for cutoff in (2.7, 4.0))
     assert 0 < near < far
 

@@ -8,7 +8,7 @@ import pytest
 from ase.build import bulk
 
 from getl_utils import cli
-from getl_utils.core.bonds import neighbour_table
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.files import lobster
 from getl_utils.labels import engine as engines
 from getl_utils.models import agreement as comparison

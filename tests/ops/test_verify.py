@@ -11,7 +11,7 @@ from getl_utils import cli
 from getl_utils.core.cells import CellKey
 from getl_utils.core.parameters import STAGES, for_stage
 from getl_utils.core.record import read_json, write_json
-from getl_utils.inference import predictor, storing
+from getl_utils.inference import predictor, storing, streaming
 from getl_utils.labels import label
 from getl_utils.models import model
 from getl_utils.ops import provenance, verify
@@ -120,7 +120,7 @@ def test_a_damaged_frame_alone_is_predicted_again(small):
     before = {f: (f.read_bytes(), f.stat().st_mtime_ns) for f in folder.glob("*.parquet")}
     (folder / "2_0.parquet").write_bytes(b"x")
     limits = predictor.windows(trained, LIMITS)
-    predictor.predict_file(trained, work.path / "glass.xyz", folder, limits, "all", True, sigma=True)
+    streaming.predict_file(trained, work.path / "glass.xyz", folder, limits, "all", True, sigma=True)
     pd.testing.assert_frame_equal(
         pd.read_parquet(folder / "2_0.parquet"),
         pd.read_parquet(io.BytesIO(before[folder / "2_0.parquet"][0])),

@@ -29,7 +29,7 @@ from getl_utils.etl import database, extract
 from getl_utils.etl import descriptors as soap
 from getl_utils.files import lammps
 from getl_utils.generate import sub_runs
-from getl_utils.inference import predictor
+from getl_utils.inference import predictor, streaming
 from getl_utils.labels import engine, label
 from getl_utils.models import model
 from getl_utils.ops import verify
@@ -141,7 +141,7 @@ def write_all(folder):
         if not (work.path / "copy/model.json").exists():
             with np.load(work.model / "model.npz") as arrays:
                 model.save(work.path / "copy", trained, dict(arrays))
-        predictor.predict_file(
+        streaming.predict_file(
             trained,
             work.path / "glass.xyz",
             work.predictions("glass"),

@@ -18,7 +18,7 @@ from getl_utils.files import published as formats
 from getl_utils.generate import sub_runs
 from getl_utils.generate.sub_runs import deform
 from getl_utils.inference import predictor
-from getl_utils.labels import label
+from getl_utils.labels import inputs
 from getl_utils.models import splits, training, validation
 
 ROWS = {"Zr-Zr": 2246, "Cu-Cu": 1652, "Zr-Al": 222, "Cu-Al": 136}
@@ -114,7 +114,7 @@ def test_cells_and_inputs_of_all_sub_runs_equal_the_published(reference, tmp_pat
     sub_runs.write_sub_runs(work, quenched, "Zr49Cu49Al2", 21, p.sub_runs, p.deformations.model_dump())
     bonds = {}
     for key in cells.keys(["Zr49Cu49Al2"], [21], p.sub_runs):
-        label.write_inputs(work, key, p)
+        inputs.write_inputs(work, key, p)
         ours, theirs = work.label(*key), published[key.run, key.sub_run]
         assert words(ours / "Zr49Cu49Al2.scf.in") == words(theirs / "Zr49Cu49Al2.scf.in"), key
         assert words(ours / "lobsterin") == words(theirs / "lobsterin"), key

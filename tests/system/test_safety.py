@@ -11,7 +11,7 @@ import pytest
 from getl_utils.core import arrays, parameters, process, record
 from getl_utils.core.workdir import WorkDir
 from getl_utils.files import espresso_save, published
-from getl_utils.files.frames import structure_name
+from getl_utils.files.frames import structure_names
 from getl_utils.models import model
 
 
@@ -153,7 +153,7 @@ def test_names_in_parameters_are_held_to_the_same_rule():
 
 @pytest.mark.parametrize("name", ["..dump", "$(touch x).dump", "a b.dump", "-rf.dump", "ä.xyz", ".dump"])
 def test_a_structures_name_is_a_folders_name(name, tmp_path):
-    assert record.safe_path(structure_name(tmp_path / name))
+    assert record.safe_path(*structure_names([tmp_path / name]))
 
 
 def test_a_lock_refuses_a_second_owner_and_dies_with_the_first(tmp_path):

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from small import ELEMENTS, crystal
 
-from getl_utils.core.bonds import bond_types, neighbour_table, type_of
+from getl_utils.core.bonds import bond_types, type_of
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.inference import exchange, trajectory
 from getl_utils.views import agreement, bonds, loading, structure, training
 

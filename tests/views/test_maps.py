@@ -7,7 +7,8 @@ from ase import Atoms
 from ipywidgets import Widget
 from small import crystal
 
-from getl_utils.core.bonds import bond_types, neighbour_table, type_of
+from getl_utils.core.bonds import bond_types, type_of
+from getl_utils.core.neighbours import neighbour_table
 from getl_utils.models import linear
 from getl_utils.models.bond_expansion import BondExpansion, describe
 from getl_utils.views import explore, maps
