@@ -165,11 +165,11 @@ def scaling(folder: Path, values: dict, sizes: list[int]) -> pd.DataFrame:
 
 
 def first_call(folder: Path, values: dict) -> dict[str, float]:
-    """Seconds of a prediction for a crystal of 54 atoms in a new process, compiled and from the cache."""
+    """CPU seconds of a first prediction in a new process, of 54 atoms: compiled, and from the cache."""
     path, cache = PLACE / "small.xyz", PLACE / f"numba-{os.getpid()}"
     rattled_crystal(values["elements"], 3, 0.15).write(path, format="extxyz")
     names = ("first call, compilation included (≤ 10 s)", "first call, cached (≤ 2 s)")
-    return {name: child(folder, path, 1, True, cache)["seconds"] for name in names}
+    return {name: child(folder, path, 1, True, cache)["cpu"] for name in names}
 
 
 def report(
@@ -181,8 +181,7 @@ def report(
         for name, most in (("with σ", 0.2), ("without σ", 0.12)):
             ratio = core[name] / core["SOAP alone (quippy)"]
             rows[f"{name} / SOAP alone by quippy (≤ {most})"] = f"{ratio:.2f}"
-    rows |= {name: f"{value:.1f} s" for name, value in calls.items()}
-    rows |= {name: f"{value:.1f} CPU s" for name, value in fits.items()}
+    rows |= {name: f"{value:.1f} CPU s" for name, value in (calls | fits).items()}
     lines = ["| | measured |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items()), ""]
     lines += ["| atoms | threads | s | CPU s | peak memory, GB |", "|---|---|---|---|---|"]
     for r in table.itertuples():

@@ -13,7 +13,7 @@ from ase.data import atomic_numbers
 from scipy.linalg import solve
 from scipy.special import erf, ive
 
-POINTS = 2000  # of the tabulated radial functions; vectors are QUIP's to 4e-13
+POINTS = 4000  # of the tabulated radial functions; vectors are QUIP's to 1e-12
 SHOULDER = 0.5  # Å, width of QUIP's cutoff function
 
 
