@@ -66,8 +66,12 @@ class TypeModel:
                 )
 
     def polynomials(self, distance: np.ndarray) -> np.ndarray:
-        """T_t of each length, (n, n_distance)."""
-        return chebyshev(distance, self.span, len(self.weights))
+        """T_t of each length, (n, n_distance); beyond the window they go on as straight lines."""
+        n, inside = len(self.weights), np.clip(distance, *self.window)
+        slopes = np.polynomial.chebyshev.chebder(np.eye(n))
+        terms = chebyshev(inside, self.span, n)
+        beyond = scaled(distance, self.span) - scaled(inside, self.span)
+        return terms + beyond[:, None] * (chebyshev(inside, self.span, max(n - 1, 1)) @ slopes)
 
     def mean(self, features: np.ndarray, distance: np.ndarray) -> np.ndarray:
         """Mean of each bond, eV."""

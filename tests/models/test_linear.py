@@ -166,3 +166,12 @@ def test_too_few_bonds_and_unknown_types(data, model):
         model.predict(Atoms("Xe2", [[0, 0, 0], [2.5, 0, 0]]))
     with pytest.raises(ValueError, match="no bond type could be trained"):
         linear.fit(EXPANSION, **{key: value[:3] for key, value in data.items()})
+
+
+def test_beyond_the_window_the_terms_are_straight_lines(model):
+    one = next(iter(model.types.values()))
+    low, high = one.window
+    for edge, side in ((low, -1), (high, 1)):
+        terms = one.polynomials(edge + side * np.array([-1e-4, 0.0, 1e-4, 0.1, 0.2]))
+        np.testing.assert_allclose(terms[4] - terms[3], terms[3] - terms[1], atol=1e-12)  # straight
+        np.testing.assert_allclose(terms[2] - terms[1], terms[1] - terms[0], atol=1e-5)  # without a kink

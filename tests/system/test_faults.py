@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import REPOSITORY
-from small import LIMITS, PARAMETERS, Standin, quenched
+from small import LIMITS, PARAMETERS, Standin, describe, quenched
 from test_workflow import COMPOSITION, Workflow
 
 from getl_utils.core import cells, record
@@ -26,7 +26,6 @@ from getl_utils.core.parameters import for_stage
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database, extract
-from getl_utils.etl import descriptors as soap
 from getl_utils.files import lammps
 from getl_utils.generate import sub_runs
 from getl_utils.inference import predictor, streaming
@@ -134,13 +133,12 @@ def write_all(folder):
         if not work.bonds.with_suffix(".json").exists():
             extract.write(work, extract.extract(work, keys, [], p.cutoff))
         trained = model.load(work.model)
-        for key in keys:
-            soap.describe(work, key, trained.soap)
+        transform = for_stage("03_transform", {**PARAMETERS, "work_dir": str(folder)})
+        describe(work, pd.read_parquet(work.bonds), transform)
         if not (work.path / "second/database.json").exists():
             database.write(work.path / "second", database.read(work.database("all")), "second")
         if not (work.path / "copy/model.json").exists():
-            with np.load(work.model / "model.npz") as arrays:
-                model.save(work.path / "copy", trained, dict(arrays))
+            model.save(work.path / "copy", trained)
         streaming.predict_file(
             trained,
             work.path / "glass.xyz",
