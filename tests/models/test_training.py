@@ -179,7 +179,7 @@ def test_learning_curves_fall_on_every_axis(stored):
 
 def test_studies_have_their_rows(stored):
     p = train_parameters(variants=[{"cutoff": 3.0}, {"l_max": 0}])
-    table = studies.ablate(*stored, p, ["random"])
+    table = studies.ablate(*stored, p, ["by run"])
     rows = table[table.type == "Ti-Ni"].set_index("changed")
     assert rows.rmse["l_max 0 (8 numbers)"] > 2 * rows.rmse["the model"]
     assert rows.rmse["the length not multiplied"] > 2 * rows.rmse["the model"]
