@@ -142,7 +142,15 @@ def test_an_alloy_of_ones_own_goes_from_melt_to_predicted_bonds(workflow):
     assert predicted.distance[predicted.type == "Ni-Ti"].between(*OWN_ALLOY["windows"]["Ni-Ti"]).all()
     listed = read_icohplist(next((work / "predictions").glob("*/1_0_ICOHPLIST.lobster")))
     assert len(listed) == len(predicted) == summary.bonds[0]
-    exchanged = pd.read_csv(work / "figures/06_inference/exchange.csv")
+
+
+def test_the_study_of_a_loading_follows_an_alloy_of_ones_own(workflow, tmp_path):
+    work, study = workflow.folder / "work", "notebooks/studies/bonds_under_load.ipynb"
+    words = [sys.executable, "-m", "papermill", study, str(tmp_path / "executed.ipynb"), "-k", "python3"]
+    words += ["-f", str(work / "parameters/06_inference.yaml"), "--cwd", "notebooks/studies"]
+    answer = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    exchanged = pd.read_csv(work / "figures/bonds_under_load/exchange.csv")
     assert exchanged[exchanged.type == "all"].groupby("frame").bonds.size().tolist() == [3, 3, 3]
 
 
