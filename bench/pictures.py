@@ -2,7 +2,7 @@
 
 docs/slab.png is a slice through a glass, its bonds as the shipped model predicts them. The glass is made by
 ``getl step large parameters/quick.yaml Zr920Cu920Al160 1``. docs/map.png shows what one neighbour does to a
-bond, by the same model. It needs a run of parameters/example.yaml, for the labels that the model learned from.
+bond, by the same model. It needs a run of parameters/example.yaml, for the training labels.
 """
 
 from __future__ import annotations
