@@ -97,26 +97,6 @@ class Bonds:
         return pooled.Sums.of(columns, self.strength, self.groups, noise, n, used)
 
 
-def fit_type(
-    expansion: BondExpansion,
-    name: str,
-    features: np.ndarray,
-    distance: np.ndarray,
-    strength: np.ndarray,
-    groups: np.ndarray,
-    settings: Settings,
-) -> TypeModel:
-    """Train one bond type alone, without what other types could tell; arguments as of `linear.fit`.
-
-    Raises
-    ------
-    ValueError
-        Too few bonds, one group only, duplicated rows, or values that are not finite.
-    """
-    check_rows(features, distance, strength, groups, settings.fewest)
-    return fit_all(expansion, {name: (features, distance, strength, groups)}, settings)[name]
-
-
 def fit_all(
     expansion: BondExpansion, bonds: Mapping[str, tuple[np.ndarray, ...]], settings: Settings
 ) -> dict[str, TypeModel]:
