@@ -61,7 +61,8 @@ def predict(
 @command(
     "label",
     "Takes a structure; gives labels of its bonds.",
-    "Writes bonds.parquet, ICOHPLIST.lobster and label.json. Ends with 1 if the calculation failed.",
+    "Writes bonds.parquet, ICOHPLIST.lobster and label.json. Ends with 1 if the calculation failed."
+    f"\n\n{RULE}",
 )
 def label(
     structure: Annotated[Path, typer.Argument(metavar="FILE", help=FORMATS)],
@@ -69,6 +70,7 @@ def label(
     engine: Annotated[str, typer.Option(help="gpaw, qe, lobster or xtb")] = "gpaw",
     projection: Annotated[str, typer.Option(help="of the wave functions; default: the engine's")] = "",
     kpoints: Annotated[tuple[int, int, int] | None, typer.Option(help="mesh, e.g. --kpoints 6 6 6")] = None,
+    elements: Annotated[list[str], typer.Option(metavar="SYMBOLS", help=ELEMENTS)] = [],
     orbitals: Annotated[Path | None, typer.Option(help="YAML: element → shells")] = None,
     file: Annotated[
         Path, typer.Option("--parameters", help="orbitals and label_window are taken from here")
@@ -83,7 +85,10 @@ def label(
     own = dict(map(_setting, setting))
     own |= {"projection": projection} if projection else {}
     own |= {"kpoints": list(kpoints)} if kpoints else {}
-    record = labels.label_structure(structure, out, _label_settings(file, engine, orbitals, own))
+    settings = _label_settings(file, engine, orbitals, own)
+    if chosen := elements_of(elements):
+        settings["elements"] = chosen
+    record = labels.label_structure(structure, out, settings)
     facts = f"{record['status']}, {record.get('n_bonds', 0)} bonds, {record['seconds']} s {record['reason']}"
     print(
         "\n".join([f"{structure}: {facts}", *(f"  warning: {text}" for text in record.get("warnings", []))])

@@ -112,7 +112,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
     folder : Path
         Where the label is written.
     settings : mapping
-        See `settings_of`.
+        See `settings_of`; also `elements` of the LAMMPS types, where the user named them.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
     _require(settings["engine"])
 
     def _make() -> dict[str, Any]:
-        atoms = frames.read_structure(structure)
+        atoms = frames.read_structure(structure, settings.get("elements", ()))
         key = CellKey(atoms.get_chemical_formula(), 0, 0)
         return _label(atoms, folder, settings, key, content_hash(structure))
 

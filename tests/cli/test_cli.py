@@ -4,13 +4,17 @@ import itertools
 import sys
 from pathlib import Path
 
+import ase.io
+import pandas as pd
 import pytest
+from small import Standin, crystal, dump
 
 from getl_utils import cli
 from getl_utils.cli import prediction
 from getl_utils.cli.app import RENAMED, app, elements_of, join_elements
 from getl_utils.core.record import write_json
 from getl_utils.files.elements import RULE
+from getl_utils.labels import engine as engines
 from getl_utils.labels import label
 
 WORDS = [command.name for command in app.registered_commands]
@@ -61,9 +65,11 @@ def test_what_is_no_element_is_refused(given, says):
 
 
 def test_the_help_and_the_readme_say_how_elements_are_found(capsys):
-    assert cli.main(["predict", "--help"]) == 0
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    for text in (capsys.readouterr().out, readme):
+    texts = [(Path(__file__).parents[2] / "README.md").read_text()]
+    for name in ("predict", "label"):
+        assert cli.main([name, "--help"]) == 0
+        texts.append(capsys.readouterr().out)
+    for text in texts:
         assert RULE in " ".join(text.split())
 
 
@@ -88,6 +94,29 @@ def test_a_setting_without_a_value_is_refused(tmp_path, capsys):
     words = ["label", "cell.xyz", "--out", str(tmp_path), "--set", "grid"]
     assert cli.main(words) == 1
     assert "expected NAME=VALUE" in capsys.readouterr().err
+
+
+def test_label_takes_the_elements_of_types_as_predict_does(tmp_path, monkeypatch, capsys):
+    """They decide where the file says nothing; without them, or against its masses, the file is refused."""
+    standin = Standin()
+    monkeypatch.setattr(engines, "get", lambda name: standin)
+    dump(tmp_path / "cell.dump", crystal(1))
+
+    def run(out, *words, name="cell.dump"):
+        return cli.main(["label", str(tmp_path / name), "--out", str(tmp_path / out), *words])
+
+    assert run("unnamed") == 1
+    assert "name the elements in the order of the types, as in `--elements" in capsys.readouterr().err
+    assert run("named", "--elements", "Ti", "Ni") == 0
+    table = pd.read_parquet(tmp_path / "named/bonds.parquet")
+    numbered = [*map(dict(enumerate(crystal(1).symbols)).get, table.i)]
+    assert table.element_i.tolist() == numbered
+    assert run("named", "--elements", "Ni", "Ti") == 1
+    assert "holds another run: elements" in capsys.readouterr().err
+    atoms = crystal(1)
+    ase.io.write(tmp_path / "cell.data", atoms, format="lammps-data", specorder=["Ti", "Ni"], masses=True)
+    assert run("heavy", "--elements", "Ni", "Ti", name="cell.data") == 1
+    assert "type 1 is labelled Ti, but Ni is given" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("status", "code"), [("DONE", 0), ("SCF_NOT_CONVERGED", 1), ("NOTHING", 1)])
