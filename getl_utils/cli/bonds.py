@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ from getl_utils.core import parameters
 from getl_utils.files.elements import RULE
 from getl_utils.files.frames import FORMATS, read_structure
 
-Frames = StrEnum("Frames", {"last": "last", "all": "all"})
+FRAMES = "of each file: all, last, or numbers as in the names of the results, e.g. 1,51,101"
 ELEMENTS = "elements of the LAMMPS types, in their order, where a file does not say them: --elements Zr Cu Al"
 Allow = Annotated[list[str], typer.Option(metavar="CHECK", help="a check that the model may have failed")]
 
@@ -38,7 +37,7 @@ def predict(
     windows: Annotated[
         Path | None, typer.Option(help="YAML: bond type → [shortest, longest] in Å; default: as trained")
     ] = None,
-    frames: Annotated[Frames, typer.Option(help="of each file")] = Frames.all,
+    frames: Annotated[str, typer.Option(metavar="FRAMES", help=FRAMES)] = "all",
     threads: Annotated[int, typer.Option(min=1, help="threads that predict at once")] = 2,
     lobster: Annotated[bool, typer.Option("--lobster", help="also write LOBSTER's columns")] = False,
     sigma: Annotated[
@@ -49,7 +48,7 @@ def predict(
     """Predict the ICOHP of every bond of structures of any size."""
     start, chosen = time.perf_counter(), elements_of(elements)
     limits = parameters.read_windows(windows) if windows else {}
-    options = {"which": frames.value, "lobster_files": lobster}
+    options = {"which": prediction.chosen_frames(frames), "lobster_files": lobster}
     reading = {"elements": chosen, "isolated": isolated}
     folder = model or prediction.default_model(chosen)
     rows = prediction.predict_files(

@@ -47,6 +47,37 @@ def _elements(folder: Path) -> list[str]:
     return list(facts["elements"])
 
 
+def chosen_frames(word: str) -> str | list[int]:
+    """Read the value of ``--frames``.
+
+    Parameters
+    ----------
+    word : str
+        ``all``, ``last``, or numbers separated by commas.
+
+    Returns
+    -------
+    str or list of int
+        The word, or the numbers.
+
+    Raises
+    ------
+    ValueError
+        Neither; says what is expected.
+
+    Examples
+    --------
+    >>> chosen_frames("1,51")
+    [1, 51]
+    """
+    if word in ("all", "last"):
+        return word
+    numbers = [int(part) if part.strip().isdecimal() else 0 for part in word.split(",")]
+    if min(numbers) < 1 or len(set(numbers)) < len(numbers):
+        raise ValueError(f"--frames {word}: give all, last, or numbers from 1, each once, as in 1,51,101")
+    return numbers
+
+
 def predict_files(
     paths: Sequence[Path],
     out: Path,
@@ -74,7 +105,7 @@ def predict_files(
     effort : tuple
         Whether σ is wanted, and how many threads predict.
     options : mapping
-        ``which`` frames, and whether to write ``lobster_files``.
+        ``which`` frames (of `chosen_frames`), and whether to write ``lobster_files``.
     reading : mapping
         ``elements`` of the LAMMPS types and whether structures may be ``isolated``.
 

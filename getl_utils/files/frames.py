@@ -216,15 +216,15 @@ def atom_ids(atoms: Atoms) -> np.ndarray:
     return ids if ids.ndim == 1 and ids.dtype.kind == "i" else np.arange(1, len(atoms) + 1)
 
 
-def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:
+def count_atoms(paths: Iterable[Path], which: str | Sequence[int] = "all") -> int | None:
     """Count the atoms of the frames that `readings` will give, from what the files announce.
 
     Parameters
     ----------
     paths : iterable of Path
         Structure files.
-    which : str, default 'all'
-        As for `readings`.
+    which : str or sequence of int, default 'all'
+        As for `readings`, or the numbers of the frames that are read, counted from 1.
 
     Returns
     -------
@@ -236,6 +236,8 @@ def count_atoms(paths: Iterable[Path], which: str = "all") -> int | None:
         numbers = _announced(path)
         if not numbers:
             return None
+        if not isinstance(which, str):
+            numbers = [number for n, number in enumerate(numbers, 1) if n in which]
         total += numbers[-1] if which == "last" else sum(numbers)
     return total
 

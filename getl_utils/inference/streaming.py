@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def predict_file(
     path: Path,
     folder: Path,
     limits: Mapping[str, Sequence[float]],
-    which: str,
+    which: str | Sequence[int],
     lobster_files: bool,
     sigma: bool = True,
     threads: int = 1,
@@ -32,7 +32,7 @@ def predict_file(
     elements: Sequence[str] = (),
     isolated: bool = False,
 ) -> list[dict]:
-    """Predict the last or all frames of a file; each frame is on disk before the next is read.
+    """Predict frames of a file; each frame is on disk before the next is read.
 
     The record of a frame, ``<n>_<step>.json``, is written after its tables. A frame is not predicted again if
     its record has the same `prediction_id` (the hash of model, windows, settings and structure) and its
@@ -49,8 +49,8 @@ def predict_file(
         atom) and the record.
     limits : mapping
         From `windows`.
-    which : str
-        ``last`` or ``all`` frames.
+    which : str or sequence of int
+        ``last`` or ``all`` frames, or the numbers of some, counted from 1.
     lobster_files : bool
         Also LOBSTER's columns; all bonds of a frame are then held as a table in memory.
     sigma : bool
@@ -81,7 +81,8 @@ def predict_file(
     rows = []
     with lock(folder):
         storing.refuse_other(folder, source)
-        for n, atoms in enumerate(readings(path, which=which, **reading), 1):
+        found = readings(path, which=which if isinstance(which, str) else "all", **reading)
+        for n, atoms in _chosen(found, which, path):
             row = {"structure": folder.name, "frame": n, **NOTHING}
             row |= {"model_id": model.model_id, "prediction_id": ""}
             if isinstance(atoms, ValueError):
@@ -93,6 +94,21 @@ def predict_file(
                 tick(len(atoms))
             rows.append(row)
     return rows
+
+
+def _chosen(
+    found: Iterable[Atoms | ValueError], which: str | Sequence[int], path: Path
+) -> Iterator[tuple[int, Atoms | ValueError]]:
+    """The frames that are wanted, with their numbers; nothing is read behind the last of them."""
+    wanted, n = [] if isinstance(which, str) else sorted(which), 0
+    for n, atoms in enumerate(found, 1):
+        if isinstance(which, str) or n in wanted:
+            yield n, atoms
+        if wanted and n == wanted[-1]:
+            return
+    for absent in wanted:
+        if absent > n:
+            yield absent, ValueError(f"{path}: frame {absent} is not there, the file has {n}")
 
 
 def _frame(job: storing.Job, atoms: Atoms, folder: Path, origin: dict[str, Any], threads: int) -> dict:

@@ -129,7 +129,8 @@ def splits(bonds: pd.DataFrame, p: Train) -> Iterator[Split]:
     for first, second in p.crossed:
         train, test = (np.flatnonzero(bonds.composition == c) for c in (first, second))
         if len(train) and len(test):
-            yield Split("crossed", f"{first} → {second}", train[: p.n_train], test)
+            drawn = np.random.default_rng(p.seed).permutation(train)[: p.n_train]
+            yield Split("crossed", f"{first} → {second}", drawn, test)
 
 
 def folds(

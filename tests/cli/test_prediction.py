@@ -120,6 +120,12 @@ def test_a_structure_that_is_too_large_says_memory_and_the_others_go_on(
     assert "3 of 4 frames" in said.out
 
 
+@pytest.mark.parametrize("word", ["0", "1,1", "first", "-1", "1,,2", ""])
+def test_numbers_of_frames_that_cannot_be_are_one_line(word, predict, tmp_path, capsys):
+    assert predict(glass(tmp_path / "glass.xyz"), "--out", tmp_path / "out", f"--frames={word}") == 1
+    assert "numbers from 1, each once" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("place", ["file", "file/below"])
 def test_a_file_as_out_is_one_line(place, predict, tmp_path, capsys):
     (tmp_path / "file").touch()

@@ -223,6 +223,31 @@ def test_files_of_a_frame(linear, tmp_path):
     np.testing.assert_array_equal(pd.read_parquet(tmp_path / "last/1_0.parquet").predicted, bonds.predicted)
 
 
+def test_chosen_frames_keep_their_numbers_and_an_absent_one_is_told(linear, tmp_path):
+    path, done = write_frames(tmp_path / "some.xyz", 5), []
+    rows = streaming.predict_file(
+        linear, path, tmp_path / "out", LIMITS, [4, 2, 9], False, tick=lambda n: done.append(n)
+    )
+    assert [row["frame"] for row in rows] == [2, 4, 9]
+    assert "frame 9 is not there, the file has 5" in rows[2]["error"]
+    assert len(done) == 2
+    streaming.predict_file(linear, path, tmp_path / "all", LIMITS, "all", False)
+    for name in ("2_0", "4_0"):
+        one, other = (pd.read_parquet(tmp_path / f"{folder}/{name}.parquet") for folder in ("out", "all"))
+        pd.testing.assert_frame_equal(one, other)
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.parquet")) == [
+        "2_0.parquet",
+        "4_0.parquet",
+    ]
+
+
+def test_nothing_is_read_behind_the_last_chosen_frame(linear, tmp_path):
+    path = write_frames(tmp_path / "some.xyz", 2)
+    path.write_text(path.read_text() + "no frame\n")
+    rows = streaming.predict_file(linear, path, tmp_path / "out", LIMITS, [1], False)
+    assert [(row["frame"], row["error"]) for row in rows] == [(1, "")]
+
+
 def test_a_frame_is_done_again_only_where_something_differs(linear, tmp_path):
     path = write_frames(tmp_path / "some.xyz", 2)
     out = tmp_path / "out"

@@ -136,6 +136,22 @@ def test_splits_hold_back_whole_groups(stored):
             assert not ends[0] & ends[1]
 
 
+def test_crossed_learns_from_bonds_drawn_from_all_of_a_composition(stored):
+    """The first rows of a composition are those of its first cells."""
+    bonds = stored[0].of_type("Ti-Ni")
+    there = np.flatnonzero(bonds.composition == "Ti27Ni27")
+    p = train_parameters(crossed=[["Ti27Ni27", "Ti26Ni28"]], n_train=len(there) // 2)
+    (one,), (again,), (other,) = (
+        [s for s in splits.splits(bonds, q) if s.name == "crossed"]
+        for q in (p, p, p.model_copy(update={"seed": p.seed + 1}))
+    )
+    assert len(set(one.train)) == len(one.train) == len(there) // 2
+    assert set(one.train) < set(there)
+    assert set(one.train) != set(there[: len(one.train)])
+    np.testing.assert_array_equal(one.train, again.train)
+    assert set(one.train) != set(other.train)
+
+
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
