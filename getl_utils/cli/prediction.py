@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import root
 
 SHIPPED = "data_examples/models"
+INSTALLED = "share/getl/models"  # below the environment that the wheel is installed in
 
 
 def default_model(elements: Sequence[str]) -> Path:
@@ -31,15 +33,26 @@ def default_model(elements: Sequence[str]) -> Path:
     ValueError
         None of the shipped models, or more than one, knows these elements.
     """
-    places = {root() / SHIPPED, Path(__file__).parents[2] / SHIPPED}
-    folders = {path.parent.resolve() for place in places for path in place.glob("*/model.json")}
-    known = {folder: _elements(folder) for folder in sorted(folders)}
+    known = {folder: _elements(folder) for folder in _shipped()}
     fitting = [folder for folder, names in known.items() if set(elements) <= set(names)]
     if len(fitting) == 1:
         return fitting[0]
     there = "; ".join(f"{folder.name} ({' '.join(names)})" for folder, names in known.items())
     what = f"knows {' '.join(elements)}" if elements and not fitting else "can be chosen without --elements"
     raise ValueError(f"no shipped model {what}: name one by --model (shipped: {there or 'none'})")
+
+
+def _shipped() -> list[Path]:
+    """Folders of the models that came with the code: in the repository, else where the wheel put them."""
+    for place in (root(), Path(__file__).parents[2]):
+        if found := sorted(path.parent.resolve() for path in (place / SHIPPED).glob("*/model.json")):
+            return found
+    try:
+        files = importlib.metadata.files("getl") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    models = (Path(str(file.locate())) for file in files if file.match(f"{INSTALLED}/*/model.json"))
+    return sorted(path.parent.resolve() for path in models)
 
 
 def _elements(folder: Path) -> list[str]:
