@@ -2,10 +2,10 @@
 
     python workflow/try_install.py 3.11 3.12 3.13 --out docs/installs.csv
 
-For each Python that is on this machine the script makes an empty environment and installs the wheel into it. It
-predicts a cell outside the repository, with the model that came in the wheel. The bonds must be those that this
-repository predicts. The table gets one row for each Python, which replaces the row of an earlier try. A Python
-that is not here is said to be missing, and the script ends with 1.
+For each Python that is on this machine the script makes an empty environment and installs the wheel
+into it. It predicts a cell outside the repository, with the model that came in the wheel. The bonds
+must be those that this repository predicts. The table gets one row for each Python, which replaces the
+row of an earlier try. A Python that is not here is said to be missing, and the script ends with 1.
 """
 
 from __future__ import annotations
