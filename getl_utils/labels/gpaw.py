@@ -20,7 +20,7 @@ from ase import Atoms
 from ase.units import Hartree
 from pydantic import Field
 
-from getl_utils.labels import dense
+from getl_utils.labels import dense, paw_xc
 from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Projected
 from getl_utils.labels.projection import hartree_fock
 from getl_utils.labels.projection.lcao import project
@@ -117,6 +117,7 @@ def _scf(atoms: Atoms, settings: Settings) -> Any:
             f"{atoms.get_chemical_formula()}: GPAW cannot set up the calculation: {error}"
         ) from error
     dense.use(dft.scf_loop.hamiltonian.basis)
+    paw_xc.use(dft.pot_calc.xc)
     try:
         dft.converge()
     except gpaw.ConvergenceError as error:
@@ -140,6 +141,7 @@ def _bands(dft: Any, job: Job) -> Any:
     mesh = DFT(
         Atoms(a.numbers, a.positions, cell=a.cell, pbc=True), **(_input(job.settings) | {"kpts": kpts})
     )
+    paw_xc.use(mesh.pot_calc.xc)
     mesh.density.nt_sR.data[:] = dft.density.nt_sR.data
     mesh.density.D_asii.data[:] = dft.density.D_asii.data
     mesh.potential, mesh.energies, _ = mesh.pot_calc.calculate(mesh.density, mesh.ibzwfs, dft.potential.vHt_x)
