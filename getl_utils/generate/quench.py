@@ -15,7 +15,8 @@ from getl_utils.core.parameters import Quench
 from getl_utils.core.record import content_hash
 from getl_utils.core.workdir import find_potential
 from getl_utils.files.lammps import last_frame
-from getl_utils.generate.lammps import run_once
+from getl_utils.generate import dynamics
+from getl_utils.generate.lammps import run_id, run_once
 
 
 class Protocol(Quench):
@@ -185,11 +186,14 @@ def identified(protocol: Protocol) -> tuple[Protocol, dict[str, Any]]:
     FileNotFoundError
         As `workdir.find_potential`.
     """
+    known = protocol.model_dump(mode="json")
+    if not protocol.calculator:  # records of runs by LAMMPS do not have these names
+        known = {name: value for name, value in known.items() if not name.startswith("calculator")}
     if not protocol.potential:
-        return protocol, protocol.model_dump(mode="json")
+        return protocol, known
     potential = Path(find_potential(protocol.potential))
-    known = {"potential": f"{potential.name} {content_hash(potential)}"}
-    return protocol.model_copy(update={"potential": str(potential)}), protocol.model_dump(mode="json") | known
+    known |= {"potential": f"{potential.name} {content_hash(potential)}"}
+    return protocol.model_copy(update={"potential": str(potential)}), known
 
 
 def melt_quench(
@@ -236,5 +240,9 @@ def melt_quench(
     protocol, known = identified(protocol)
     placed = {name: number for name, number in counts.items() if number}
     identity = {"counts": placed, "seed": seed, **known}
-    run_once("quench", input_text(counts, protocol, seed), identity, directory, command, progress)
+    if protocol.calculator:
+        facts = {"run_id": run_id("quench", identity)}
+        dynamics.run_once(placed, protocol, protocol.elements, identity, directory, facts, progress)
+    else:
+        run_once("quench", input_text(counts, protocol, seed), identity, directory, command, progress)
     return last_frame(Path(directory) / "final.dump", protocol.elements)

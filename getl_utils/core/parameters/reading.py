@@ -193,7 +193,7 @@ def _needed(values: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
     roots = load.reference_roots
     if not roots:
         for name, quench in (("quench", generate.quench), ("large_quench", generate.large_protocol)):
-            if "{potential}" in quench.pair_coeff:
+            if "{potential}" in quench.pair_coeff and not quench.calculator:
                 yield f"{name}.potential", lambda quench=quench: find_potential(quench.potential)
     for name in roots:
         yield "reference_roots", lambda name=name: _there(resolve(name))
