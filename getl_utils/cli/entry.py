@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from getl_utils.cli import bonds, records, steps  # noqa: F401  (their commands register themselves)
+from getl_utils.cli import bonds, learning, records, steps  # noqa: F401  (their commands register themselves)
 from getl_utils.cli.app import app, join_elements
 from getl_utils.files.text import reason
 

@@ -127,7 +127,7 @@ def label_structure(structure: Path, folder: Path, settings: Mapping[str, Any]) 
     RuntimeError
         The engine is not installed.
     """
-    _require(settings["engine"])
+    require(settings["engine"])
 
     def _make() -> dict[str, Any]:
         atoms = frames.read_structure(structure, settings.get("elements", ()))
@@ -249,7 +249,7 @@ def label_all(
             yield key, read_json(work.label(*key) / RECORD)
     waiting = [key for key in cell_keys if key not in done]
     if waiting:
-        _require(p.engine)
+        require(p.engine)
         yield from _in_parallel(work, waiting, p)
 
 
@@ -258,8 +258,19 @@ def _is_done(work: WorkDir, key: CellKey, p: Generate) -> bool:
     return standing(record, _identity(work.cell(*key), settings_of(p)), repair=True) is not None
 
 
-def _require(engine: str) -> None:
-    """RuntimeError if an engine is not installed."""
+def require(engine: str) -> None:
+    """Refuse an engine that is not installed.
+
+    Parameters
+    ----------
+    engine : str
+        Its name.
+
+    Raises
+    ------
+    RuntimeError
+        It cannot run. The message says what is missing.
+    """
     missing = engines.get(engine).missing()
     if missing:
         raise RuntimeError(f"engine {engine!r} cannot run: {missing}")

@@ -14,7 +14,7 @@ from getl_utils.core.process import owner
 from getl_utils.core.record import read_json
 from getl_utils.core.workdir import WorkDir, relative
 from getl_utils.labels.status import RECORD, Status, judge
-from getl_utils.ops import verify
+from getl_utils.ops import course, verify
 
 MOST = 8  # failures listed of one kind
 
@@ -105,6 +105,8 @@ def _units(work: WorkDir, p: Generate) -> Iterator[str]:
     yield from _simulations("large glasses", [work.quench(*run) / "quench.json" for run in large])
     if p.loading:
         yield from _simulations("loadings", [work.loading(*run) / "loading.json" for run in large])
+    if p.learn:
+        yield _learning(work, p)
     done, active, failed, waiting = 0, [], [], 0
     for key in cells.keys(p.compositions, p.runs, p.sub_runs):
         folder = work.label(*key)
@@ -122,6 +124,14 @@ def _units(work: WorkDir, p: Generate) -> Iterator[str]:
     yield _count("labels", done, len(active), len(failed), waiting)
     yield from _few("running", active)
     yield from _few("failed", failed)
+
+
+def _learning(work: WorkDir, p: Generate) -> str:
+    """How far the learning is; of the labels below, those that are not chosen wait for ever."""
+    record = read_json(path) if (path := course.path(work)).exists() else {"steps": []}
+    chosen = [one for step in record["steps"] for one in step["cells"]]
+    end = record.get("end") or f"of at most {p.settings_of_learning.cells}"
+    return f"  learning: {len(chosen)} cells chosen, {end}"
 
 
 def _outputs(folder: Path) -> list[Path]:

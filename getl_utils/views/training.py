@@ -162,6 +162,37 @@ def _curve(panel: Axes, errors: pd.api.typing.SeriesGroupBy, label: str, colour:
     panel.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.2, lw=0)
 
 
+def cells_learned(table: pd.DataFrame, types: Sequence[str], target: float = 0.0) -> Drawing:
+    """Draw the error on each new cell, predicted before it was learned, against the number of cells.
+
+    Parameters
+    ----------
+    table : DataFrame
+        cells, type, rmse and baseline_rmse, eV.
+    types : sequence of str
+        Bond types in the order of the panels.
+    target : float
+        RMSE that is aimed at, eV; 0: none.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture and `table`.
+    """
+    figure, grid = panels([t for t in types if (table.type == t).any()])
+    for name, panel in grid.items():
+        some = table[table.type == name]
+        panel.plot(some.cells, some.rmse, "o-", color=COLOURS[0], label="model")
+        panel.plot(some.cells, some.baseline_rmse, "s--", color="0.5", label="distance alone")
+        if target:
+            panel.axhline(target, color=COLOURS[1], lw=1, label="target")
+        panel.set(xlabel="cells learned from", ylabel="RMSE of the next (eV)", ylim=(0, None))
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    for panel in list(grid.values())[:1]:
+        legend(panel, fontsize=7)
+    return figure, table
+
+
 def descriptors(table: pd.DataFrame, types: Sequence[str]) -> Drawing:
     """Draw the bonds of each type on the first two principal components of their descriptors.
 

@@ -10,6 +10,7 @@ from getl_utils.core.parameters.extending import extended
 from getl_utils.core.parameters.generate import Cells, Espresso, Generate, Pseudopotential
 from getl_utils.core.parameters.infer import Infer, Workflow
 from getl_utils.core.parameters.lammps import Deformations, Loading, Quench
+from getl_utils.core.parameters.learn import Learn
 from getl_utils.core.parameters.reading import (
     STAGES,
     check,
@@ -33,6 +34,7 @@ __all__ = [
     "Generate",
     "Hyperparameters",
     "Infer",
+    "Learn",
     "Load",
     "Loading",
     "Mix",

@@ -22,6 +22,7 @@ from getl_utils.core.parameters.base import (
     field,
 )
 from getl_utils.core.parameters.lammps import Deformations, Loading, Quench
+from getl_utils.core.parameters.learn import Learn
 
 ENGINES = ("gpaw", "lobster", "qe", "xtb")
 Shell = Annotated[str, StringConstraints(pattern=r"^[1-7][spdf]$")]
@@ -114,6 +115,7 @@ class Generate(Cells, Reference):
         "label engine; none: only write the inputs of pw.x and LOBSTER", "xtb"
     )
     engine_settings: dict[str, Any] = field("passed to the engine", {})
+    learn: dict[str, Any] = field("label only the cells that teach most, as `Learn`; empty: label all", {})
     label_window: Window = field("Å: bonds that are labelled", [1.8, 4.2])
     orbitals: dict[str, Annotated[list[Shell], Field(min_length=1), Unique]] = field(
         "element → shells of the local basis", {}
@@ -133,9 +135,14 @@ class Generate(Cells, Reference):
         """The loading of each large glass; None if `loading` is empty."""
         return _nested("loading", Loading, self.loading) if self.loading else None
 
+    @property
+    def settings_of_learning(self) -> Learn | None:
+        """Which cells are labelled; None if all are."""
+        return _nested("learn", Learn, self.learn) if self.learn else None
+
     @model_validator(mode="after")
     def _dictionaries_are_what_they_stand_for(self) -> Generate:
-        _ = self.large_protocol, self.loading_protocol
+        _ = self.large_protocol, self.loading_protocol, self.settings_of_learning
         given = {"orbitals": self.orbitals, "quench.masses": self.quench.masses}
         given |= {"large_quench.masses": self.large_protocol.masses}
         given |= {"espresso.pseudopotentials": self.espresso.pseudopotentials}
@@ -143,6 +150,8 @@ class Generate(Cells, Reference):
             check_names(parameter, names, self.elements, "element of `elements`")
         if not self.lobster_energies[0] < self.lobster_energies[1]:
             raise ValueError(f"`lobster_energies` {self.lobster_energies}: the first must be the smaller one")
+        if self.loading and self.large_protocol.calculator:
+            raise ValueError("`loading`: LAMMPS loads a glass; with `calculator` there is no loading")
         both = sorted(set(self.compositions) & set(self.large_compositions))
         if both:
             raise ValueError(f"`large_compositions`: {both[0]} is among `compositions`; a glass has one name")
