@@ -105,6 +105,30 @@ def choose(
     return keep, choice
 
 
+def count_orbitals(atoms: Atoms, orbitals: Mapping[str, Sequence[str]]) -> int:
+    """Count the orbitals of a structure.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
+    orbitals : mapping
+        Element → shells.
+
+    Returns
+    -------
+    int
+        Their number.
+
+    Examples
+    --------
+    >>> count_orbitals(Atoms("CH4"), {"C": ["2s", "2p"], "H": ["1s"]})
+    8
+    """
+    each = {e: sum(2 * "spdf".index(shell[1]) + 1 for shell in shells) for e, shells in orbitals.items()}
+    return sum(each[symbol] for symbol in atoms.get_chemical_symbols())
+
+
 def fold(table: pd.DataFrame, mesh: Sequence[int] = (1, 1, 1)) -> tuple[pd.DataFrame, int]:
     """Keep the shortest of the images that a k mesh cannot tell apart.
 

@@ -21,7 +21,7 @@ import pandas as pd
 from ase import Atoms
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from getl_utils.labels import common, shells
+from getl_utils.labels import analysis, common, shells
 from getl_utils.labels.icohp import ProjectedBands
 from getl_utils.labels.result import COLUMNS, Label, LabelError
 
@@ -41,6 +41,7 @@ class EngineSettings(BaseModel):
     # a label with Cu 3d 4s and Zr 4d 5s alone spills 33 %, good ones 0.7 to 1.6 %
     most_spilling: float = Field(0.05, gt=0, le=1, description="of the charge; above it a label is refused")
     check_shells: bool = Field(True, description="refuse orbitals that lack a recommended shell")
+    analysis: bool = Field(False, description="also COHP(E), charges and bond indices, by orbitals")
 
     @property
     def mesh(self) -> tuple[int, int, int]:
@@ -72,11 +73,13 @@ class Projected(NamedTuple):
     """Bands of one calculation in one or two projections, and facts for the record.
 
     `moved` (atoms, 3) has the lattice vectors by which the program moved each atom; None: it moved none.
+    `electrons`: element → electrons of the neutral atom in these bands; an analysis needs it.
     """
 
     bands: dict[str, ProjectedBands]
     record: dict[str, Any]
     moved: np.ndarray | None = None
+    electrons: dict[str, float] | None = None
 
 
 class Engine:
@@ -159,7 +162,7 @@ class Engine:
         record |= {"engine": self.name, "preview": self.preview, "settings": job.settings.model_dump()}
         record |= {"seconds": end - start, "seconds_scf": middle - start, "seconds_cohp": end - middle}
         record.setdefault("warnings", []).extend(self.judge(record, job))
-        return Label(bonds, record)
+        return Label(bonds, record, record.pop("analysis", None))
 
     def read(self, given: Mapping[str, Any]) -> Any:
         """Check settings; ValueError names one that the engine does not have, or a value that cannot be."""
@@ -186,7 +189,20 @@ class Engine:
         table, facts = common.bonds(
             found.bands, name, job.atoms, job.window, s.minimum_projection, s.mesh, found.moved
         )
-        return table, found.record | facts | {"projection": name}
+        record = found.record | facts | {"projection": name}
+        if s.analysis:
+            record["analysis"] = self.analyse(found, table, job, name)
+        return table, record
+
+    def analyse(self, found: Projected, table: pd.DataFrame, job: Job, projection: str) -> Any:
+        """Return COHP(E), charges and bond indices by orbitals; ValueError if the engine cannot."""
+        if found.electrons is None:
+            raise ValueError(f"engine {self.name} gives no analysis; leave `analysis` out, or take gpaw or qe")
+        s, shells_used = job.settings, found.record["orbitals_used"]
+        return analysis.analyse(
+            found.bands[projection], job.atoms, table, shells_used, found.electrons, s.smearing,
+            s.minimum_projection, s.mesh, found.moved,
+        )  # fmt: skip
 
     def judge(self, record: Mapping[str, Any], job: Job) -> list[str]:
         """Return warnings; LabelError SPILLED if the orbitals miss too much of the charge."""

@@ -10,7 +10,7 @@ bands (see `getl_utils.labels.projection.lcao`). ``data_examples/validation`` ha
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Literal
@@ -20,9 +20,9 @@ from ase import Atoms
 from ase.units import Hartree
 from pydantic import Field
 
-from getl_utils.labels import dense, paw_xc
+from getl_utils.labels import common, dense, gpaw_waves, paw_xc
 from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Projected
-from getl_utils.labels.projection import hartree_fock
+from getl_utils.labels.projection import augmented_waves, hartree_fock
 from getl_utils.labels.projection.lcao import project
 
 
@@ -30,6 +30,8 @@ class Settings(EngineSettings):
     """Settings of engine `gpaw`. Threads: OMP_NUM_THREADS."""
 
     functional: str = Field("PBE", description="GPAW's name")
+    waves: Literal["lcao", "pw"] = Field("lcao", description="atomic orbitals, or plane waves (crystals)")
+    cutoff_energy: float = Field(400.0, gt=0, description="eV, of plane waves")
     basis: str = Field("szp(dzp)", description="GPAW's name")
     grid_spacing: float = Field(0.28, gt=0, description="Å")
     kpoints: tuple[int, int, int] = Field((1, 1, 1), description="a mesh that contains Γ")
@@ -72,11 +74,13 @@ class Gpaw(Engine):
     @contextmanager
     def solve(self, job: Job) -> Iterator[Any]:
         """Hold GPAW's converged calculation."""
-        dft = _scf(job.atoms, job.settings)
-        yield _bands(dft, job) if job.settings.band_kpoints else dft
+        dft = _scf(job.atoms, job.settings, job.orbitals)
+        yield _bands(dft, job) if job.settings.band_kpoints and job.settings.waves == "lcao" else dft
 
     def project(self, dft: Any, job: Job) -> Projected:
-        """Project the LCAO bands in both ways."""
+        """Project the bands in both ways."""
+        if job.settings.waves == "pw":
+            return augmented_waves.label(dft, job.atoms, job.orbitals, job.settings)
         parts = project(dft, job.atoms, job.orbitals)
         symbols = np.array(job.atoms.get_chemical_symbols())[parts.full.orbital_atoms]
         used = {e: list(dict.fromkeys(parts.shells[symbols == e].tolist())) for e in job.elements}
@@ -93,7 +97,7 @@ class Gpaw(Engine):
                 f"projection lobster needs reference spheres of {', '.join(parts.without)}, which are not in "
                 "atomistic_models/paw/spheres.npz; use projection full"
             )
-        return Projected(parts.bands(), record, _cells(job.atoms))
+        return Projected(parts.bands(), record, _cells(job.atoms), augmented_waves.electrons(dft, job.atoms, used))
 
 
 ENGINE = Gpaw()
@@ -105,18 +109,22 @@ def _cells(atoms: Atoms) -> np.ndarray:
     return np.rint(relative - atoms.get_scaled_positions() % 1 % 1).astype(int)
 
 
-def _scf(atoms: Atoms, settings: Settings) -> Any:
+def _scf(atoms: Atoms, settings: Settings, orbitals: Mapping[str, Sequence[str]] | None = None) -> Any:
     import gpaw
     from gpaw.dft import DFT
 
     known = (KeyError, RuntimeError, FileNotFoundError)
+    given = _input(settings)
+    if settings.waves == "pw":
+        given = gpaw_waves.parameters(given, settings, atoms, common.count_orbitals(atoms, orbitals or {}))
     try:
-        dft = DFT(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), **_input(settings))
+        dft = DFT(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), **given)
     except known as error:
         raise ValueError(
             f"{atoms.get_chemical_formula()}: GPAW cannot set up the calculation: {error}"
         ) from error
-    dense.use(dft.scf_loop.hamiltonian.basis)
+    if settings.waves == "lcao":
+        dense.use(dft.scf_loop.hamiltonian.basis)
     paw_xc.use(dft.pot_calc.xc)
     try:
         dft.converge()

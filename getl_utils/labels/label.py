@@ -27,6 +27,7 @@ from getl_utils.core.process import lock
 from getl_utils.core.record import atomic_write, content_hash, read_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.files import frames, lobster
+from getl_utils.labels import analysis
 from getl_utils.labels import engine as engines
 from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, Status
 
@@ -156,6 +157,8 @@ def _label(
     facts = _facts(Status.DONE.name, "", settings, cell_id)
     origin = {"engine": settings["engine"], "projection": label.record.get("projection", "full")}
     write_bonds(folder, label.bonds, atoms, key, origin | {"label_id": facts["label_id"]})
+    if label.analysis:
+        analysis.write_folder(folder, atoms, label.analysis)
     used = {"used_settings": label.record.get("settings", {}), "run_id": atoms.info.get("run_id", "")}
     given = {name: value for name, value in label.record.items() if name not in ("settings", "seconds")}
     return {**given, **used, **facts, **origin, "n_bonds": len(label.bonds)}

@@ -50,6 +50,8 @@ class Label:
     record : dict
         What travels with the numbers: engine, engine_version, method, projection, preview, seconds,
         electrons, spilling, n_bonds, warnings (list of str), ….
+    analysis : Analysis or None
+        COHP(E), charges and bond indices by orbitals, if they were asked for.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Label:
 
     bonds: pd.DataFrame
     record: dict[str, Any] = field(default_factory=dict)
+    analysis: Any = None
 
     def __post_init__(self) -> None:
         missing = [name for name in COLUMNS if name not in self.bonds]
