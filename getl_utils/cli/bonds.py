@@ -70,23 +70,32 @@ def label(
     projection: Annotated[str, typer.Option(help="of the wave functions; default: the engine's")] = "",
     kpoints: Annotated[tuple[int, int, int] | None, typer.Option(help="mesh, e.g. --kpoints 6 6 6")] = None,
     elements: Annotated[list[str], typer.Option(metavar="SYMBOLS", help=ELEMENTS)] = [],
+    window: Annotated[
+        tuple[float, float] | None, typer.Option(help="shortest and longest bond, Å; default: up to 6 Å")
+    ] = None,
     orbitals: Annotated[Path | None, typer.Option(help="YAML: element → shells")] = None,
     file: Annotated[
-        Path, typer.Option("--parameters", help="orbitals and label_window are taken from here")
-    ] = Path("parameters/quick.yaml"),
+        Path | None, typer.Option("--parameters", help="orbitals and label_window are taken from here")
+    ] = None,
     setting: Annotated[
         list[str], typer.Option("--set", metavar="NAME=VALUE", help="a setting of the engine")
     ] = [],
 ) -> None:
     """Label one structure."""
+    from getl_utils.labels import defaults
     from getl_utils.labels import label as labels
 
     own = dict(map(_setting, setting))
     own |= {"projection": projection} if projection else {}
     own |= {"kpoints": list(kpoints)} if kpoints else {}
-    settings = _label_settings(file, engine, orbitals, own)
-    if chosen := elements_of(elements):
-        settings["elements"] = chosen
+    chosen = elements_of(elements)
+    if file:
+        settings = _label_settings(file, engine, orbitals, own)
+        settings |= {"label_window": list(window)} if window else {}
+    else:
+        asked = _asked(orbitals) if orbitals else {}
+        settings = defaults.settings(read_structure(structure, chosen), engine, own, window, asked)
+    settings |= {"elements": chosen} if chosen else {}
     record = labels.label_structure(structure, out, settings)
     facts = f"{record['status']}, {record.get('n_bonds', 0)} bonds, {record['seconds']} s {record['reason']}"
     print(
@@ -102,18 +111,23 @@ def _setting(words: str) -> tuple[str, Any]:
     return name, yaml.safe_load(value)
 
 
+def _asked(orbitals: Path) -> dict[str, Any]:
+    """Element → shells, from a file."""
+    asked = yaml.safe_load(orbitals.read_text())
+    if not isinstance(asked, dict):
+        raise ValueError(f"{orbitals}: expected lines like `Cu: [3d, 4s]`")
+    return asked.get("orbitals", asked)
+
+
 def _label_settings(file: Path, engine: str, orbitals: Path | None, own: dict[str, Any]) -> dict[str, Any]:
     """What a label depends on, from a parameter file, a file of orbitals, and options."""
     p = parameters.for_stage("01_generate", parameters.read(file), str(file))
-    asked = yaml.safe_load(orbitals.read_text()) if orbitals else p.orbitals
-    if not isinstance(asked, dict):
-        raise ValueError(f"{orbitals}: expected lines like `Cu: [3d, 4s]`")
     given = dict(p.engine_settings) if engine == p.engine else {}
     return {
         "engine": engine,
         "engine_settings": given | own,
         "label_window": list(p.label_window),
-        "orbitals": asked.get("orbitals", asked),
+        "orbitals": _asked(orbitals) if orbitals else p.orbitals,
     }
 
 
