@@ -130,7 +130,9 @@ def write_cohpcar(
         np.savetxt(file, np.vstack([energies, columns]).T, "%11.5f")
 
 
-def label(symbols: Sequence[str], i: int, j: int, distance: float, orbitals: tuple[str, str] | None = None) -> str:
+def label(
+    symbols: Sequence[str], i: int, j: int, distance: float, orbitals: tuple[str, str] | None = None
+) -> str:
     """Return the name of a bond in a COHPCAR.
 
     Parameters
@@ -209,7 +211,9 @@ def write_grosspop(
     lines.append(" " * 31 + "".join(f"{f'For spin {n % spins + 1}':>15}" for n in range(2 * spins)))
     for n, symbol in enumerate(symbols):
         values = np.concatenate([mulliken[n], lowdin[n]]).T
-        for m, (name, row) in enumerate(zip([*names[n], "total"], [*values, values.sum(axis=0)], strict=True)):
+        for m, (name, row) in enumerate(
+            zip([*names[n], "total"], [*values, values.sum(axis=0)], strict=True)
+        ):
             left = f"{n + 1:7d} {symbol:>7} " if m == 0 else " " * 16
             lines.append(f"{left}{name:>15}" + "".join(f"{value:15.2f}" for value in row))
         lines += ["", ""]

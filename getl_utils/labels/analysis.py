@@ -54,11 +54,11 @@ class Analysis:
     def charges(self) -> tuple[np.ndarray, np.ndarray]:
         """Charges of the atoms, Mulliken's and Löwdin's."""
         return tuple(
-            self.electrons - np.array([part.sum() for part in self.by_atom(gross)])
+            self.electrons - np.array([part.sum() for part in self._by_atom(gross)])
             for gross in (self.found.mulliken, self.found.lowdin)
         )
 
-    def by_atom(self, values: np.ndarray) -> list[np.ndarray]:
+    def _by_atom(self, values: np.ndarray) -> list[np.ndarray]:
         """Split the second axis of an array, orbitals, by atoms."""
         return np.split(values, np.cumsum([len(n) for n in self.names])[:-1], axis=1)
 
@@ -132,9 +132,9 @@ def write_folder(folder: Path, atoms: Atoms, analysis: Analysis) -> None:
         tables.write_list(folder / f"I{kind}LIST.lobster", kind, a.bonds, values, symbols, a.names)
     _write_cohpcar(folder / "COHPCAR.lobster", symbols, a)
     tables.write_charge(folder / "CHARGE.lobster", symbols, *a.charges)
-    gross = a.by_atom(found.mulliken), a.by_atom(found.lowdin)
+    gross = a._by_atom(found.mulliken), a._by_atom(found.lowdin)
     tables.write_grosspop(folder / "GROSSPOP.lobster", symbols, a.names, *gross)
-    states = list(zip(atoms.numbers.tolist(), a.names, a.by_atom(found.dos), strict=True))
+    states = list(zip(atoms.numbers.tolist(), a.names, a._by_atom(found.dos), strict=True))
     tables.write_doscar(
         folder / "DOSCAR.lobster", found.energies, found.total, found.total_integrated, states
     )
@@ -177,8 +177,11 @@ def _pairs(a: Analysis) -> Iterator[dict]:
         for spin, x, y in np.ndindex(values[0].shape):
             names = {"orbital_i": a.names[bond["i"]][x], "orbital_j": a.names[bond["j"]][y]}
             numbers = (float(value[spin, x, y]) for value in values)
-            yield bond | names | {"spin": spin + 1} | dict(
-                zip(("icohp", "icoop", "icobi"), numbers, strict=True)
+            yield (
+                bond
+                | names
+                | {"spin": spin + 1}
+                | dict(zip(("icohp", "icoop", "icobi"), numbers, strict=True))
             )
 
 
@@ -204,7 +207,7 @@ def _curves(a: Analysis) -> Iterator[pd.DataFrame]:
 
 def _orbitals(a: Analysis) -> Iterator[dict]:
     """Gross populations."""
-    parts = zip(a.by_atom(a.found.mulliken), a.by_atom(a.found.lowdin), strict=True)
+    parts = zip(a._by_atom(a.found.mulliken), a._by_atom(a.found.lowdin), strict=True)
     for atom, (mulliken, lowdin) in enumerate(parts):
         for spin, n in np.ndindex(mulliken.shape):
             name = {"atom": atom, "orbital": a.names[atom][n], "spin": spin + 1}

@@ -197,7 +197,9 @@ class Engine:
     def analyse(self, found: Projected, table: pd.DataFrame, job: Job, projection: str) -> Any:
         """Return COHP(E), charges and bond indices by orbitals; ValueError if the engine cannot."""
         if found.electrons is None:
-            raise ValueError(f"engine {self.name} gives no analysis; leave `analysis` out, or take gpaw or qe")
+            raise ValueError(
+                f"engine {self.name} gives no analysis; leave `analysis` out, or take gpaw or qe"
+            )
         s, shells_used = job.settings, found.record["orbitals_used"]
         return analysis.analyse(
             found.bands[projection], job.atoms, table, shells_used, found.electrons, s.smearing,

@@ -97,7 +97,9 @@ class Gpaw(Engine):
                 f"projection lobster needs reference spheres of {', '.join(parts.without)}, which are not in "
                 "atomistic_models/paw/spheres.npz; use projection full"
             )
-        return Projected(parts.bands(), record, _cells(job.atoms), augmented_waves.electrons(dft, job.atoms, used))
+        return Projected(
+            parts.bands(), record, _cells(job.atoms), augmented_waves.electrons(dft, job.atoms, used)
+        )
 
 
 ENGINE = Gpaw()

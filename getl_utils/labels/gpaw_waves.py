@@ -5,9 +5,9 @@ In that density the eigenvalue problem of PAW,
 
     H = q²/2 + ṽ(G−G') + Σ ⟨q|p_i⟩ ΔH_ij ⟨p_j|q'⟩,   S = 1 + Σ ⟨q|p_i⟩ ΔS_ij ⟨p_j|q'⟩   (q = k + G),
 
-is solved once at each of these points, for as many bands as there are orbitals and a few more; where there are
-many plane waves, GPAW's own eigensolver finds these bands with the density. The other points of the mesh
-follow by symmetry.
+is solved once at each of these points, for as many bands as there are orbitals and a few more. Where there
+are many plane waves, GPAW's own eigensolver finds these bands with the density. The other points of the mesh
+follow by symmetry (`getl_utils.labels.stars`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -27,9 +27,9 @@ from scipy.special import expit
 from getl_utils.files.espresso_save import Wave
 from getl_utils.labels.projection.plane_waves import amplitudes
 from getl_utils.labels.projection.two_centre import Functions, Radial
+from getl_utils.labels.stars import Image, mesh, rotated
 
 SYMMETRY_TOLERANCE = 1e-4  # Å; files print positions with so many digits
-SAME = 1e-6  # reciprocal lattice vectors: nearer, two k points are one
 SPARE = 4  # bands beyond one per orbital
 MOST_WAVES = 1500  # with more plane waves GPAW's iterative eigensolver finds the empty bands, too
 
@@ -49,19 +49,6 @@ def waves_by_spin(dft: Any) -> list[list[Any]]:
     """
     ordered = sorted(dft.ibzwfs, key=lambda wave: (wave.spin, wave.k))
     return [[wave for wave in ordered if wave.spin == spin] for spin in range(dft.ibzwfs.nspins)]
-
-
-class Image(NamedTuple):
-    """A k point of the whole mesh: its weight, and how its waves follow from those of point `of`.
-
-    q → ±`rotation` q (in reciprocal lattice vectors); with −, the coefficients are conjugated.
-    """
-
-    k: np.ndarray
-    weight: float
-    of: int
-    rotation: np.ndarray
-    reverse: bool
 
 
 @dataclass
@@ -95,7 +82,18 @@ class Bands:
     fermi: float
 
     def on_mesh(self, spin: int) -> Iterator[Wave]:
-        """Yield the waves of one spin at every point of the mesh."""
+        """Yield the waves of one spin at every point of the mesh.
+
+        Parameters
+        ----------
+        spin : int
+            The spin channel.
+
+        Yields
+        ------
+        Wave
+            In the order of `images`.
+        """
         for image in self.images:
             yield rotated(self.waves[spin][image.of], image)
 
@@ -202,76 +200,14 @@ def occupy(
     """
     each = 2 / len(levels)
 
-    def filled(fermi: float) -> np.ndarray:
+    def _filled(fermi: float) -> np.ndarray:
         return each * expit((fermi - levels) / max(width, 1e-3))
 
-    def excess(fermi: float) -> float:
-        return float(np.einsum("k,skb->", weights, filled(fermi)) - electrons)
+    def _excess(fermi: float) -> float:
+        return float(np.einsum("k,skb->", weights, _filled(fermi)) - electrons)
 
-    fermi = brentq(excess, levels.min() - 50, levels.max() + 50, xtol=1e-9)
-    return float(fermi), filled(fermi)
-
-
-def mesh(points: np.ndarray, size: Any, symmetries: Any) -> list[Image]:
-    """List a mesh with Γ, k and −k once, by the symmetry images of irreducible points.
-
-    Parameters
-    ----------
-    points : (n, 3) array
-        Irreducible points, in reciprocal lattice vectors.
-    size : sequence of int
-        Of the mesh.
-    symmetries : gpaw.new.symmetry.Symmetries
-        Rotations U about the origin: x → Uᵀx in fractional coordinates.
-
-    Returns
-    -------
-    list of Image
-        The mesh.
-
-    Raises
-    ------
-    ValueError
-        A point is no image.
-    """
-    turns = [np.linalg.inv(u) for u in np.asarray(symmetries.rotation_scc)]
-    found: dict[tuple[int, ...], Image] = {}
-    for of, point in enumerate(points):
-        for turn in turns:
-            for reverse in (False, True):
-                k = (-1) ** reverse * turn @ point
-                place = tuple((np.rint(k * size) % size).astype(int).tolist())
-                if np.abs(k * size - np.rint(k * size)).max() < SAME:
-                    found.setdefault(place, Image(k, 0.0, of, turn, reverse))
-    if len(found) != np.prod(size):
-        raise ValueError(f"symmetry gives {len(found)} of the {np.prod(size)} k points of the mesh")
-    result = []
-    for place, image in sorted(found.items()):
-        other = tuple((-np.array(place) % size).tolist())
-        if place <= other:
-            result.append(image._replace(weight=(1 + (place != other)) / float(np.prod(size))))
-    return result
-
-
-def rotated(wave: Wave, image: Image) -> Wave:
-    """Return the waves at a symmetry image of their k point.
-
-    Parameters
-    ----------
-    wave : Wave
-        Waves at the irreducible point.
-    image : Image
-        The image.
-
-    Returns
-    -------
-    Wave
-        Its waves.
-    """
-    b = wave.reciprocal
-    q = np.linalg.solve(b.T, wave.momenta.T).T @ image.rotation.T
-    c, sign = (wave.coefficients.conj(), -1) if image.reverse else (wave.coefficients, 1)
-    return Wave(image.k @ b, b, sign * q @ b, c, False)
+    fermi = brentq(_excess, levels.min() - 50, levels.max() + 50, xtol=1e-9)
+    return float(fermi), _filled(fermi)
 
 
 def _diagonalised(
@@ -305,9 +241,7 @@ def _as_found(wave: Any) -> tuple[np.ndarray, Wave]:
     space = wave.psit_nX.desc
     b = 2 * np.pi * space.icell
     coefficients = wave.psit_nX.data * math.sqrt(space.volume)
-    return wave.eig_n * Hartree, Wave(
-        wave.kpt_c @ b, b, space.reciprocal_vectors(), coefficients, False
-    )
+    return wave.eig_n * Hartree, Wave(wave.kpt_c @ b, b, space.reciprocal_vectors(), coefficients, False)
 
 
 def projectors(setup: Any) -> list[Radial]:

@@ -1,10 +1,11 @@
 """COHP(E), overlap populations, bond indices, charges and densities of states from projected bands.
 
-With the orthonormal amplitudes C, H and P of `getl_utils.labels.icohp`, and C' = S^(−1/2) C in the bare orbitals:
+C, H and P are those of `getl_utils.labels.icohp`; C' = S^(−1/2) C belongs to the bare orbitals:
 
 - ICOHP_μν(T) = Re[P_μν(T)* H_μν(T)]
 - ICOOP_μν(T) = Re[P'_μν(T)* S_μν(T)], P' = C' f C'†
-- ICOBI_μν(T) = |P_μν(T)|² (Müller et al., J. Phys. Chem. C 125, 7959 (2021)); twice that for each of two spins
+- ICOBI_μν(T) = |P_μν(T)|², twice that for each of two spins (Müller et al., J. Phys. Chem. C 125, 7959
+  (2021))
 - gross populations: Löwdin P_μμ, Mulliken Re (P'S)_μμ; a charge is the atom's electrons less these.
 
 Curves are broadened by −∂f/∂E, f the occupation by Fermi and Dirac: their integral up to the Fermi level is
@@ -139,8 +140,8 @@ def populations(
 def _matrices(bands: ProjectedBands, minimum_projection: float) -> _Matrices:
     spins, points, orbitals, _ = bands.projections.shape
     kind = np.result_type(bands.projections, bands.overlaps, float)
-    m = _Matrices(np.zeros(bands.projections.shape, kind), *np.zeros((3, spins, points, orbitals, orbitals), kind),
-                  bands.overlaps)  # fmt: skip
+    c, square = np.zeros(bands.projections.shape, kind), (3, spins, points, orbitals, orbitals)
+    m = _Matrices(c, *np.zeros(square, kind), bands.overlaps)
     for s, k, _, keep, c in _amplitudes(bands, minimum_projection):
         f = bands.occupations[s, k, keep]
         m.c[s, k][:, keep] = c

@@ -36,8 +36,8 @@ def salt(spins=1):
         vectors.append(c)
     f = np.tile([2 / spins] * 3 + [0], (spins, len(points), 1))
     return ProjectedBands(
-        np.tile(energies, (spins, 1, 1)), f, np.tile(vectors, (spins, 1, 1, 1)), np.tile(np.eye(4), (64, 1, 1)),
-        np.array([0, 1, 1, 1]), points, np.full(64, 1 / 64),
+        np.tile(energies, (spins, 1, 1)), f, np.tile(vectors, (spins, 1, 1, 1)),
+        np.tile(np.eye(4), (64, 1, 1)), np.array([0, 1, 1, 1]), points, np.full(64, 1 / 64),
     )  # fmt: skip
 
 
@@ -45,9 +45,7 @@ def salt(spins=1):
 def written(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("label")
     bonds = neighbour_table(SALT, 4.1)
-    found = analysis.analyse(
-        salt(request.param), SALT, bonds, SHELLS, {"Na": 1.0, "Cl": 5.0}, 0.1, mesh=MESH
-    )
+    found = analysis.analyse(salt(request.param), SALT, bonds, SHELLS, {"Na": 1.0, "Cl": 5.0}, 0.1, mesh=MESH)
     analysis.write_folder(folder, SALT, found)
     return folder, found
 
@@ -55,7 +53,11 @@ def written(request, tmp_path_factory):
 def test_all_files_are_there_and_lists_read_back(written):
     folder, found = written
     assert all((folder / name).stat().st_size for name in analysis.LOBSTER)
-    for kind, values in (("COHP", found.found.icohp), ("COOP", found.found.icoop), ("COBI", found.found.icobi)):
+    for kind, values in (
+        ("COHP", found.found.icohp),
+        ("COOP", found.found.icoop),
+        ("COBI", found.found.icobi),
+    ):
         back = lobster.read_list(folder / f"I{kind}LIST.lobster", kind, orbitals=True)
         whole = back[back.orbital_i == ""]
         np.testing.assert_allclose(whole[f"i{kind.lower()}"], [v.sum() for v in values], atol=2e-5)
@@ -77,7 +79,7 @@ def test_the_tables_hold_the_same_in_full_precision(written):
 
 
 def test_pymatgen_reads_the_folder(written):
-    outputs = pytest.importorskip("pymatgen.io.lobster", reason="pymatgen is not installed: pip install .[dev]")
+    outputs = pytest.importorskip("pymatgen.io.lobster", reason="pymatgen is not installed (extra dev)")
     folder, found = written
     spins = len(found.found.dos)
     charge = outputs.Charge(str(folder / "CHARGE.lobster"))
@@ -99,7 +101,7 @@ def test_pymatgen_reads_the_folder(written):
 
 
 def test_lobsterpy_analyses_the_folder(written):
-    module = pytest.importorskip("lobsterpy.coxx.analyze", reason="LobsterPy is not installed: pip install .[dev]")
+    module = pytest.importorskip("lobsterpy.coxx.analyze", reason="LobsterPy is not installed (extra dev)")
     folder, found = written
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

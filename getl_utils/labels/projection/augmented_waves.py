@@ -101,9 +101,7 @@ def project(found: Bands, free: Functions) -> dict[str, ProjectedBands]:
         "full" and "lobster" → bands, frozen core shells before the valence.
     """
     setups = dict(zip(found.atoms.get_chemical_symbols(), found.dft.setups, strict=True))
-    overlaps = Overlaps(
-        found.atoms, np.array([image.k for image in found.images]), hartree_fock.REACH * Bohr
-    )
+    overlaps = Overlaps(found.atoms, np.array([image.k for image in found.images]), hartree_fock.REACH * Bohr)
     sharp = {e: lcao._differences(setup) for e, setup in setups.items()}
     smooth, inner = _on_waves(found, free, setups)
     own = overlaps.own(free, sharp)
