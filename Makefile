@@ -34,8 +34,8 @@ reference: $(INSTALLED)  ## run notebooks 02–06 on the published data (referen
 	@$(BIN)/getl summary runs/reference
 
 test: $(INSTALLED)  ## run every test: pytest, docstring examples, notebooks (BROWSER=1: also those in Chromium)
-	$(BIN)/python -m pytest -n $(CORES) --dist loadfile $(if $(BROWSER),-m 'not slow') tests getl_utils
-	$(BIN)/python -m pytest notebooks  # in their order: each reads what the one before wrote
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder \
+	  $(if $(BROWSER),-m 'not slow') notebooks tests getl_utils
 
 test-slow: $(INSTALLED)  ## run the tests that take minutes: killed runs, a real Slurm (last results: docs/slow_tests.md)
 	GETL_SLURM=1 $(BIN)/python -m pytest -m slow tests

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -27,6 +28,47 @@ def load_script(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+# Files that take a minute or more, the longest first. They start first, so that none is the last one running.
+LONG = [
+    "notebooks/",
+    "tests/system/test_browser.py",
+    "tests/system/test_workflow.py",
+    "tests/system/test_published_numbers.py",
+    "tests/labels/",
+    "tests/generate/",
+    "tests/system/",
+]
+
+
+def pytest_collection_modifyitems(items):
+    """Put the long files first."""
+    places = [*LONG, ""]
+    items.sort(key=lambda item: next(n for n, start in enumerate(places) if item.nodeid.startswith(start)))
+
+
+def together(nodeid):
+    """What one worker runs as a whole: a file, or all notebooks of one work directory, in their order."""
+    file = nodeid.partition("::")[0]
+    folder = file.endswith(".ipynb") and re.search(
+        r'work_dir: str = \\"([^"\\]+)', (REPOSITORY / file).read_text()
+    )
+    return folder[1] if folder else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadfile`: see `together`."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return together(nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):

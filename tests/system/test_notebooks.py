@@ -8,7 +8,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, together
 
 FOLDER = REPOSITORY / "notebooks"
 STAGES = sorted(FOLDER.glob("*.ipynb"))
@@ -134,6 +134,12 @@ def test_its_links_lead_somewhere(path):
     text = "".join(c.source for c in read(path) if c.cell_type == "markdown")
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         assert link.startswith("https://") or (path.parent / link).exists(), link
+
+
+def test_the_stages_are_tested_by_one_worker():
+    """Each reads what the one before wrote."""
+    assert len({together(f"notebooks/{path.name}::Cell 0") for path in STAGES}) == 1
+    assert together("tests/system/test_notebooks.py::test_it") == "tests/system/test_notebooks.py"
 
 
 def test_a_figure_without_a_question_of_its_own_is_noticed():
