@@ -7,7 +7,8 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from getl_utils.cli import bonds, learning, records, steps  # noqa: F401  (their commands register themselves)
+# These modules register their commands.
+from getl_utils.cli import bonds, errors, learning, records, steps  # noqa: F401
 from getl_utils.cli.app import app, join_elements
 from getl_utils.files.text import reason
 

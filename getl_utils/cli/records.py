@@ -76,6 +76,28 @@ def trace(
     raise typer.Exit(int(any(link.wrong for link in links)))
 
 
+@command(
+    "export",
+    "Takes a model or data set; gives a folder to publish.",
+    "The folder describes itself by RO-Crate metadata and is read as before: a model by --model, a data set "
+    "as one of the reference_roots.",
+)
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder of a model, or of a packed data set")],
+    out: Annotated[Path, typer.Option(help="new folder")],
+    author: Annotated[list[str], typer.Option(metavar="NAME[, ORCID]", help="once for each author")],
+    licence: Annotated[str, typer.Option(metavar="SPDX", help="of what is exported, e.g. MIT or CC-BY-4.0")],
+    based_on: Annotated[
+        list[str], typer.Option(metavar="URL", help="what it was made from, e.g. the DOI of the data set")
+    ] = [],
+) -> None:
+    """Copy a model or a data set and write its metadata."""
+    from getl_utils.ops import export as packages
+
+    package = packages.export(folder, out, author, licence, based_on)
+    print(f"{package.name}, {package.identity}: {len(package.files)} files in {out}")
+
+
 @command("track", "Takes a work directory; writes it into MLflow.")
 def track(work_dir: WorkFolder, uri: Uri = "") -> None:
     """Write a parent run, a child per bond type, the model and its figures."""
