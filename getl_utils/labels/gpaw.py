@@ -22,7 +22,7 @@ from pydantic import Field
 
 from getl_utils.labels import common, dense, gpaw_waves, paw_xc
 from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Projected
-from getl_utils.labels.projection import augmented_waves, hartree_fock
+from getl_utils.labels.projection import augmented, hartree_fock
 from getl_utils.labels.projection.lcao import project
 
 
@@ -80,7 +80,7 @@ class Gpaw(Engine):
     def project(self, dft: Any, job: Job) -> Projected:
         """Project the bands in both ways."""
         if job.settings.waves == "pw":
-            return augmented_waves.label(dft, job.atoms, job.orbitals, job.settings)
+            return augmented.label(dft, job.atoms, job.orbitals, job.settings)
         parts = project(dft, job.atoms, job.orbitals)
         symbols = np.array(job.atoms.get_chemical_symbols())[parts.full.orbital_atoms]
         used = {e: list(dict.fromkeys(parts.shells[symbols == e].tolist())) for e in job.elements}
@@ -97,9 +97,7 @@ class Gpaw(Engine):
                 f"projection lobster needs reference spheres of {', '.join(parts.without)}, which are not in "
                 "atomistic_models/paw/spheres.npz; use projection full"
             )
-        return Projected(
-            parts.bands(), record, _cells(job.atoms), augmented_waves.electrons(dft, job.atoms, used)
-        )
+        return Projected(parts.bands(), record, _cells(job.atoms), augmented.electrons(dft, job.atoms, used))
 
 
 ENGINE = Gpaw()
