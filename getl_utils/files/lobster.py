@@ -167,7 +167,8 @@ def write_icohplist(path: str | Path, bonds: pd.DataFrame, symbols: Sequence[str
     path : str or Path
         The file; it is written as a whole.
     bonds : DataFrame
-        i, j, tx, ty, tz (our convention, see `getl_utils.core.bonds`), distance (Å), icohp (eV).
+        i, j, tx, ty, tz (our convention, see `getl_utils.core.bonds`), distance (Å), icohp (eV). With
+        icohp_spin_1 and icohp_spin_2 both spins are written, one after the other, instead of their sum.
     symbols : sequence of str
         Element of every atom.
 
@@ -176,14 +177,17 @@ def write_icohplist(path: str | Path, bonds: pd.DataFrame, symbols: Sequence[str
     ValueError
         A value is not finite.
     """
-    if not np.isfinite(bonds[["distance", "icohp"]].to_numpy()).all():
+    spins = [name for name in ("icohp_spin_1", "icohp_spin_2") if name in bonds] or ["icohp"]
+    if not np.isfinite(bonds[["distance", *spins]].to_numpy()).all():
         raise ValueError(f"{path}: refusing to write an ICOHP or distance that is not finite")
-    rows = zip(*(bonds[c].to_numpy() for c in [*BOND, "distance", "icohp"]), strict=True)
-    lines = [_HEADER.format(spin=1)] + [
-        f"{n:7d}{symbols[i] + str(i + 1):>8}{symbols[j] + str(j + 1):>8}{d:13.5f}"
-        f"     {-x:3d} {-y:3d} {-z:3d}      {e:13.5f} "
-        for n, (i, j, x, y, z, d, e) in enumerate(rows, 1)
-    ]
+    lines = []
+    for spin, name in enumerate(spins, 1):
+        rows = zip(*(bonds[c].to_numpy() for c in [*BOND, "distance", name]), strict=True)
+        lines += [_HEADER.format(spin=spin)] + [
+            f"{n:7d}{symbols[i] + str(i + 1):>8}{symbols[j] + str(j + 1):>8}{d:13.5f}"
+            f"     {-x:3d} {-y:3d} {-z:3d}      {e:13.5f} "
+            for n, (i, j, x, y, z, d, e) in enumerate(rows, 1)
+        ]
     with atomic_write(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n")
 

@@ -11,7 +11,7 @@ from ase import Atoms
 
 from getl_utils.core.bonds import BOND
 from getl_utils.core.neighbours import check_structure, neighbour_table
-from getl_utils.labels.icohp import ProjectedBands, icohp, spilling
+from getl_utils.labels.icohp import ProjectedBands, amplitudes, icohp_of_spins, spilling
 
 TIE = 1e-3  # Å: images this equally far share the pair's value
 
@@ -197,8 +197,9 @@ def bonds(
     Returns
     -------
     tuple
-        Bonds with icohp and, for several projections, icohp_<name> of each; spilling, folded images and
-        warnings for the record. A projection that fails, and is not the default, is a warning.
+        Bonds with icohp; for several projections icohp_<name> of each; for two spins icohp_spin_1 (up) and
+        icohp_spin_2 of the default projection, whose sum is icohp. Spilling, folded images and warnings for
+        the record. A projection that fails, and is not the default, is a warning.
 
     Raises
     ------
@@ -212,12 +213,17 @@ def bonds(
     ties, facts, failed = table.pop("ties"), {}, []
     for name, one in bands.items():
         try:
-            table[f"icohp_{name}"] = icohp(one, pairs, minimum_projection) / ties
-            facts[name] = spilling(one, minimum_projection)
+            known = amplitudes(one, minimum_projection)
+            spins = icohp_of_spins(one, pairs, minimum_projection, known) / ties.to_numpy()
+            facts[name] = spilling(one, minimum_projection, known)
         except ValueError as error:
             if name == default:
                 raise
             failed.append(f"there is no projection {name}: {error}")
+            continue
+        table[f"icohp_{name}"] = spins.sum(axis=0)
+        if name == default and len(spins) == 2:
+            table["icohp_spin_1"], table["icohp_spin_2"] = spins
     table["icohp"] = table[f"icohp_{default}"]
     if len(bands) == 1:
         table = table.drop(columns=f"icohp_{default}")

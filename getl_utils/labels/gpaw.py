@@ -1,7 +1,7 @@
 """Labels by GPAW: PBE in a basis of atomic orbitals (LCAO), 100 atoms in minutes on a workstation.
 
-Larsen et al., Phys. Rev. B 80, 195112 (2009); Mortensen et al., J. Chem. Phys. 160, 092503 (2024). Not
-spin-polarised.
+Larsen et al., Phys. Rev. B 80, 195112 (2009); Mortensen et al., J. Chem. Phys. 160, 092503 (2024).
+Spin-polarised (collinear) if `moments` are given.
 
 The wave functions are projected on the Hartree–Fock orbitals of free atoms, frozen core shells among the
 bands (see `getl_utils.labels.projection.lcao`). ``data_examples/validation`` has the comparison with LOBSTER.
@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 from ase.units import Hartree
 from pydantic import Field
 
@@ -24,6 +25,8 @@ from getl_utils.labels import common, dense, gpaw_waves, paw_xc
 from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Projected
 from getl_utils.labels.projection import augmented, hartree_fock
 from getl_utils.labels.projection.lcao import project
+
+VANISHED = 0.02  # μ_B in a sphere
 
 
 class Settings(EngineSettings):
@@ -43,6 +46,9 @@ class Settings(EngineSettings):
     density_tolerance: float = Field(1e-3, gt=0, description="electrons per valence electron")
     energy_tolerance: float = Field(5e-4, gt=0, description="eV per valence electron")
     projection: Literal["full", "lobster"] = Field("full", description="whose values are the label")
+    moments: dict[str, float] | None = Field(
+        None, description="element → initial magnetic moment, μ_B; makes the calculation spin-polarised"
+    )
     text: str | None = Field(None, description="file for GPAW's own output")
 
     @property
@@ -71,6 +77,20 @@ class Gpaw(Engine):
                 return f"the package {package.replace('_', '-')} is not installed; run: make engines"
         return hartree_fock.missing()
 
+    def check(self, job: Job) -> None:
+        """Refuse moments of no element of the structure."""
+        super().check(job)
+        moments = job.settings.moments
+        if unknown := set(moments or {}) - set(atomic_numbers):
+            raise ValueError(f"moments are given for {min(unknown)!r}, which is no element")
+        if moments is not None and job.settings.waves == "pw":
+            raise ValueError("plane waves take no moments; leave moments out, or take waves: lcao")
+        if moments is not None and not set(moments) & set(job.elements):
+            raise ValueError(
+                f"moments are given for {', '.join(moments) or 'no element'}, and the structure has "
+                f"{', '.join(job.elements)}; name one of these, or leave moments out"
+            )
+
     @contextmanager
     def solve(self, job: Job) -> Iterator[Any]:
         """Hold GPAW's converged calculation."""
@@ -87,10 +107,10 @@ class Gpaw(Engine):
         programs = ", ".join(f"{name} {version(name)}" for name in ("gpaw", "gpaw-data", "qc-atomdb"))
         record = {
             "engine_version": programs, "method": f"{dft.params.xc.name}, LCAO, Hartree–Fock orbitals",
-            "kpoints": len(parts.full.kpoints), "spin_polarised": False, "orbitals_used": used,
-            "fermi_level": float(dft.ibzwfs.fermi_level) * Hartree,
+            "kpoints": len(parts.full.kpoints), "spin_polarised": dft.ibzwfs.nspins == 2,
+            "orbitals_used": used, "fermi_level": float(dft.ibzwfs.fermi_level) * Hartree,
             "energy": float(dft.calculate_energy()),
-            "orbitals_in_scf": sum(setup.nao for setup in dft.setups),
+            "orbitals_in_scf": sum(setup.nao for setup in dft.setups), **_moments(dft),
         }  # fmt: skip
         if parts.without and job.settings.projection == "lobster":
             raise ValueError(
@@ -98,6 +118,10 @@ class Gpaw(Engine):
                 "atomistic_models/paw/spheres.npz; use projection full"
             )
         return Projected(parts.bands(), record, _cells(job.atoms), augmented.electrons(dft, job.atoms, used))
+
+    def judge(self, record: Mapping[str, Any], job: Job) -> list[str]:
+        """Return warnings, also of moments that vanished."""
+        return super().judge(record, job) + _vanished(record, job)
 
 
 ENGINE = Gpaw()
@@ -109,6 +133,26 @@ def _cells(atoms: Atoms) -> np.ndarray:
     return np.rint(relative - atoms.get_scaled_positions() % 1 % 1).astype(int)
 
 
+def _moments(dft: Any) -> dict[str, Any]:
+    """The moment of the cell and those of the atoms' spheres, μ_B; nothing without spin."""
+    if dft.ibzwfs.nspins == 1:
+        return {}
+    total, atoms = dft.density.calculate_magnetic_moments()
+    return {"total_moment": float(total[2]), "moments": [round(float(m), 4) for m in atoms[:, 2]]}
+
+
+def _vanished(record: Mapping[str, Any], job: Job) -> list[str]:
+    """A warning for each element of whose initial moment nothing is left."""
+    symbols, found = np.array(job.atoms.get_chemical_symbols()), np.abs(record.get("moments", []))
+    given = {e: m for e, m in (job.settings.moments or {}).items() if m and e in job.elements}
+    return [
+        f"the moments of {e} vanished: from {m:g} μ_B to {found[symbols == e].max():.3f} at most; "
+        "the structure is not magnetic, or start from larger moments"
+        for e, m in given.items()
+        if found[symbols == e].max() < VANISHED
+    ]
+
+
 def _scf(atoms: Atoms, settings: Settings, orbitals: Mapping[str, Sequence[str]] | None = None) -> Any:
     import gpaw
     from gpaw.dft import DFT
@@ -118,7 +162,8 @@ def _scf(atoms: Atoms, settings: Settings, orbitals: Mapping[str, Sequence[str]]
     if settings.waves == "pw":
         given = gpaw_waves.parameters(given, settings, atoms, common.count_orbitals(atoms, orbitals or {}))
     try:
-        dft = DFT(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), **given)
+        with dense.overlaps():
+            dft = DFT(_periodic(atoms, settings), **given)
     except known as error:
         raise ValueError(
             f"{atoms.get_chemical_formula()}: GPAW cannot set up the calculation: {error}"
@@ -143,21 +188,28 @@ def _bands(dft: Any, job: Job) -> Any:
     The mesh is shifted off Γ, where few points serve best (Monkhorst and Pack, Phys. Rev. B 13, 5188 (1976)).
     """
     from gpaw.dft import DFT
-    from gpaw.new.lcao.eigensolver import make_sure_we_have_lcao_coefs
 
-    a, kpts = job.atoms, {"size": job.settings.band_kpoints, "gamma": False}
-    mesh = DFT(
-        Atoms(a.numbers, a.positions, cell=a.cell, pbc=True), **(_input(job.settings) | {"kpts": kpts})
-    )
+    kpts = {"size": job.settings.band_kpoints, "gamma": False}
+    with dense.overlaps():
+        mesh = DFT(_periodic(job.atoms, job.settings), **(_input(job.settings) | {"kpts": kpts}))
     paw_xc.use(mesh.pot_calc.xc)
     mesh.density.nt_sR.data[:] = dft.density.nt_sR.data
     mesh.density.D_asii.data[:] = dft.density.D_asii.data
     mesh.potential, mesh.energies, _ = mesh.pot_calc.calculate(mesh.density, mesh.ibzwfs, dft.potential.vHt_x)
-    make_sure_we_have_lcao_coefs(mesh)
+    hamiltonian = dense.MeshHamiltonian(mesh.scf_loop.hamiltonian.basis, mesh.potential)
+    for wave in mesh.ibzwfs:
+        mesh.scf_loop.eigensolver.iterate1(wave, None, hamiltonian)
     electrons = mesh.density.nvalence - mesh.density.charge + mesh.pot_calc.charge
     energies = mesh.ibzwfs.calculate_occs(mesh.scf_loop.occ_calc, electrons)
     mesh.energies.set(**dict(zip(("band", "entropy", "extrapolation"), energies, strict=True)))
     return mesh
+
+
+def _periodic(atoms: Atoms, settings: Settings) -> Atoms:
+    """The structure alone, with the initial moments."""
+    given = settings.moments or {}
+    moments = [given.get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()]
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True, magmoms=moments)
 
 
 def _input(settings: Settings) -> dict[str, Any]:
@@ -175,4 +227,5 @@ def _input(settings: Settings) -> dict[str, Any]:
         "convergence": {"density": settings.density_tolerance, "energy": settings.energy_tolerance},
         "txt": settings.text,
         "converge": False,
+        "spinpol": settings.moments is not None,
     }

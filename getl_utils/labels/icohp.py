@@ -19,7 +19,7 @@ the Fermi level.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ import numpy as np
 from getl_utils.labels.bands import ProjectedBands
 
 FLOOR = 1e-6  # eigenvalues of S, and what a band adds to the lower ones: below this, linearly dependent
+BLOCK = 64  # bands
+
+Amplitudes = Iterable[tuple[int, int, Any, Any, Any]]
 
 
 def _lowdin(overlap: np.ndarray, k: int) -> np.ndarray:
@@ -37,6 +40,24 @@ def _lowdin(overlap: np.ndarray, k: int) -> np.ndarray:
             f"{values[0]:.1e}), or two atoms coincide; drop diffuse orbitals or look at the structure"
         )
     return (vectors / np.sqrt(values)) @ vectors.conj().T
+
+
+def amplitudes(bands: ProjectedBands, minimum_projection: float = 0.01) -> list:
+    """Make the bands of every spin and k point orthonormal, once for several uses.
+
+    Parameters
+    ----------
+    bands : ProjectedBands
+        See `icohp`.
+    minimum_projection : float
+        See `icohp`.
+
+    Returns
+    -------
+    list
+        Spin, k point, projected norms of all bands (b,), retained bands (r,), amplitudes (o, r).
+    """
+    return list(_amplitudes(bands, minimum_projection))
 
 
 def _amplitudes(bands: ProjectedBands, minimum_projection: float) -> Iterator[tuple[int, int, Any, Any, Any]]:
@@ -59,19 +80,31 @@ def _amplitudes(bands: ProjectedBands, minimum_projection: float) -> Iterator[tu
 
 
 def _orthonormal(p: np.ndarray, order: np.ndarray, minimum: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gram–Schmidt in the given order; a band of which less than `minimum` is left is passed over."""
+    """Gram–Schmidt in the given order; a band of which less than `minimum` is left is passed over.
+
+    Bands are freed of those of earlier blocks a block at a time, which is a product of matrices.
+    """
     vectors, kept = np.zeros((len(p), len(p)), p.dtype, order="F"), []
-    for n in order:
-        rest, lower = p[:, n], vectors[:, : len(kept)]
-        for _ in range(2):  # once is not enough against rounding
-            rest = rest - lower @ (lower.conj().T @ rest)
-        norm = np.vdot(rest, rest).real
-        if norm >= max(minimum, FLOOR):
-            vectors[:, len(kept)] = rest / np.sqrt(norm)
-            kept.append(n)
-        if len(kept) == len(p):
-            break
+    for start in range(0, len(order), BLOCK):
+        block = order[start : start + BLOCK]
+        before = len(kept)
+        rests = _without(p[:, block], vectors[:, :before])
+        for n, rest in zip(block, rests.T, strict=True):
+            rest = _without(rest, vectors[:, before : len(kept)])
+            norm = np.vdot(rest, rest).real
+            if norm >= max(minimum, FLOOR):
+                vectors[:, len(kept)] = rest / np.sqrt(norm)
+                kept.append(n)
+            if len(kept) == len(p):
+                return np.array(kept, int), vectors
     return np.array(kept, int), vectors[:, : len(kept)]
+
+
+def _without(rest: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """What is left without the parts along orthonormal vectors."""
+    for _ in range(2):  # once is not enough against rounding
+        rest = rest - lower @ (lower.conj().T @ rest)
+    return rest
 
 
 def _symmetric(p: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -132,31 +165,58 @@ def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 
     >>> icohp(bands, [[0, 1, 0, 0, 0]]).round(6).tolist()  # hopping −1 eV, bond order 1
     [-1.0]
     """
+    return icohp_of_spins(bands, bonds, minimum_projection).sum(axis=0)
+
+
+def icohp_of_spins(
+    bands: ProjectedBands,
+    bonds: np.ndarray,
+    minimum_projection: float = 0.01,
+    known: Amplitudes | None = None,
+) -> np.ndarray:
+    """ICOHP of each spin channel.
+
+    Parameters
+    ----------
+    bands : ProjectedBands
+        See `icohp`.
+    bonds : (n, 5) array of int
+        See `icohp`.
+    minimum_projection : float
+        See `icohp`.
+    known : list, optional
+        What `amplitudes` gives for these bands.
+
+    Returns
+    -------
+    (s, n) array of float
+        eV; their sum over s is `icohp`.
+    """
     atoms = int(bands.orbital_atoms.max()) + 1
     bonds = _check_bonds(bonds, atoms)
-    result = np.zeros(len(bonds))
+    result = np.zeros((len(bands.energies), len(bonds)))
     shifts, group = np.unique(bonds[:, 2:], axis=0, return_inverse=True)
     if not bands.kpoints.any():  # at Γ every T is the same
         shifts, group = np.zeros((1, 3)), np.zeros(len(bonds), int)
-    hamiltonian, density = _matrices(bands, minimum_projection)
+    hamiltonian, density = _matrices(bands, known or _amplitudes(bands, minimum_projection))
     block = np.zeros((atoms, len(bands.orbital_atoms)))
     block[bands.orbital_atoms, np.arange(block.shape[1])] = 1
     for n, shift in enumerate(shifts):
         mine = np.flatnonzero(group.ravel() == n)
         factor = bands.weights * np.exp(-2j * np.pi * bands.kpoints @ shift)
-        for h, p in zip(hamiltonian, density, strict=True):
+        for spin, (h, p) in enumerate(zip(hamiltonian, density, strict=True)):
             product = np.real(
                 _sum(factor, p, bands.time_reversal).conj() * _sum(factor, h, bands.time_reversal)
             )
-            result[mine] += (block @ product @ block.T)[bonds[mine, 0], bonds[mine, 1]]
+            result[spin, mine] = (block @ product @ block.T)[bonds[mine, 0], bonds[mine, 1]]
     return result
 
 
-def _matrices(bands: ProjectedBands, minimum_projection: float) -> tuple[np.ndarray, np.ndarray]:
+def _matrices(bands: ProjectedBands, known: Amplitudes) -> tuple[np.ndarray, np.ndarray]:
     spins, points, orbitals, _ = bands.projections.shape
     kind = np.result_type(bands.projections, bands.overlaps, float)
     hamiltonian, density = np.zeros((2, spins, points, orbitals, orbitals), kind)
-    for s, k, _, keep, p in _amplitudes(bands, minimum_projection):
+    for s, k, _, keep, p in known:
         hamiltonian[s, k] = (p * bands.energies[s, k, keep]) @ p.conj().T
         density[s, k] = (p * bands.occupations[s, k, keep]) @ p.conj().T
     return hamiltonian, density
@@ -169,7 +229,9 @@ def _sum(factor: np.ndarray, matrices: np.ndarray, time_reversal: bool) -> np.nd
     return total.real if time_reversal else total
 
 
-def spilling(bands: ProjectedBands, minimum_projection: float = 0.01) -> dict[str, float]:
+def spilling(
+    bands: ProjectedBands, minimum_projection: float = 0.01, known: Amplitudes | None = None
+) -> dict[str, float]:
     """How much of the bands the orbitals miss: Σ w_k |1 − Σ_μ |p_μn|²|.
 
     Sánchez-Portal, Artacho and Soler, Solid State Commun. 95, 685 (1995).
@@ -180,6 +242,8 @@ def spilling(bands: ProjectedBands, minimum_projection: float = 0.01) -> dict[st
         Bands and projections.
     minimum_projection : float
         See `icohp`.
+    known : list, optional
+        What `amplitudes` gives for these bands.
 
     Returns
     -------
@@ -197,7 +261,7 @@ def spilling(bands: ProjectedBands, minimum_projection: float = 0.01) -> dict[st
     """
     total = charge = electrons = kept = fraction = worst = 0.0
     spins, _, orbitals, _ = bands.projections.shape
-    for s, k, norms, keep, vectors in _amplitudes(bands, minimum_projection):
+    for s, k, norms, keep, vectors in known or _amplitudes(bands, minimum_projection):
         weight, f = bands.weights[k], bands.occupations[s, k]
         missed = np.abs(1 - norms) if bands.symmetric else 1 - norms
         lowest = np.argsort(bands.energies[s, k], kind="stable")[:orbitals]

@@ -46,7 +46,8 @@ class Label:
     bonds : DataFrame
         i, j, tx, ty, tz, distance (Å), icohp (eV, negative = bonding), one row per bond. Atoms are 0-based;
         i < j, or i = j and T > 0 in lexical order. The bond is the vector r_j + T·cell − r_i, positions as
-        given. An engine with two projections adds icohp_full and icohp_lobster.
+        given. An engine with two projections adds icohp_full and icohp_lobster, a spin-polarised calculation
+        icohp_spin_1 (up) and icohp_spin_2, whose sum is icohp.
     record : dict
         What travels with the numbers: engine, engine_version, method, projection, preview, seconds,
         electrons, spilling, n_bonds, warnings (list of str), ….

@@ -23,6 +23,7 @@ import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree
 
+from getl_utils.labels.gpaw_waves import waves_by_spin
 from getl_utils.labels.icohp import ProjectedBands
 from getl_utils.labels.projection import frozen_core, hartree_fock, spheres
 from getl_utils.labels.projection.two_centre import Overlaps, Radial, owners_and_names
@@ -40,7 +41,7 @@ class Parts:
         Bands in the full projection, frozen core shells before the valence.
     shells : (o,) array of str
         Shell name of every orbital.
-    foreign : (k, o, b) array or None
+    foreign : (s, k, o, b) array or None
         The part of the projections that lies in the neighbours' reference spheres; None where an element has
         no reference data set.
     without : list of str
@@ -56,7 +57,7 @@ class Parts:
         """Return "full" and, where the reference spheres are known, "lobster" → bands."""
         if self.foreign is None:
             return {"full": self.full}
-        own = self.full.projections - self.foreign[None]
+        own = self.full.projections - self.foreign
         return {"full": self.full, "lobster": replace(self.full, projections=own, symmetric=True)}
 
 
@@ -83,25 +84,28 @@ def project(dft: Any, atoms: Atoms, orbitals: Shells) -> Parts:
         A shell that the Hartree–Fock table does not have, or that neither core nor valence of the data set
         holds.
     """
-    waves = sorted(dft.ibzwfs, key=lambda wave: wave.k)
+    waves = waves_by_spin(dft)
     setups = dict(zip(atoms.get_chemical_symbols(), dft.setups, strict=True))
     free = {e: [hartree_fock.orbital(e, shell) for shell in orbitals[e]] for e in setups}
-    functional = dft.params.xc.name
     cores = {
-        e: frozen_core.core(e, tuple(orbitals[e]), tuple(_valence(s)), functional) for e, s in setups.items()
+        e: frozen_core.core(e, tuple(orbitals[e]), tuple(_valence(s)), dft.params.xc.name)
+        for e, s in setups.items()
     }
-    overlaps = Overlaps(_inside(atoms), np.array([wave.kpt_c for wave in waves]), hartree_fock.REACH * Bohr)
+    overlaps = Overlaps(_inside(atoms), np.array([w.kpt_c for w in waves[0]]), hartree_fock.REACH * Bohr)
     owners, shells = owners_and_names(atoms, free)
-    weights = np.array([w.weight for w in waves])
+    weights = np.array([w.weight for w in waves[0]])
     valence = _valence_part(overlaps, free, setups, waves)
     fermi = float(dft.ibzwfs.fermi_level) * Hartree
-    energies = np.array([w.eig_n * Hartree - fermi for w in waves])
-    levels = frozen_core.levels(atoms, cores, owners, shells, energies, np.abs(valence) ** 2, weights)
+    energies = np.array([[w.eig_n * Hartree - fermi for w in spin] for spin in waves])
+    levels = np.array([
+        frozen_core.levels(atoms, cores, owners, shells, e, np.abs(v) ** 2, weights)
+        for e, v in zip(energies, valence, strict=True)
+    ])  # fmt: skip
     core = overlaps.matrix(free, {e: c.orbitals for e, c in cores.items()})
     full = ProjectedBands(
-        energies=np.hstack([np.tile(levels, (len(waves), 1)), energies])[None],
-        occupations=np.array([np.concatenate([np.full(len(levels), 2.0), 2 * w.occ_n]) for w in waves])[None],
-        projections=np.concatenate([core, valence], axis=2)[None],
+        energies=_before(levels[:, None], energies),
+        occupations=_before(np.full((len(waves), 1, levels.shape[1]), 2 / len(waves)), _occupations(waves)),
+        projections=_before(core[None], valence),
         overlaps=overlaps.matrix(free, free),
         kpoints=overlaps.kpoints,
         weights=weights,
@@ -113,28 +117,44 @@ def project(dft: Any, atoms: Atoms, orbitals: Shells) -> Parts:
     return Parts(full, shells, foreign, without)
 
 
+def _before(core: np.ndarray, valence: np.ndarray) -> np.ndarray:
+    """Core bands before the valence bands, those of core repeated for spins and k points."""
+    shape = (*valence.shape[:-1], core.shape[-1])
+    return np.concatenate([np.broadcast_to(core, shape), valence], axis=-1)
+
+
+def _occupations(waves: Sequence[Sequence[Any]]) -> np.ndarray:
+    """Electrons of the bands (s, k, b): up to 2 with one spin channel, up to 1 with two."""
+    return np.array([[w.occ_n for w in spin] for spin in waves]) * (2 / len(waves))
+
+
 def _inside(atoms: Atoms) -> Atoms:
     """The atoms where GPAW has them, in the cell."""
     places = atoms.get_scaled_positions() % 1 % 1
     return Atoms(atoms.numbers, scaled_positions=places, cell=atoms.cell, pbc=True)
 
 
-def _valence_part(overlaps: Overlaps, free: Any, setups: Any, waves: Sequence[Any]) -> np.ndarray:
-    """⟨χ|ψ̃⟩ + ⟨χ|φ − φ̃⟩⟨p|ψ̃⟩ with all spheres, (k, o, b)."""
+def _valence_part(overlaps: Overlaps, free: Any, setups: Any, waves: Sequence[Sequence[Any]]) -> np.ndarray:
+    """⟨χ|ψ̃⟩ + ⟨χ|φ − φ̃⟩⟨p|ψ̃⟩ with all spheres, (s, k, o, b)."""
     smooth = overlaps.matrix(free, {e: _basis(s) for e, s in setups.items()})
     sharp = overlaps.matrix(free, {e: _differences(s) for e, s in setups.items()})
-    parts = zip(smooth, sharp, waves, strict=True)
-    return np.array([a @ w.C_nM.data.T + b @ _projectors(w).T for a, b, w in parts])
+    return np.array([
+        [a @ w.C_nM.data.T + b @ _projectors(w).T for a, b, w in zip(smooth, sharp, spin, strict=True)]
+        for spin in waves
+    ])  # fmt: skip
 
 
-def _foreign(overlaps: Overlaps, free: Any, setups: Any, cores: Any, waves: Sequence[Any]) -> np.ndarray:
-    """What the neighbours' reference spheres add to the projections: of core and valence bands, (k, o, b)."""
+def _foreign(
+    overlaps: Overlaps, free: Any, setups: Any, cores: Any, waves: Sequence[Sequence[Any]]
+) -> np.ndarray:
+    """What the neighbours' reference spheres add to the projections: of core and valence bands, (s, k, o,
+    b)."""
     fits = {e: spheres.differences(e, _partial_waves(s)) for e, s in setups.items()}
     valence = overlaps.matrix(free, fits) - overlaps.own(free, fits)
     core_fits = {e: spheres.differences(e, c.orbitals) for e, c in cores.items()}
     core = overlaps.matrix(free, core_fits) - overlaps.own(free, core_fits)
-    valence = np.array([a @ _projectors(w).T for a, w in zip(valence, waves, strict=True)])
-    return np.concatenate([core, valence], axis=2)
+    parts = [[a @ _projectors(w).T for a, w in zip(valence, spin, strict=True)] for spin in waves]
+    return _before(core[None], np.array(parts))
 
 
 def _partial_waves(setup: Any) -> list[Radial]:
@@ -145,7 +165,8 @@ def _partial_waves(setup: Any) -> list[Radial]:
 
 
 def _projectors(wave: Any) -> np.ndarray:
-    return np.concatenate([np.asarray(wave.P_ani[a]) for a in range(len(wave.setups))], axis=1)
+    """⟨p|ψ̃⟩, (b, i); one product, where GPAW's own takes one for each atom."""
+    return wave.C_nM.data @ np.hstack([wave.P_aMi[a] for a in range(len(wave.setups))])
 
 
 def _basis(setup: Any) -> list[Radial]:
