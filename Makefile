@@ -7,7 +7,6 @@ BIN := $(VENV)/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb)) $(sort $(wildcard notebooks/studies/*.ipynb))
 INSTALLED := $(VENV)/.installed
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
-SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet progress rules
 WORK ?= runs/quick
 # Rooms whose docstrings pass; the commands of cli/ say what their options are in their help.
 DOCUMENTED = $(wildcard getl_utils/core/*.py getl_utils/core/parameters/*.py getl_utils/generate/*.py getl_utils/ops/*.py getl_utils/views/*.py) \
@@ -20,18 +19,15 @@ help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 $(INSTALLED): requirements.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	touch $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python workflow/install.py
+	@touch $@
 
-demo: $(INSTALLED)  ## run the six notebooks, from a melt to predicted bonds (quick.yaml, ~12 min on 2 cores)
-	@$(SNAKEMAKE) --configfile parameters/quick.yaml
-	@$(BIN)/getl summary runs/quick
+demo: $(INSTALLED)  ## from a melt to the bonds of a loaded glass, with a model of DFT labels (quick.yaml, minutes)
+	@$(BIN)/getl run parameters/quick.yaml --cores $(CORES)
 
 reference: $(INSTALLED)  ## run notebooks 02–06 on the published data (reference.yaml; needs a clone of the data)
-	@$(SNAKEMAKE) --configfile parameters/reference.yaml
-	@$(BIN)/getl summary runs/reference
+	@$(BIN)/getl run parameters/reference.yaml --cores $(CORES)
 
 test: $(INSTALLED)  ## run every test: pytest, docstring examples, notebooks (BROWSER=1: also those in Chromium)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder \

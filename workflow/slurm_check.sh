@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Does the workflow end on a real Slurm with the same tables as on this machine alone?
-#   workflow/slurm_check.sh [PARAMETERS.yaml [jobs|allocation …]]      (default parameters/quick.yaml, both)
+#   workflow/slurm_check.sh [PARAMETERS.yaml [jobs|allocation …]]      (default tests/xtb.yaml, both)
 # jobs: every rule as batch jobs, by the profile as it is. allocation: workflow/allocation.sh, once stopped as at the time limit and
 # called again. Installs Debian's slurm-wlm and munge and starts them on one node on loopback. Needs root and Debian; where it cannot
 # run it says so in its last line and ends with 0. OURS names a work directory that already has the local results.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-parameters=${1:-parameters/quick.yaml}
+parameters=${1:-tests/xtb.yaml}
 [ $# = 0 ] || shift
 what=${*:-jobs allocation}
 python=$(realpath -s "${PYTHON:-.venv/bin/python}")

@@ -1,4 +1,4 @@
-"""Commands for the machine and for single steps of the workflow: doctor, parameters, step."""
+"""Commands for the machine and the workflow: doctor, run, parameters, step."""
 
 from __future__ import annotations
 
@@ -32,6 +32,21 @@ def doctor() -> None:
     lacking = f"quick.yaml cannot run: {', '.join(needed)} missing"
     print(f"\n{lacking if needed else 'quick.yaml can run: make demo'}")
     raise typer.Exit(int(bool(needed)))
+
+
+@command(
+    "run",
+    "Takes a parameter file; runs what is not done.",
+    "The six notebooks and what they need, by Snakemake. A second call does nothing.",
+)
+def run(
+    file: Annotated[Path, typer.Argument(help="a file of parameters/, or your own")],
+    cores: Annotated[int, typer.Option(min=1, help="steps that run at once")] = 2,
+) -> None:
+    """Run a case and say in few lines what is done."""
+    from getl_utils.ops import running
+
+    raise typer.Exit(running.run(file, cores))
 
 
 @command("parameters", "Takes a parameter file; prints one stage's values.")

@@ -116,6 +116,7 @@ def run(
     follow: Callable[[TextIO], object] | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
+    pipes: Sequence[int] = (),
 ) -> int:
     """Run a program in a folder until it ends.
 
@@ -138,6 +139,8 @@ def run(
         Environment variables to add or change.
     timeout : float, optional
         Seconds after which the program is ended; no limit by default.
+    pipes : sequence of int, optional
+        File descriptors of this process that the program can use too.
 
     Returns
     -------
@@ -166,6 +169,7 @@ def run(
             text=True,
             errors="replace",
             start_new_session=True,
+            pass_fds=pipes,
         )
         try:
             if follow:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from getl_utils.core.workdir import WorkDir
 
 VARIABLE = "GETL_PROGRESS"  # a file that gets the lines instead; TQDM_DISABLE=1 switches them off
-EVERY = {"bar": 0.1, "cell": 0.5, "lines": 30.0}  # seconds between two states
+EVERY = {"bar": 0.1, "cell": 0.5, "lines": 30.0, "file": 3.0}  # seconds between two states
 LINE = "{desc}: {percentage:.0f} %, {n_fmt}/{total_fmt}{unit}, {rate_fmt}, {elapsed} so far, "
 LINE += "{remaining} left{postfix}"
 OPEN_END = "{desc}: {n_fmt}{unit}, {rate_fmt}, {elapsed} so far{postfix}"
@@ -117,7 +117,7 @@ def _in_notebook() -> bool:
 def _place(lines: bool) -> tuple[str, Any]:
     """How and to what file the line is written."""
     if os.environ.get(VARIABLE):
-        return "lines", _Lines(Path(os.environ[VARIABLE]))
+        return "file", _Lines(Path(os.environ[VARIABLE]))
     if not lines and _in_notebook():
         return "cell", _Cell()
     if not lines and sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns:
@@ -128,8 +128,9 @@ def _place(lines: bool) -> tuple[str, Any]:
 def line(what: str, total: int | None = None, unit: str = "", show: bool | str = True) -> tqdm:
     """Open a line of progress, to be updated in a ``with`` block.
 
-    A terminal gets a bar, and a notebook one line of text that is renewed. A file gets a line every half
-    minute and one at the end: standard error that is no terminal, or the file named by GETL_PROGRESS.
+    A terminal gets a bar, and a notebook one line of text that is renewed. Standard error that is no terminal
+    gets a line every half a minute and one at the end. The file named by GETL_PROGRESS gets the lines
+    instead, every three seconds.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def line(what: str, total: int | None = None, unit: str = "", show: bool | str =
     style = (
         {}
         if kind == "bar"
-        else {"bar_format": LINE if total else OPEN_END, "delay": 1e-9 if kind == "lines" else 0}
+        else {"bar_format": LINE if total else OPEN_END, "delay": 1e-9 if kind in ("lines", "file") else 0}
     )
     unit = f" {unit}" if unit else " steps"
     return _Bar(

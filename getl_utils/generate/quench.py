@@ -85,7 +85,7 @@ def input_text(counts: Mapping[str, int], protocol: Protocol, seed: int) -> str:
         f"timestep {p.timestep}",
         *_thermo(p),
         "min_style cg",
-        "minimize 0.0 1.0e-8 10000 10000",
+        f"minimize 0.0 1.0e-8 {p.minimisation_steps} 10000",
         "reset_timestep 0",
         f"velocity all create {warm} {velocity_seed} mom yes rot no dist gaussian",
         _npt(p, warm, warm),
@@ -189,6 +189,8 @@ def identified(protocol: Protocol) -> tuple[Protocol, dict[str, Any]]:
     known = protocol.model_dump(mode="json")
     if not protocol.calculator:  # records of runs by LAMMPS do not have these names
         known = {name: value for name, value in known.items() if not name.startswith("calculator")}
+    if protocol.minimisation_steps == Quench.model_fields["minimisation_steps"].default:
+        del known["minimisation_steps"]  # records of earlier versions do not have it
     if not protocol.potential:
         return protocol, known
     potential = Path(find_potential(protocol.potential))

@@ -16,13 +16,18 @@ from getl_utils.generate import loading, sub_runs
 from getl_utils.generate.quench import Protocol, melt_quench
 
 
-def protocol(p: Generate, large: bool = False) -> Protocol:
-    """The melt–quench of the small cells, or of the large glasses.
+def protocol(p: Generate, composition: str, large: bool = False) -> Protocol:
+    """The melt–quench of a small cell, or of a large glass.
+
+    LAMMPS numbers the types in the order of `elements`. Elements behind the last one of the composition have
+    no atoms and are left out, so that a potential of fewer elements can be used.
 
     Parameters
     ----------
     p : Generate
         Parameters.
+    composition : str
+        Nominal composition.
     large : bool
         Whether it is that of the large glasses.
 
@@ -32,7 +37,9 @@ def protocol(p: Generate, large: bool = False) -> Protocol:
         The melt–quench.
     """
     settings: Quench = p.large_protocol if large else p.quench
-    return Protocol(**settings.model_dump(), elements=p.elements)
+    there = {name for name, number in parse_composition(composition).items() if number}
+    last = max((n for n, name in enumerate(p.elements, 1) if name in there), default=len(p.elements))
+    return Protocol(**settings.model_dump(), elements=p.elements[:last])
 
 
 def seed_of(seed: int, composition: str, run: int) -> int:
@@ -82,7 +89,7 @@ def quench(
     """
     return melt_quench(
         parse_composition(composition),
-        protocol(p, large),
+        protocol(p, composition, large),
         work.quench(composition, run),
         seed_of(p.seed, composition, run),
         progress=progress,
@@ -126,7 +133,7 @@ def load_glass(
     )
     return loading.load(
         glass.with_name("final.data"),
-        protocol(p, large=True),
+        protocol(p, composition, large=True),
         p.loading_protocol,
         work.loading(composition, run),
         seed_of(p.seed, composition, run),
@@ -179,7 +186,7 @@ def thermo(work: WorkDir, p: Generate, composition: str, run: int, large: bool =
         The thermo rows, with `time` in ps.
     """
     log = lammps_log.read_thermo(work.quench(composition, run) / "log.lammps")
-    return log.assign(time=log.Step * protocol(p, large).timestep)
+    return log.assign(time=log.Step * protocol(p, composition, large).timestep)
 
 
 def timings(records: dict[Any, dict[str, Any]]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from getl_utils.models import training, validation
 from getl_utils.models.splits import TRAIN_FRACTION, Split
 
 NEAR = 1.1  # times the floor: a floor is near there
+STEEPEST = 5.0  # exponent above which the points do not determine a law
 COLUMNS = ["type", "axis", "seed", "n", "bonds", "rmse", "baseline_rmse", "published_rmse"]
 
 
@@ -198,18 +199,17 @@ def _fit(name: str, law: Law, x: np.ndarray, e: np.ndarray, weights: np.ndarray)
     row = {"law": name, "aicc": np.nan, "exponent": np.nan, "floor": np.nan, "near": np.nan, "why": ""}
     start = np.array(law.start(x, e)) if len(x) > 1 else np.zeros(3)
     k, count = len(start) + 1, len(x)
-    if count < len(start) + 1:
-        return row | {"why": f"{count} points, {len(start)} parameters: too few to fit"}
+    if count <= k + 1:
+        return row | {"why": f"{count} points; a law of {len(start)} parameters needs {k + 2} to be judged"}
     found = least_squares(
         lambda q: np.sqrt(weights) * (law.logarithm(q, x) - e), start, bounds=(-60, 60), max_nfev=5000
     )
-    row["exponent"] = float(np.exp(found.x[0 if name.startswith("broken") else 1]))
+    exponent = float(np.exp(found.x[0 if name.startswith("broken") else 1]))
+    if exponent > STEEPEST:
+        return row | {"why": f"{count} points do not fix it: the best exponent is {exponent:.3g}"}
+    row["exponent"] = exponent
     if law.floor is not None:
         row |= {"floor": float(np.exp(found.x[law.floor])), "near": _near(found.x, law.floor)}
-    if count <= k + 1:
-        return row | {
-            "why": f"{count} points: AICc needs {k + 2} to compare a law of {len(start)} parameters"
-        }
     rss = max(2 * found.cost, 1e-20 * count)
     return row | {"aicc": count * np.log(rss / count) + 2 * k + 2 * k * (k + 1) / (count - k - 1)}
 

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 from getl_utils.core.workdir import root
 
-NEEDED = ("LAMMPS", "SOAP (featomic)", "engine xtb")  # by parameters/quick.yaml
+NEEDED = ("LAMMPS",)  # by parameters/quick.yaml
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -16,7 +16,7 @@ from getl_utils.core.process import lock
 from getl_utils.core.record import content_hash, damaged, read_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.files import lammps
-from getl_utils.generate import steps, sub_runs
+from getl_utils.generate import sub_runs
 from getl_utils.labels.status import RECORD
 
 RECORDS = {  # pattern → stage that made it
@@ -252,7 +252,7 @@ def _recut(work: WorkDir, record: Path, p: Generate | None) -> str:
     if p is None or not (folder / "quench.json").exists() or damaged(folder / "quench.json"):
         return "give the parameters, or run 01_generate again"
     cell.unlink(missing_ok=True)
-    quenched = lammps.last_frame(folder / "final.dump", steps.protocol(p).elements)
+    quenched = lammps.last_frame(folder / "final.dump", p.elements)
     sizes = p.deformations.model_dump()
     sub_runs.write_sub_runs(work, quenched, key.composition, key.run, [key.sub_run], sizes)
     if content_hash(cell) != read_json(record).get("cell_id"):

@@ -145,29 +145,3 @@ def distributions(groups: Mapping[str, pd.DataFrame], types: Sequence[str]) -> D
         panel.set(xlabel="−ICOHP (eV)", ylabel="density (1/eV)")
         legend(panel, fontsize=7)
     return figure, pd.concat(rows, ignore_index=True)
-
-
-def atom_strengths(sums: pd.DataFrame, elements: Sequence[str]) -> Drawing:
-    """Draw the distribution of the total bond strength of an atom, a line for each element.
-
-    Parameters
-    ----------
-    sums : DataFrame
-        element, strength (Σ −ICOHP of the atom's bonds, eV).
-    elements : sequence of str
-        In the order of their colours.
-
-    Returns
-    -------
-    Figure, DataFrame
-        The picture, and group (element), strength (eV), density (1/eV), bonds (here: atoms).
-    """
-    figure, (panel,) = axes(width=6)
-    rows = []
-    for name, colour in colours(elements).items():  # each with bins of its own: the elements lie far apart
-        values = sums.strength[sums.element == name].to_numpy(float)
-        rows.append(histograms(panel, {name: values}, {name: {"color": colour}}))
-    table = pd.concat(rows, ignore_index=True)
-    panel.set(xlabel="Σ −ICOHP of an atom's bonds (eV)", ylabel="density (1/eV)")
-    legend(panel, title="element (atoms)")
-    return figure, table.rename(columns={"bonds": "atoms", "group": "element"})

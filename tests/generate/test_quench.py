@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from getl_utils.core import workdir
+from getl_utils.core import parameters, workdir
 from getl_utils.files.lammps import read_data, read_dump
 from getl_utils.files.lammps_log import read_thermo
+from getl_utils.generate import steps
 from getl_utils.generate.lammps import missing, run
-from getl_utils.generate.quench import Protocol, input_text, melt_quench
+from getl_utils.generate.quench import Protocol, identified, input_text, melt_quench
 from getl_utils.generate.radial import radial_distribution
 
 COUNTS = {"Cu": 16, "Zr": 16}
@@ -73,6 +74,32 @@ def test_seeds_are_distinct(seed):
     text = input_text(COUNTS, TINY, seed)
     seeds = [words[4] for words in commands(text, "create_atoms")] + [commands(text, "velocity")[0][4]]
     assert len(set(seeds)) == 3
+
+
+def test_a_potential_of_fewer_elements_serves_a_glass_without_the_last_ones():
+    """Types keep their numbers, so a dump is read with the elements of the case."""
+    p = parameters.for_stage(
+        "01_generate",
+        {"work_dir": "w", "seed": 1, "compositions": ["Zr1"], "runs": [1], "elements": ["Zr", "Cu", "Al"]},
+    )
+    kept = {name: steps.protocol(p, name).elements for name in ("Zr2Cu2", "Zr2Al2", "Zr2Cu2Al0")}
+    assert kept == {"Zr2Cu2": ["Zr", "Cu"], "Zr2Al2": ["Zr", "Cu", "Al"], "Zr2Cu2Al0": ["Zr", "Cu"]}
+
+
+def test_records_from_before_the_length_of_the_minimisation_could_be_set_stay_valid():
+    whole, short = (TINY.model_copy(update={"minimisation_steps": n}) for n in (10_000, 100))
+    assert "minimisation_steps" not in identified(whole)[1]
+    assert identified(short)[1]["minimisation_steps"] == 100
+    assert commands(input_text(COUNTS, short, 1), "minimize") == [
+        ["minimize", "0.0", "1.0e-8", "100", "10000"]
+    ]
+
+
+@pytest.mark.parametrize("style", ["eam/fs/opt", "eam/fs/omp"])
+def test_a_pair_style_may_be_one_that_is_compiled_for_speed(style):
+    assert parameters.Quench(pair_style=style).pair_style == style
+    with pytest.raises(ValueError, match="pair style that may be used here"):
+        parameters.Quench(pair_style="python/opt")
 
 
 def test_masses_may_be_given():

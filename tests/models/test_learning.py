@@ -46,8 +46,17 @@ def test_a_short_series_gives_a_law_or_says_why_not(points):
     table = learning.fit_laws(N[:points], 0.5 * N[:points] ** -0.4).set_index("law")
     for name, row in table.iterrows():
         assert np.isfinite(row.aicc) or f"{points} points" in row.why, name
-        assert np.isfinite(row.exponent) or row.why
-    assert (points >= 3) == np.isfinite(table.exponent["power law"])
+        assert np.isfinite(row.exponent) == (not row.why), name
+    assert (points >= 5) == np.isfinite(table.exponent["power law"])
+
+
+def test_a_law_that_the_points_do_not_fix_has_a_reason_and_no_number():
+    """A drop after the first point, then flat: the exponents of two laws run away."""
+    table = learning.fit_laws(N[:6], np.array([0.1, 0.02, 0.021, 0.02, 0.021, 0.02])).set_index("law")
+    runaway = table[table.why.str.contains("do not fix it")]
+    assert list(runaway.index) == ["power law and floor", "broken power law"]
+    assert runaway.exponent.isna().all()
+    assert runaway.aicc.isna().all()
 
 
 def test_laws_of_a_table_are_by_type_and_axis():

@@ -244,13 +244,3 @@ def test_metrics_say_what_the_model_is(stored):
     assert said["model_id"] == trained.model_id
     assert {row["type"] for row in said["types"]} == set(LIMITS)
     assert isinstance(trained, model.Model)
-
-
-def test_result_files_have_the_published_form(stored, tmp_path):
-    found = validation.validate(stored[0], train_parameters(), only=["random"]).parity["Ti-Ni"]
-    results.write_results(tmp_path, "x", found)
-    lines = (tmp_path / "x.info").read_text().splitlines()
-    assert lines[0] == f"0 0 {found['predicted'][0]:10.6f} {found['true'][0]:10.6f}"
-    tail = ["RMSE", "TRAINING_VAR", "TESTING_VAR", "TRAINING_STD", "TESTING_STD"]
-    assert [line.split()[0] for line in lines[-5:]] == tail
-    assert len((tmp_path / "x.dat").read_text().splitlines()) == found["n_test"]

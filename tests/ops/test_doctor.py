@@ -25,9 +25,8 @@ def test_every_module_can_be_imported_without_what_linux_on_arm_lacks():
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT], cwd=REPOSITORY, env=environment, capture_output=True, text=True
     )
-    assert done.returncode == 1, done.stderr
     assert "MISSING  SOAP (featomic): featomic cannot be imported" in done.stdout
-    assert "quick.yaml cannot run: SOAP (featomic), engine xtb missing" in done.stdout
+    assert "MISSING  engine xtb: " in done.stdout
 
 
 def test_all_that_pyproject_lists_is_looked_for(capsys):

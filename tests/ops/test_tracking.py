@@ -15,7 +15,7 @@ from getl_utils.etl import database
 from getl_utils.models import validation
 from getl_utils.ops import release, tracking
 
-QUICK = 600  # s that quick.yaml takes on two cores
+LONGER = 600  # s that a run with labels of its own takes at least
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_parent_run_with_a_child_per_type(tracked):
         assert child.data.params["n_bonds"] == str(facts["types"][child.info.run_name]["n_bonds"])
     files = {f.path for folder in ("model", "figures/05_train") for f in client.list_artifacts(run, folder)}
     assert {"model/model.npz", "model/checks.json", "figures/05_train/parity.png"} <= files
-    assert spent < 0.05 * QUICK, f"tracking took {spent:.0f} s of processor time"
+    assert spent < 0.05 * LONGER, f"tracking took {spent:.0f} s of processor time"
 
 
 def test_what_is_tracked_is_not_tracked_again_and_a_change_is(tracked):

@@ -275,13 +275,9 @@ def test_on_a_real_slurm_the_tables_are_those_of_the_local_run(workflow, tmp_pat
 
 
 @pytest.mark.slow
-def test_on_a_real_slurm_the_quick_profile_ends_as_locally(tmp_path):
-    """With three sub-runs of 15, one of which does not converge: every rule, and every kind of job, as often
-    as is needed."""
-    quick = parameters.read(REPOSITORY / "parameters/quick.yaml")
-    fewer = {"sub_runs": [0, 7, 10], "n_seeds": 2, "curve_sizes": [25, 50, 100]}
-    (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick | fewer))
-    said = on_slurm(tmp_path / "slurm", tmp_path / "quick.yaml", "jobs")
+def test_on_a_real_slurm_labels_by_xtb_end_as_locally(tmp_path):
+    """One label does not converge: every rule, and every kind of job, as often as is needed."""
+    said = on_slurm(tmp_path / "slurm", REPOSITORY / "tests/xtb.yaml", "jobs")
     one, other = re.search(r"^(\d+) of (\d+) tables are equal$", said, re.MULTILINE).groups()
     assert one == other, said
 

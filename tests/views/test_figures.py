@@ -87,8 +87,6 @@ def stages():
     yield bonds.sub_runs(BONDS, TYPES)
     yield bonds.counts(pd.DataFrame({"type": TYPES, "composition": "Ti27Ni27", "bonds": 3}))
     yield bonds.distributions({"a": BONDS, "b": BONDS}, TYPES)
-    sums = pd.DataFrame({"element": ELEMENTS * 4, "strength": RANDOM.random(8)})
-    yield bonds.atom_strengths(sums, ELEMENTS)
     yield structure.slab(ATOMS[0], TABLES[0], ELEMENTS)
 
 

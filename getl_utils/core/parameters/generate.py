@@ -120,6 +120,9 @@ class Generate(Cells, Reference):
     orbitals: dict[str, Annotated[list[Shell], Field(min_length=1), Unique]] = field(
         "element → shells of the local basis", {}
     )
+    tried_cells: list[Path] = field(
+        "folders of cells with a label, which are labelled again here: by gpaw if installed, else by xtb", []
+    )
     espresso: Espresso = Espresso()
     lobster_energies: Annotated[list[float], Field(min_length=2, max_length=2)] = field(
         "eV, range of the COHP", [-100.0, 40.0]

@@ -1,0 +1,75 @@
+"""Labels made once more, here: does this machine give what was shipped?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from getl_utils.core.record import read_json
+from getl_utils.labels import engine as engines
+from getl_utils.labels.label import label_structure
+from getl_utils.labels.status import BONDS, RECORD
+
+CELL = "cell.xyz"
+ORDER = ("gpaw", "xtb")  # the first that is installed is used
+
+
+def engine_here() -> str:
+    """Return the engine that labels are tried with: GPAW if it is installed, else GFN1-xTB.
+
+    Returns
+    -------
+    str
+        Name of the engine; empty if neither is installed.
+    """
+    return next((name for name in ORDER if engines.get(name).missing() is None), "")
+
+
+def shipped(place: Path) -> pd.DataFrame:
+    """Read the label that came with a cell.
+
+    Parameters
+    ----------
+    place : Path
+        Folder with ``cell.xyz`` and its label.
+
+    Returns
+    -------
+    DataFrame
+        Its bonds.
+    """
+    return pd.read_parquet(place / BONDS)
+
+
+def again(place: Path, folder: Path, engine: str) -> pd.DataFrame:
+    """Label a shipped cell once more, unless that is done.
+
+    The engine of the shipped label gets the same settings, another one its own.
+
+    Parameters
+    ----------
+    place : Path
+        Folder with ``cell.xyz`` and its label.
+    folder : Path
+        Where the new label is written.
+    engine : str
+        Name of the engine.
+
+    Returns
+    -------
+    DataFrame
+        The bonds of the new label.
+
+    Raises
+    ------
+    RuntimeError
+        The engine is not installed, or the calculation failed.
+    """
+    settings = read_json(place / RECORD)["settings"]
+    if settings["engine"] != engine:
+        settings = {**settings, "engine": engine, "engine_settings": {}}
+    record = label_structure(place / CELL, folder, settings)
+    if record["status"] != "DONE":
+        raise RuntimeError(f"{place.name} by {engine}: {record['status']}: {record['reason']}")
+    return shipped(folder)
