@@ -1,7 +1,7 @@
 """Install what requirements.lock pins into the environment of this Python, and say how far it is.
 
-``.venv/bin/python workflow/install.py``. Modules are not compiled: Python does that for those it uses. What pip
-says is printed if it fails.
+``.venv/bin/python workflow/install.py``. Modules are not compiled: Python does that for those it uses. What
+pip says is printed if it fails.
 """
 
 import subprocess
@@ -59,7 +59,8 @@ def main() -> int:
     stop, said = threading.Event(), []
     ticking = threading.Thread(target=show, args=(progress, stop), daemon=True)
     ticking.start()
-    for words in (["--require-hashes", "-r", str(LOCK)], ["--no-build-isolation", "--no-deps", "-e", str(ROOT)]):
+    ours = ["--no-build-isolation", "--no-deps", "-e", str(ROOT)]
+    for words in (["--require-hashes", "-r", str(LOCK)], ours):
         pip = subprocess.Popen([*PIP, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in pip.stdout:
             said.append(line)

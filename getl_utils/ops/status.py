@@ -17,6 +17,11 @@ from getl_utils.labels.status import RECORD, Status, judge
 from getl_utils.ops import course, verify
 
 MOST = 8  # failures listed of one kind
+PICTURES = (
+    ("05_train", "errors"),
+    ("06_inference", "slab"),
+    ("06_inference", "exchange"),
+)  # named at the end
 
 
 def status(work: WorkDir) -> str:
@@ -65,7 +70,7 @@ def _generate(work: WorkDir) -> Generate | None:
     if not file.exists():
         return None
     values = yaml.safe_load(file.read_text())
-    return None if values.get("reference_roots") else parameters.for_stage("01_generate", values, str(file))
+    return parameters.for_stage("01_generate", values, str(file))
 
 
 def _stage(work: WorkDir, stage: str, busy: bool) -> str:
@@ -101,10 +106,16 @@ def _why(notebook: dict) -> str:
 def _units(work: WorkDir, p: Generate) -> Iterator[str]:
     runs = [(c, r) for c in p.compositions for r in p.runs]
     large = [(c, p.runs[0]) for c in p.large_compositions]
-    yield from _simulations("quenches", [work.quench(*run) / "quench.json" for run in runs])
+    if not p.reference_roots:
+        yield from _simulations("quenches", [work.quench(*run) / "quench.json" for run in runs])
     yield from _simulations("large glasses", [work.quench(*run) / "quench.json" for run in large])
     if p.loading:
         yield from _simulations("loadings", [work.loading(*run) / "loading.json" for run in large])
+    if not p.reference_roots:
+        yield from _labels(work, p)
+
+
+def _labels(work: WorkDir, p: Generate) -> Iterator[str]:
     if p.learn:
         yield _learning(work, p)
     done, active, failed, waiting = 0, [], [], 0
@@ -215,4 +226,6 @@ def summary(work: WorkDir) -> str:
         lines.append(f"{structure}: {size}, {bonds} bonds, {seconds:.1f} s")
     notebooks = sorted((work.path / "notebooks").glob("*.ipynb"))
     lines += ["", "Executed notebooks:", *(f"  {relative(n)}" for n in notebooks)]
+    shown = [work.figures(stage) / f"{name}.png" for stage, name in PICTURES]
+    lines += ["Pictures:", *(f"  {relative(path)}" for path in shown if path.exists())]
     return "\n".join(lines)

@@ -139,16 +139,16 @@ def _made(work: WorkDir, stage: str) -> Iterator[Path]:
 
 def _generated(work: WorkDir) -> Iterator[Path]:
     file = work.path / "parameters" / "all.yaml"
-    values = yaml.safe_load(file.read_text()) if file.exists() else {"reference_roots": "unknown"}
-    if values.get("reference_roots"):
+    if not file.exists():
         return
-    p = for_stage("01_generate", values, str(file))
+    p = for_stage("01_generate", yaml.safe_load(file.read_text()), str(file))
     large = [(c, p.runs[0]) for c in p.large_compositions]
-    for composition, run in [(c, r) for c in p.compositions for r in p.runs] + large:
+    ours = [] if p.reference_roots else [(c, r) for c in p.compositions for r in p.runs]
+    for composition, run in ours + large:
         yield work.quench(composition, run) / "quench.json"
     if p.loading:
         yield from (work.loading(*key) / "loading.json" for key in large)
-    for key in cells.keys(p.compositions, p.runs, p.sub_runs):
+    for key in cells.keys(p.compositions, p.runs, p.sub_runs) if ours else ():
         yield work.cell(*key)
         if p.engine != "none":
             yield work.label(*key) / RECORD

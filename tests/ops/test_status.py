@@ -56,3 +56,16 @@ def test_status_reads_a_failed_notebook(small, capsys):
     said = capsys.readouterr().out
     assert "FAILED  ValueError: no bond to learn from" in said
     assert "interrupted; run again" in said
+
+
+def test_of_a_data_set_only_the_large_glasses_are_counted(small, capsys):
+    """Its cells and labels are not ours to make."""
+    work, values = small
+    root = str(work.path / "data")
+    mine = {**values, "reference_roots": [root], "large_compositions": ["Ti9Ni9"]}
+    write_json(work.path / "parameters/all.yaml", mine)
+    assert cli.main(["status", str(work.path)]) == 0
+    said = capsys.readouterr().out
+    assert "large glasses: 0 done, 1 waiting" in said
+    assert "labels:" not in said
+    assert "quenches:" not in said

@@ -38,7 +38,7 @@ VIEWS = {
 SMALL = {
     "work_dir": "runs/browser",
     "sub_runs": [0, 8],
-    "large_compositions": ["Zr46Cu46Al8"],
+    "large_compositions": ["Zr50Cu50"],
     "n_train": 100,
     "n_test": 50,
     "n_seeds": 2,
