@@ -1,4 +1,4 @@
-"""Labels made once more, here: does this machine give what was shipped?"""
+"""Shipped labels made once more, to see whether this machine gives the same values."""
 
 from __future__ import annotations
 
@@ -66,9 +66,10 @@ def again(place: Path, folder: Path, engine: str) -> pd.DataFrame:
     RuntimeError
         The engine is not installed, or the calculation failed.
     """
-    settings = read_json(place / RECORD)["settings"]
-    if settings["engine"] != engine:
-        settings = {**settings, "engine": engine, "engine_settings": {}}
+    made = read_json(place / RECORD)
+    same = made["engine"] == engine
+    own = made["used_settings"] if same else {}  # in full: a default may have changed since
+    settings = {**made["settings"], "engine": engine, "engine_settings": own}
     record = label_structure(place / CELL, folder, settings)
     if record["status"] != "DONE":
         raise RuntimeError(f"{place.name} by {engine}: {record['status']}: {record['reason']}")

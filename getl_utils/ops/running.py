@@ -188,7 +188,13 @@ class Board:
         )
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """Take one event of Snakemake, as ``workflow/logger`` writes it."""
+        """Take one event of Snakemake.
+
+        Parameters
+        ----------
+        event : mapping
+            As ``workflow/logger`` writes it.
+        """
         with self.lock:
             name = event["event"]
             if name == "job_info":
