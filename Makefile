@@ -13,7 +13,7 @@ DOCUMENTED = $(wildcard getl_utils/core/*.py getl_utils/core/parameters/*.py get
   $(wildcard getl_utils/views/explore/*.py getl_utils/files/*.py getl_utils/etl/*.py getl_utils/inference/*.py) \
   getl_utils/cli/app.py getl_utils/cli/entry.py getl_utils/cli/prediction.py
 
-.PHONY: help demo reference test test-slow browser site status ui bench lab check engines lint lock notebooks filter clean
+.PHONY: help demo reference test test-slow browser site status ui bench lab check engines graph lint lock notebooks filter clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +62,9 @@ engines: $(INSTALLED)  ## install GPAW (needs g++) and Quantum ESPRESSO, pinned 
 	$(BIN)/python workflow/install_gpaw.py
 	$(BIN)/python workflow/install_qe.py
 
+graph: $(INSTALLED)  ## install JAX for graph networks, pinned (~100 MB to fetch, 400 MB on disk)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r workflow/graph.lock
+
 lint: $(INSTALLED)  ## run ruff, import-linter on the layers of the package, numpydoc on the docstrings
 	$(BIN)/ruff check getl_utils tests bench atomistic_models workflow
 	$(BIN)/ruff format --check getl_utils tests bench atomistic_models workflow
@@ -82,6 +85,7 @@ lock:  ## pin all dependencies with hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements.lock
 	uv pip compile workflow/gpaw.in --no-deps $(LOCK) -o workflow/gpaw.lock
 	uv pip compile workflow/qe.in $(LOCK) -o workflow/qe.lock
+	uv pip compile workflow/graph.in -c requirements.lock $(LOCK) -o workflow/graph.lock
 
 clean:  ## delete the environment and caches; results in runs/ stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .snakemake build *.egg-info

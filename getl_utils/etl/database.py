@@ -14,8 +14,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
+from getl_utils.core import cells
 from getl_utils.core.bonds import BOND, KEY, quench_of
+from getl_utils.core.cells import CellKey
 from getl_utils.core.record import (
     atomic_write,
     checksums,
@@ -25,6 +28,7 @@ from getl_utils.core.record import (
     read_json,
     write_json,
 )
+from getl_utils.core.workdir import WorkDir
 
 PLACES = {"expansion": ["row"], "soap": ["row_i", "row_j"]}  # columns that point into each array
 
@@ -43,12 +47,41 @@ class Database:
         The clusters, one row for each.
     facts : dict
         Identity, engine, settings of the descriptors, counts.
+    work : WorkDir, optional
+        Where its cells are; a model that sees whole cells needs them.
     """
 
     bonds: pd.DataFrame
     arrays: dict[str, np.ndarray]
     clusters: pd.DataFrame
     facts: dict[str, Any]
+    work: WorkDir | None = None
+
+    def cell(self, key: CellKey) -> Atoms:
+        """Read a cell whose bonds it holds.
+
+        Parameters
+        ----------
+        key : CellKey
+            Composition, run and sub-run.
+
+        Returns
+        -------
+        Atoms
+            The cell.
+
+        Raises
+        ------
+        ValueError
+            The database does not know where its cells are.
+        FileNotFoundError
+            The cell is not there.
+        """
+        if self.work is None:
+            raise ValueError(
+                "the database does not know its cells: read it from the work directory that made it"
+            )
+        return cells.read(self.work.cell(*key))
 
     def of_type(self, bond_type: str) -> pd.DataFrame:
         """Return the bonds of one type.
@@ -215,4 +248,5 @@ def read(folder: Path) -> Database:
         {n: np.load(folder / f"{n}.npy", allow_pickle=False, mmap_mode="r") for n in facts["descriptors"]},
         pd.read_parquet(folder / "clusters.parquet"),
         facts,
+        WorkDir(folder.parent.parent),
     )

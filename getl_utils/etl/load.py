@@ -71,7 +71,7 @@ def collect(
     table = pd.concat(parts, ignore_index=True)[keep.to_numpy()[_order(bonds)]].reset_index(drop=True)
     table["type"] = type_of(table.element_i, table.element_j, elements)
     facts = {"engine": " + ".join(engines), "descriptors": settings, "elements": list(elements)}
-    return Database(table, {n: np.concatenate(a) for n, a in arrays.items()}, clusters, facts)
+    return Database(table, {n: np.concatenate(a) for n, a in arrays.items()}, clusters, facts, work)
 
 
 def _order(bonds: pd.DataFrame) -> np.ndarray:
@@ -133,7 +133,7 @@ def mix(source: Database, compositions: Sequence[str], bonds_per_type: int, seed
             parts.append(rows.iloc[chosen].assign(source=place))
     drawn = {"drawn_from": source.facts.get("database_id"), "bonds_per_type": bonds_per_type, "seed": seed}
     bonds = pd.concat(parts, ignore_index=True)
-    return Database(bonds, source.arrays, source.clusters.iloc[:0], source.facts | drawn)
+    return Database(bonds, source.arrays, source.clusters.iloc[:0], source.facts | drawn, source.work)
 
 
 def export(folder: Path, database: Database, work: WorkDir, cutoff: float) -> list[Path]:

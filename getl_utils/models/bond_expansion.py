@@ -11,7 +11,7 @@ API
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -270,3 +270,13 @@ def find_bonds(
     bonds = np.empty((n_bonds.sum(), 5), np.int64)
     loops.list_all(bins, table, reach, most, np.cumsum(n_bonds) - n_bonds, bonds)
     return bonds
+
+
+def kinds(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Place of each bond's type in `names`, (n,); −1 if it is not there."""
+    table = np.full((len(expansion.elements),) * 2, -1)
+    for n, name in enumerate(names):
+        a, b = (expansion.elements.index(element) for element in name.split("-"))
+        table[a, b] = table[b, a] = n
+    species = expansion.species(atoms)
+    return table[species[bonds[:, 0]], species[bonds[:, 1]]]

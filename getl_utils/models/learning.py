@@ -46,7 +46,7 @@ def learning_curve(
         type, axis, seed, n, bonds, rmse, baseline_rmse, published_rmse (eV). A size from which a type cannot
         be learned has no row.
     """
-    rows, how = [], training.recipe(stored)
+    rows, how = [], training.chosen_recipe(stored, p)
     tables, _ = validation.learnable(stored, p.bond_types)
     jobs = [(axis, s) for axis in axes for s in range(p.n_seeds)]
     for axis, seed in each(jobs, "learning curves", "curves", progress):
@@ -129,6 +129,15 @@ def _slope(x: np.ndarray, e: np.ndarray) -> float:
     return max((e[0] - e[-1]) / (x[-1] - x[0]), 0.02)
 
 
+def _broken(q: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """ln of (x/m)^−c (1 + m/x)^(b−c), from ln b, ln c and ln m."""
+    return np.exp(q[1]) * (q[2] - x) + (np.exp(q[0]) - np.exp(q[1])) * np.logaddexp(0, q[2] - x)
+
+
+def _breaks(x: np.ndarray, e: np.ndarray) -> list[float]:
+    return [np.log(1.5 * _slope(x, e)), np.log(0.5 * _slope(x, e))]
+
+
 LAWS = {
     "power law": Law(  # ε = a x^−b
         lambda q, x: q[0] - np.exp(q[1]) * x,
@@ -140,8 +149,10 @@ LAWS = {
         2,
     ),
     "broken power law": Law(  # ε = (x/m)^−c (1 + m/x)^(b−c): no amplitude
-        lambda q, x: np.exp(q[1]) * (q[2] - x) + (np.exp(q[0]) - np.exp(q[1])) * np.logaddexp(0, q[2] - x),
-        lambda x, e: [np.log(1.5 * _slope(x, e)), np.log(0.5 * _slope(x, e)), x.mean() + e.mean()],
+        _broken, lambda x, e: [*_breaks(x, e), x.mean() + e.mean()]
+    ),
+    "broken power law with amplitude": Law(  # a times that
+        lambda q, x: _broken(q, x) + q[3], lambda x, e: [*_breaks(x, e), x.mean(), e.mean()]
     ),
 }
 
@@ -149,7 +160,8 @@ LAWS = {
 def fit_laws(n: np.ndarray, error: np.ndarray, deviation: np.ndarray | None = None) -> pd.DataFrame:
     """Fit every law to ln error and compare them by AICc = N ln(RSS/N) + 2k + 2k(k+1)/(N−k−1).
 
-    k counts the variance. The comparison is that of Burnham, Anderson, Model Selection and Multimodel
+    k counts the variance. ``aicc_without`` does not count it, as some authors do; with few points the two
+    may choose differently. The comparison is that of Burnham, Anderson, Model Selection and Multimodel
     Inference (2002). Sizes are divided by their geometric mean, so that the start values do not depend on
     their unit.
 
@@ -163,8 +175,9 @@ def fit_laws(n: np.ndarray, error: np.ndarray, deviation: np.ndarray | None = No
     Returns
     -------
     DataFrame
-        law, aicc, delta (from the best), weight (Akaike's), exponent b, floor (eV), near: the n where the
-        error is 1.1 floors, and why: why a law was not compared.
+        law, aicc, delta (from the best), weight (Akaike's), aicc_without, exponent b, after: the exponent c
+        beyond a break, floor (eV), near: the n where the error is 1.1 floors, turns: the n of a
+        break, and why: why a law was not compared.
 
     Examples
     --------
@@ -180,7 +193,7 @@ def fit_laws(n: np.ndarray, error: np.ndarray, deviation: np.ndarray | None = No
         for name, law in LAWS.items()
     ]
     table = pd.DataFrame(rows)
-    table["near"] *= unit
+    table[["near", "turns"]] *= unit
     table.insert(2, "delta", table.aicc - table.aicc.min())
     table.insert(3, "weight", np.exp(-0.5 * table.delta) / np.exp(-0.5 * table.delta).sum())
     return table
@@ -196,22 +209,31 @@ def _weights(error: np.ndarray, deviation: np.ndarray | None) -> np.ndarray:
 
 
 def _fit(name: str, law: Law, x: np.ndarray, e: np.ndarray, weights: np.ndarray) -> dict:
-    row = {"law": name, "aicc": np.nan, "exponent": np.nan, "floor": np.nan, "near": np.nan, "why": ""}
-    start = np.array(law.start(x, e)) if len(x) > 1 else np.zeros(3)
+    row = {"law": name, "aicc": np.nan, "aicc_without": np.nan, "exponent": np.nan, "after": np.nan}
+    row |= {"floor": np.nan, "near": np.nan, "turns": np.nan, "why": ""}
+    start = np.array(law.start(x, e)) if len(x) > 1 else np.zeros(4)
     k, count = len(start) + 1, len(x)
     if count <= k + 1:
         return row | {"why": f"{count} points; a law of {len(start)} parameters needs {k + 2} to be judged"}
     found = least_squares(
         lambda q: np.sqrt(weights) * (law.logarithm(q, x) - e), start, bounds=(-60, 60), max_nfev=5000
     )
-    exponent = float(np.exp(found.x[0 if name.startswith("broken") else 1]))
+    broken = name.startswith("broken")
+    exponent = float(np.exp(found.x[0 if broken else 1]))
     if exponent > STEEPEST:
         return row | {"why": f"{count} points do not fix it: the best exponent is {exponent:.3g}"}
     row["exponent"] = exponent
+    if broken:
+        row |= {"after": float(np.exp(found.x[1])), "turns": float(np.exp(found.x[2]))}
     if law.floor is not None:
         row |= {"floor": float(np.exp(found.x[law.floor])), "near": _near(found.x, law.floor)}
     rss = max(2 * found.cost, 1e-20 * count)
-    return row | {"aicc": count * np.log(rss / count) + 2 * k + 2 * k * (k + 1) / (count - k - 1)}
+    return row | {"aicc": _aicc(count, rss, k), "aicc_without": _aicc(count, rss, k - 1)}
+
+
+def _aicc(count: int, rss: float, k: int) -> float:
+    """AICc of k parameters."""
+    return count * np.log(rss / count) + 2 * k + 2 * k * (k + 1) / (count - k - 1)
 
 
 def _near(q: np.ndarray, floor: int) -> float:

@@ -18,8 +18,9 @@ import numpy as np
 from ase import Atoms
 
 from getl_utils.models import linear_fit
-from getl_utils.models.bond_expansion import BondExpansion
+from getl_utils.models.bond_expansion import BondExpansion, describe
 from getl_utils.models.bond_predict import Prediction, predict_all
+from getl_utils.models.kernels import Bonds
 from getl_utils.models.linear_fit import Settings
 from getl_utils.models.linear_type import TypeModel
 
@@ -49,6 +50,19 @@ class LinearModel:
 
     expansion: BondExpansion
     types: dict[str, TypeModel]
+
+    kind, descriptor = "linear", "expansion"
+
+    def describe(self, atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
+        """Describe bonds (i, j, T) of a cell, (n, n_features)."""
+        return describe(self.expansion, atoms, bonds)
+
+    def likeness(self, bond_type: str, one: Bonds, many: Bonds) -> np.ndarray:
+        """Likeness by the posterior covariance; see ``Model.likeness``."""
+        trained = self.types[bond_type]
+        rows = [np.hstack([trained.polynomials(b.distance), b.soap]) @ trained.factor.T for b in (one, many)]
+        lengths = np.linalg.norm(rows[1], axis=1) * np.linalg.norm(rows[0])
+        return rows[1] @ rows[0][0] / np.maximum(lengths, 1e-300)
 
     def evaluate(self, bond_type: str, features: np.ndarray, distance: np.ndarray) -> Estimate:
         """Estimate bonds of one type that have been described.
@@ -119,7 +133,7 @@ class LinearModel:
             values = {field.name: getattr(model, field.name) for field in fields(model)}
             arrays |= {f"{name}/{key}": v for key, v in values.items() if isinstance(v, np.ndarray)}
             types[name] = {key: v for key, v in values.items() if not isinstance(v, np.ndarray)}
-        return arrays, {"kind": "linear", "expansion": self.expansion.to_dict(), "types": types}
+        return arrays, {"kind": self.kind, "descriptor": self.expansion.to_dict(), "types": types}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], facts: Mapping) -> LinearModel:
@@ -131,7 +145,7 @@ class LinearModel:
             Facts and arrays do not belong together.
         """
         try:
-            expansion = BondExpansion(**facts["expansion"])
+            expansion = BondExpansion(**facts["descriptor"])
             types = {name: TypeModel.of(name, values, arrays) for name, values in facts["types"].items()}
         except (KeyError, TypeError) as error:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""A trained model of either kind, and the folder it lives in, which holds no code."""
+"""A trained model of any kind, and the folder it lives in, which holds no code."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from ase import Atoms
 from getl_utils.core.arrays import check_arrays
 from getl_utils.core.bonds import bond_types
 from getl_utils.core.record import atomic_write, read_json, write_json
-from getl_utils.models import bond_expansion, schema
+from getl_utils.models import schema
 from getl_utils.models.bond_predict import Prediction
+from getl_utils.models.graph.body import GraphModel
 from getl_utils.models.kernels import Bonds
 from getl_utils.models.linear import Estimate, LinearModel
 from getl_utils.models.published import PublishedModel
 from getl_utils.models.schema import Facts
 
-Body = LinearModel | PublishedModel
+Body = LinearModel | PublishedModel | GraphModel
+KINDS: dict[str, type[Body]] = {one.kind: one for one in (LinearModel, PublishedModel, GraphModel)}
 LARGEST = 50_000_000  # bytes of model.json
 
 
@@ -31,7 +33,7 @@ class Model:
     ----------
     facts : Facts
         Everything that is not an array; see `schema`.
-    body : LinearModel or PublishedModel
+    body : LinearModel, PublishedModel or GraphModel
         What predicts.
     """
 
@@ -55,8 +57,8 @@ class Model:
 
     @property
     def descriptor(self) -> str:
-        """Name of the descriptor it needs: ``expansion`` or ``soap``."""
-        return "expansion" if self.facts.kind == "linear" else "soap"
+        """Name of its descriptor: ``expansion``, ``soap``, or ``graph``, which no database holds."""
+        return self.body.descriptor
 
     def evaluate(self, bond_type: str, features: np.ndarray, distance: np.ndarray) -> Estimate:
         """Estimate described bonds of one type; see ``linear.LinearModel.evaluate``."""
@@ -74,10 +76,7 @@ class Model:
 
     def describe(self, atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
         """Describe bonds (i, j, T) of a cell as the model does, (n, n_features)."""
-        if isinstance(self.body, LinearModel):
-            return bond_expansion.describe(self.body.expansion, atoms, bonds)
-        vectors = self.body.soap.compute(atoms)
-        return 0.5 * (vectors[bonds[:, 0]] + vectors[bonds[:, 1]])
+        return self.body.describe(atoms, bonds)
 
     def likeness(self, bond_type: str, one: Bonds, many: Bonds) -> np.ndarray:
         """How like one bond is to others, as the model sees them.
@@ -94,15 +93,10 @@ class Model:
         Returns
         -------
         (n,)
-            k(x, x′) / √(k(x, x) k(x′, x′)); 1 is equal. k is the posterior covariance for the linear model.
+            k(x, x′) / √(k(x, x) k(x′, x′)); 1 is equal. k is the posterior covariance for the linear model,
+            and the product of what its networks know of two bonds for a graph model.
         """
-        if isinstance(self.body, PublishedModel):
-            kernel = self.body.types[bond_type].process.kernel
-            return kernel(one, many)[0] / np.sqrt(kernel.diagonal(one)[0] * kernel.diagonal(many))
-        trained = self.body.types[bond_type]
-        rows = [np.hstack([trained.polynomials(b.distance), b.soap]) @ trained.factor.T for b in (one, many)]
-        lengths = np.linalg.norm(rows[1], axis=1) * np.linalg.norm(rows[0])
-        return rows[1] @ rows[0][0] / np.maximum(lengths, 1e-300)
+        return self.body.likeness(bond_type, one, many)
 
 
 def save(folder: Path, model: Model) -> None:
@@ -166,6 +160,4 @@ def _body(found: Facts, arrays: dict[str, np.ndarray]) -> Body:
         raise ValueError(f"array {bad[0]} holds NaN or infinity; train the model again")
     types = {name: one.numbers for name, one in found.types.items()}
     settings = found.descriptor.model_dump()
-    if found.kind == "linear":
-        return LinearModel.from_arrays(arrays, {"expansion": settings, "types": types})
-    return PublishedModel.from_arrays(arrays, {"descriptor": settings, "types": types})
+    return KINDS[found.kind].from_arrays(arrays, {"descriptor": settings, "types": types})

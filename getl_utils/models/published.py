@@ -11,7 +11,7 @@ from ase import Atoms
 
 from getl_utils.etl.soap import Soap
 from getl_utils.models import gp
-from getl_utils.models.bond_expansion import BondExpansion, find_bonds, lengths
+from getl_utils.models.bond_expansion import BondExpansion, find_bonds, kinds, lengths
 from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.gp import GaussianProcess
 from getl_utils.models.kernels import Bonds, PublishedKernel, contract, lagrange
@@ -93,6 +93,18 @@ class PublishedModel:
     soap: Soap
     types: dict[str, PublishedType]
 
+    kind, descriptor = "published", "soap"
+
+    def describe(self, atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
+        """Describe bonds (i, j, T) of a cell: the mean of the vectors of the two atoms, (n, n_features)."""
+        vectors = self.soap.compute(atoms)
+        return 0.5 * (vectors[bonds[:, 0]] + vectors[bonds[:, 1]])
+
+    def likeness(self, bond_type: str, one: Bonds, many: Bonds) -> np.ndarray:
+        """Likeness by the kernel; see ``Model.likeness``."""
+        kernel = self.types[bond_type].process.kernel
+        return kernel(one, many)[0] / np.sqrt(kernel.diagonal(one)[0] * kernel.diagonal(many))
+
     def evaluate(self, bond_type: str, features: np.ndarray, distance: np.ndarray) -> Estimate:
         """Estimate bonds of one type that have been described.
 
@@ -151,7 +163,7 @@ class PublishedModel:
         found = Prediction(
             bonds,
             list(chosen),
-            _kinds(expansion, atoms, bonds, list(chosen)),
+            kinds(expansion, atoms, bonds, list(chosen)),
             lengths(atoms, bonds),
             np.empty(len(bonds)),
             np.empty(len(bonds) if sigma else 0),
@@ -215,7 +227,7 @@ class PublishedModel:
             numbers |= {"scale": process.scale, "limit": one.limit, "gamma": one.gamma}
             numbers |= {"n_bonds": len(process.weights)}
             types[name] = {"window": list(one.window), **numbers}
-        return arrays, {"descriptor": self.soap.to_dict(), "types": types}
+        return arrays, {"kind": self.kind, "descriptor": self.soap.to_dict(), "types": types}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], facts: Mapping) -> PublishedModel:
@@ -242,13 +254,3 @@ class PublishedModel:
 
 def _chunks(rows: np.ndarray) -> list[np.ndarray]:
     return np.array_split(rows, -(-len(rows) // CACHED)) if len(rows) else []
-
-
-def _kinds(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray, names: list[str]) -> np.ndarray:
-    """Place of each bond's type in `names`, (n,)."""
-    table = np.full((len(expansion.elements),) * 2, -1)
-    for n, name in enumerate(names):
-        a, b = (expansion.elements.index(element) for element in name.split("-"))
-        table[a, b] = table[b, a] = n
-    species = expansion.species(atoms)
-    return table[species[bonds[:, 0]], species[bonds[:, 1]]]

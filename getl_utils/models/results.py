@@ -8,8 +8,36 @@ from typing import Any
 import pandas as pd
 
 from getl_utils.etl.database import Database
+from getl_utils.models import linear
 from getl_utils.models.model import Model
 from getl_utils.models.validation import summary
+
+LEARNED = {"n_bonds": "bonds", "n_groups": "quenches", "own": "prior", "left_out": "left out (eV)"}
+
+
+def learned(trained: Model) -> pd.DataFrame:
+    """What each type learned from, and what its training says of itself.
+
+    Parameters
+    ----------
+    trained : Model
+        The model.
+
+    Returns
+    -------
+    DataFrame
+        A row for each type: bonds, quenches, prior and whether it is at the edge of those tried (linear
+        model), and the error on groups that were left out (eV); what a kind of model does not have is absent.
+    """
+    rows = {
+        name: {label: one.numbers[key] for key, label in LEARNED.items() if key in one.numbers}
+        for name, one in trained.facts.types.items()
+    }
+    table = pd.DataFrame(rows).T
+    if "prior" in table:
+        tried = linear.Settings().own
+        table["at_the_edge"] = table.prior.isin([min(tried), max(tried)])
+    return table
 
 
 def metrics(

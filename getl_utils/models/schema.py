@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from getl_utils.core.bonds import bond_types
+from getl_utils.core.parameters import Graph
 
 FORMAT = 4
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}$"
@@ -48,6 +49,17 @@ class SoapFacts(_Strict):
     atom_sigma: Annotated[float, Field(gt=0, le=5, allow_inf_nan=False)]
 
 
+class GraphFacts(Graph):
+    """The elements of a graph network, and its parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    elements: list[str]
+    kind: Literal["graph"]
+
+
+DESCRIPTORS = {"linear": ExpansionFacts, "published": SoapFacts, "graph": GraphFacts}  # of each kind of model
+
+
 class TypeFacts(BaseModel):
     """One bond type: its window (Å), how many bonds it learned from, and the numbers of its kind of model."""
 
@@ -74,14 +86,14 @@ class Facts(_Strict):
     """Everything about a model that is not an array."""
 
     format: Literal[4]
-    kind: Literal["linear", "published"]
+    kind: Literal["linear", "published", "graph"]
     model_id: Annotated[str, Field(pattern=NAME)]
     engine: Annotated[str, Field(max_length=200)]
     database: Annotated[str, Field(pattern=NAME)]
     database_id: Annotated[str, Field(pattern=NAME)]
     elements: Annotated[list[str], Field(min_length=1, max_length=20)]
     seed: int
-    descriptor: ExpansionFacts | SoapFacts
+    descriptor: ExpansionFacts | SoapFacts | GraphFacts
     types: Annotated[dict[str, TypeFacts], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -91,8 +103,7 @@ class Facts(_Strict):
             raise ValueError(f"elements {self.elements}: name each chemical element once")
         if list(self.descriptor.elements) != list(self.elements):
             raise ValueError(f"the descriptor knows {self.descriptor.elements}, the model {self.elements}")
-        expected = ExpansionFacts if self.kind == "linear" else SoapFacts
-        if not isinstance(self.descriptor, expected):
+        if not isinstance(self.descriptor, DESCRIPTORS[self.kind]):
             raise ValueError(f"the descriptor is not one of a {self.kind} model")
         foreign = sorted(set(self.types) - set(bond_types(self.elements)))
         if foreign:
@@ -126,8 +137,17 @@ def facts(values: Any, where: str) -> Facts:
     try:
         return Facts(**values)
     except (ValidationError, TypeError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        first = (
+            _first(error, values) if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        )
         place = ".".join(map(str, first["loc"]))
         raise ValueError(
             f"{where}: `{place}`: {first['msg']}; the model is damaged, train it again"
         ) from None
+
+
+def _first(error: ValidationError, values: Any) -> dict[str, Any]:
+    """The first thing wrong, with the descriptor taken for that of its kind of model."""
+    own = getattr(DESCRIPTORS.get(str(values.get("kind"))), "__name__", "")
+    found = [one for one in error.errors() if one["loc"][0:1] != ("descriptor",) or own in one["loc"]]
+    return dict((found or error.errors())[0])

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from getl_utils.core.bonds import BOND, KEY
+from getl_utils.core.cells import CellKey
 from getl_utils.core.parameters import Train, Transform
 from getl_utils.core.record import content_hash
 from getl_utils.etl.database import Database, groups
@@ -17,8 +19,8 @@ from getl_utils.etl.descriptors import Descriptor
 from getl_utils.etl.soap import Soap
 from getl_utils.models import bond_expansion, linear, schema
 from getl_utils.models.bond_expansion import BondExpansion
+from getl_utils.models.graph import learn as graph
 from getl_utils.models.kernels import Bonds, PublishedKernel
-from getl_utils.models.linear import LinearModel
 from getl_utils.models.model import Body, Model
 from getl_utils.models.published import PublishedModel, PublishedType
 
@@ -63,17 +65,68 @@ class Recipe:
     Parameters
     ----------
     kind : str
-        ``linear`` or ``published``.
-    descriptor : str
-        Name of the descriptor it needs.
+        ``linear``, ``published`` or ``graph``.
+    rows : callable
+        Function of bonds of the database that returns their `Rows`, as `fit` takes them.
     fit : callable
         Function of a mapping: bond type → features (n, m), distance (n,), strength (n,) and groups (n,). It
         returns a `Fit`, or raises ValueError if not one type could be trained.
     """
 
     kind: str
-    descriptor: str
+    rows: Callable[[pd.DataFrame], Rows]
     fit: Callable[[Mapping[str, Rows]], Fit]
+
+
+def chosen_recipe(stored: Database, p: Train) -> Recipe:
+    """The kind of model that the parameter `model` names.
+
+    Parameters
+    ----------
+    stored : Database
+        Learned from.
+    p : Train
+        Parameters of 05_train.
+
+    Returns
+    -------
+    Recipe
+        How it learns.
+
+    Raises
+    ------
+    ValueError
+        It is the published model, and parameters or database lack what it needs.
+    """
+    if p.model.kind == "graph":
+        return graph_recipe(stored, p)
+    if p.model.kind == "linear":
+        return recipe(stored)
+    found = published_recipe(stored, p)
+    if found is None:
+        raise ValueError(
+            "`model` asks for the published model: give its values in `published`, and `soap` in 03_transform"
+        )
+    return found
+
+
+def graph_recipe(stored: Database, p: Train) -> Recipe:
+    """A graph network over whole cells, with the parameters `model`; arguments as of `chosen_recipe`.
+
+    The features of a bond, as it learns them, are the number of its cell and i, j, T.
+    """
+    keys = [CellKey(*key) for key in stored.bonds[KEY].drop_duplicates().itertuples(index=False)]
+    number = {key: n for n, key in enumerate(keys)}
+
+    def places(bonds: pd.DataFrame) -> Rows:
+        cell = [number[CellKey(*key)] for key in bonds[KEY].itertuples(index=False)]
+        return np.column_stack([cell, bonds[BOND].to_numpy(np.int64)]), *_numbers(bonds)
+
+    def fit(data: Mapping[str, Rows]) -> Fit:
+        learned = {name: graph.Learned(*part) for name, part in data.items()}
+        return Fit(*graph.fit(p.elements, p.model, lambda n: stored.cell(keys[n]), learned, p.seed))
+
+    return Recipe("graph", places, fit)
 
 
 def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
@@ -100,7 +153,7 @@ def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
         types = np.repeat(list(data), [len(part[1]) for part in data.values()])
         return Fit(*linear.fit(expansion, x, d, y, types, labels, settings))
 
-    return Recipe("linear", "expansion", fit)
+    return Recipe("linear", lambda bonds: rows(stored, bonds, "expansion"), fit)
 
 
 def published_recipe(stored: Database, p: Train) -> Recipe | None:
@@ -135,7 +188,7 @@ def published_recipe(stored: Database, p: Train) -> Recipe | None:
             raise ValueError("; ".join([NONE, *(f"{name}: {why}" for name, why in refused.items())]))
         return Fit(PublishedModel(soap, trained), refused)
 
-    return Recipe("published", "soap", fit)
+    return Recipe("published", lambda bonds: rows(stored, bonds, "soap"), fit)
 
 
 def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model, dict[str, str]]:
@@ -144,12 +197,11 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
     Parameters
     ----------
     stored : Database
-        Learned from: all bonds by the linear model, and `n_train` of each type, drawn at random, by the
-        published one.
+        Learned from: all bonds, and `n_train` of each type, drawn at random, by the published model.
     p : Train
         Parameters of 05_train.
     how : Recipe, optional
-        Default: the linear model.
+        Default: the kind that the parameters name.
 
     Returns
     -------
@@ -163,7 +215,7 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
     ValueError
         Not one type could be trained.
     """
-    how, data, refused = how or recipe(stored), {}, {}
+    how, data, refused = how or chosen_recipe(stored, p), {}, {}
     for bond_type in p.bond_types:
         try:
             bonds = stored.learnable(bond_type)
@@ -173,7 +225,7 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
         if how.kind == "published":
             chosen = np.random.default_rng(p.seed).permutation(len(bonds))[: p.n_train]
             bonds = bonds.iloc[np.sort(chosen)]
-        data[bond_type] = rows(stored, bonds, how.descriptor)
+        data[bond_type] = how.rows(bonds)
     try:
         found = how.fit(data)
     except ValueError as error:
@@ -183,8 +235,41 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
 
 def rows(stored: Database, bonds: pd.DataFrame, descriptor: str) -> Rows:
     """Features, distance (Å), strength (−ICOHP, eV) and groups of some bonds, as `Recipe.fit` takes them."""
-    strength = -bonds.icohp.to_numpy(float)
-    return stored.features(bonds, descriptor), bonds.distance.to_numpy(float), strength, groups(bonds)
+    return stored.features(bonds, descriptor), *_numbers(bonds)
+
+
+def _numbers(bonds: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return bonds.distance.to_numpy(float), -bonds.icohp.to_numpy(float), groups(bonds)
+
+
+def features(
+    stored: Database, trained: Body | Model, tables: Mapping[str, pd.DataFrame]
+) -> dict[str, np.ndarray]:
+    """Bonds of the database as a trained model describes them.
+
+    Parameters
+    ----------
+    stored : Database
+        Holds the bonds, and their descriptors or their cells.
+    trained : LinearModel, PublishedModel, GraphModel or Model
+        What describes.
+    tables : mapping
+        Name → bonds of the database.
+
+    Returns
+    -------
+    dict
+        Name → (n, n_features), as ``trained.evaluate`` takes them.
+    """
+    if trained.descriptor in stored.arrays:
+        return {name: stored.features(bonds, trained.descriptor) for name, bonds in tables.items()}
+    every, found = pd.concat(tables.values(), ignore_index=True), []
+    groups_ = every.groupby(KEY, sort=False)
+    for key, some in groups_:
+        found.append(trained.describe(stored.cell(CellKey(*key)), some[BOND].to_numpy(np.int64)))
+    order = np.argsort(np.concatenate([some.index for _, some in groups_]))
+    ends = np.cumsum([len(bonds) for bonds in tables.values()])[:-1]
+    return dict(zip(tables, np.split(np.concatenate(found)[order], ends), strict=True))
 
 
 def assemble(body: Body, stored: Database, p: Train) -> Model:
@@ -192,7 +277,7 @@ def assemble(body: Body, stored: Database, p: Train) -> Model:
 
     Parameters
     ----------
-    body : LinearModel or PublishedModel
+    body : LinearModel, PublishedModel or GraphModel
         What predicts.
     stored : Database
         Learned from.
@@ -205,10 +290,9 @@ def assemble(body: Body, stored: Database, p: Train) -> Model:
         The model.
     """
     arrays, found = body.to_arrays()
-    linear_ = isinstance(body, LinearModel)
-    values: dict[str, Any] = {"format": schema.FORMAT, "kind": "linear" if linear_ else "published"}
+    values: dict[str, Any] = {"format": schema.FORMAT, "kind": found["kind"]}
     values |= {"engine": stored.facts["engine"], "elements": list(p.elements), "seed": p.seed}
     values |= {"database": p.database, "database_id": stored.facts["database_id"]}
-    values |= {"descriptor": found["expansion" if linear_ else "descriptor"], "types": found["types"]}
+    values |= {"descriptor": found["descriptor"], "types": found["types"]}
     weights = {name: array.tolist() for name, array in arrays.items() if name.endswith("/weights")}
     return Model(schema.facts(values | {"model_id": content_hash(values, weights)}, "a new model"), body)

@@ -89,15 +89,15 @@ def score(
     dict
         Bond type → why it could not be trained.
     """
-    data = {t: training.rows(stored, tables[t].iloc[s.train], how.descriptor) for t, s in fold.items()}
+    data = {t: how.rows(tables[t].iloc[s.train]) for t, s in fold.items()}
     try:
         body, refused = how.fit(data)
     except ValueError as error:
         return {}, dict.fromkeys(fold, str(error))
-    results = {}
-    for name in body.types:
-        test = training.rows(stored, tables[name].iloc[fold[name].test], how.descriptor)
-        results[name] = _score(body.evaluate(name, *test[:2]), data[name], test)
+    results, tested = {}, {name: tables[name].iloc[fold[name].test] for name in body.types}
+    for name, features in training.features(stored, body, tested).items():
+        test = how.rows(tested[name])
+        results[name] = _score(body.evaluate(name, features, test[1]), data[name], test)
     return results, dict(refused)
 
 
@@ -148,14 +148,14 @@ def validate(
     only : sequence of str
         Names of the splits wanted; all if empty.
     how : Recipe, optional
-        Default: the linear model.
+        Default: the kind that the parameters name.
 
     Returns
     -------
     Validation
         A type that cannot be scored says why; the others go on.
     """
-    rows, parity, z, how = [], {}, [], how or training.recipe(stored)
+    rows, parity, z, how = [], {}, [], how or training.chosen_recipe(stored, p)
     tables, refused = learnable(stored, p.bond_types)
     for (name, number), fold in each(folds(tables, p, only).items(), "validation", "fits", progress):
         results, failed = score(stored, tables, fold, how)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from packaging.requirements import Requirement
 
 from getl_utils.core.workdir import root
+from getl_utils.models.graph import library
 
 NEEDED = ("LAMMPS",)  # by parameters/quick.yaml
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -85,6 +86,7 @@ def optional() -> dict[str, str | None]:
     qe = sys.version_info[:2] <= (3, 12) and (platform.system(), platform.machine()) != ("Linux", "aarch64")
     return {
         "packages for tests and site": ", ".join(lacking) or None,
+        "JAX, for graph networks": library.missing(),
         "C++ compiler, for make engines": None
         if compiler
         else "install g++ (Debian: apt-get install g++) or clang",

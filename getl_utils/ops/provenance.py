@@ -15,7 +15,7 @@ from getl_utils.core.workdir import WorkDir, relative, resolve
 from getl_utils.etl import database
 from getl_utils.files.frames import readings, structure_id
 from getl_utils.inference.storing import SCHEMA
-from getl_utils.models import model
+from getl_utils.models import model, training
 from getl_utils.models.kernels import Bonds
 from getl_utils.ops import origin
 from getl_utils.ops.origin import Link
@@ -143,7 +143,8 @@ def _learned(trained: model.Model, stored: database.Database, atoms: Any, bond: 
     learned = stored.of_type(bond.type)
     if atoms is None:
         return learned
-    known = Bonds(learned.distance.to_numpy(float), stored.features(learned, trained.descriptor))
+    features = training.features(stored, trained, {bond.type: learned})[bond.type]
+    known = Bonds(learned.distance.to_numpy(float), features)
     learned = learned.assign(likeness=likeness(trained, atoms, bond, known))
     return learned.sort_values("likeness", ascending=False)
 

@@ -218,7 +218,14 @@ def _recipe(trained: model.Model, stored: database.Database) -> tuple[training.R
             h[name] = Hyperparameters(**{n: one.numbers[n] for n in Hyperparameters.model_fields})
         p = Train(**given, published=h, n_train=max(one.n_bonds for one in facts.types.values()))
         return training.published_recipe(stored, p), p
-    return training.recipe(stored), Train(**given, n_train=len(stored.bonds))
+    p = Train(**given, n_train=len(stored.bonds), model=_settings(facts))
+    return training.chosen_recipe(stored, p), p
+
+
+def _settings(facts: Any) -> dict[str, Any]:
+    """The parameter `model` of a trained model."""
+    own = facts.descriptor.model_dump(exclude={"elements"}) if facts.kind == "graph" else {}
+    return own | {"kind": facts.kind}
 
 
 def _hold_out(trained: model.Model, stored: database.Database) -> dict[str, HeldOut]:

@@ -17,6 +17,7 @@ from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from getl_utils.inference import predictor
+from getl_utils.models import training
 
 STRONGEST = 20.0  # eV: no bond of any molecule or metal comes near
 COVERED = 0.85  # of held-out labels must lie within 2 σ (0.954 if errors were normal and σ right)
@@ -81,7 +82,7 @@ def over_distance(trained, stored, bond_type: str, distance: np.ndarray) -> np.n
     """
     bonds = stored.of_type(bond_type)
     some = np.linspace(0, len(bonds) - 1, min(SAMPLE, len(bonds))).astype(int)
-    features = stored.features(bonds.iloc[some], trained.descriptor)
+    features = training.features(stored, trained, {bond_type: bonds.iloc[some]})[bond_type]
     columns = [trained.evaluate(bond_type, features, np.full(len(some), d)).mean for d in distance]
     return np.stack(columns, axis=1)
 

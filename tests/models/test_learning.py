@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import REPOSITORY
 
 from getl_utils.models import learning
 
@@ -30,6 +31,47 @@ def test_a_broken_law_is_found_by_three_parameters():
     assert table.delta["broken power law"] == 0
     assert table.weight["broken power law"] > 0.99
     assert table.exponent["broken power law"] == pytest.approx(0.6, abs=0.01)
+
+
+def test_an_amplitude_is_found_where_there_is_one():
+    table = learning.fit_laws(N, 4 * broken(N)).set_index("law").loc["broken power law with amplitude"]
+    assert (table.exponent, table.after) == pytest.approx((0.6, 0.1), abs=0.01)
+    assert table.turns == pytest.approx(300, rel=0.03)
+
+
+def test_aicc_without_the_variance_punishes_parameters_less():
+    table = learning.fit_laws(N, 0.5 * N**-0.4 * NOISE).set_index("law")
+    gap = table.aicc - table.aicc_without
+    assert gap["power law"] < gap["broken power law"] < gap["broken power law with amplitude"]
+
+
+# an outside check, on numbers that are not ours
+
+SERIES = REPOSITORY / "../shared/optimetal"
+NAMES = {"power": "power law", "floor": "power law and floor", "broken": "broken power law"}
+NAMES |= {"broken_amp": "broken power law with amplitude"}
+
+
+@pytest.mark.skipif(
+    not (SERIES / "published.csv").exists(),
+    reason="PUBLISHED LAWS NOT CHECKED: the series of OptiMetal is not beside this checkout",
+)
+def test_published_exponents_are_found_where_the_law_is_the_same():
+    """Ours do not let the error rise with size; a published exponent below 0 is of another law."""
+    series, published = (pd.read_csv(SERIES / f"{n}.csv") for n in ("optimetal_scaling", "published"))
+    compared = 0
+    for (axis, name), rows in series.groupby(["axis", "model"]):
+        losses = rows.groupby("x").val_loss
+        fitted = learning.fit_laws(losses.mean().index, losses.mean(), losses.std(ddof=0)).set_index("law")
+        for theirs in published[(published.axis == axis) & (published.model == name)].itertuples():
+            if theirs.alpha2 < 0:
+                continue
+            ours = fitted.loc[NAMES[theirs.law]]
+            assert ours.exponent == pytest.approx(theirs.alpha1, abs=0.02), (axis, name, theirs.law)
+            if theirs.law.startswith("broken"):
+                assert ours.after == pytest.approx(theirs.alpha2, abs=0.02), (axis, name, theirs.law)
+            compared += 1
+    assert compared > 12
 
 
 def test_points_with_a_large_spread_count_less():

@@ -12,8 +12,11 @@ from getl_utils.ops import doctor
 
 WITHOUT = """
 import importlib, pathlib, sys
-sys.modules |= {"quippy": None, "featomic": None, "tblite": None}  # as if they were not installed
-for file in sorted(pathlib.Path("getl_utils").rglob("[a-z]*.py")):
+absent = ["quippy", "featomic", "tblite", "jax"]  # as if they were not installed
+sys.modules |= dict.fromkeys(absent)
+from getl_utils.models.graph import library
+need_jax = [pathlib.Path(f"getl_utils/models/graph/{name}.py") for name in library.MODULES]
+for file in sorted({*pathlib.Path("getl_utils").rglob("[a-z]*.py")} - {*need_jax}):
     importlib.import_module(".".join(file.with_suffix("").parts))
 from getl_utils import cli
 sys.exit(cli.main(["doctor"]))

@@ -55,5 +55,19 @@ def test_engines_are_pinned_with_hashes():
         assert {r for r in asked if "==" in r} <= {re.split(r"[\s;]", b)[0] for b in blocks}
 
 
+def test_the_extra_for_graph_networks_is_pinned_beside_the_rest():
+    """`make graph` changes no package that requirements.lock pins."""
+    asked = (REPOSITORY / "workflow/graph.in").read_text().split()
+    assert asked == PROJECT["optional-dependencies"]["graph"]
+    locks = [(REPOSITORY / path).read_text() for path in ("workflow/graph.lock", "requirements.lock")]
+    blocks, others = (re.split(r"\n(?=[a-z0-9])", lock) for lock in locks)
+    assert {name(r) for r in asked} <= {name(b) for b in blocks}
+    assert all("==" in block and "--hash=sha256:" in block for block in blocks)
+    pins = {b.splitlines()[0] for b in others}
+    shared = [b.splitlines()[0] for b in blocks if name(b) in {name(o) for o in others}]
+    assert len(shared) > 2
+    assert set(shared) <= pins
+
+
 def test_the_packages_that_were_asked_for_are_there():
     assert {name(r) for r in LISTED} >= GIVEN

@@ -21,7 +21,7 @@ from getl_utils.core.parameters.reading import (
     require_files,
     workflow,
 )
-from getl_utils.core.parameters.train import Hyperparameters, Train
+from getl_utils.core.parameters.train import Graph, Hyperparameters, Train
 
 __all__ = [
     "STAGES",
@@ -32,6 +32,7 @@ __all__ = [
     "Expansion",
     "Extract",
     "Generate",
+    "Graph",
     "Hyperparameters",
     "Infer",
     "Learn",

@@ -17,6 +17,37 @@ class Hyperparameters(Settings):
     gamma: float = field("noise: K + σ_y γ I", 0.01, gt=0, le=1e6)
 
 
+class Linear(Settings):
+    """The default model: linear in the surroundings of a bond."""
+
+    kind: Literal["linear"] = field("which model", "linear")
+
+
+class Published(Settings):
+    """The published model, with the values of `published`."""
+
+    kind: Literal["published"] = field("which model")
+
+
+class Graph(Settings):
+    """A graph network over all atoms of a cell; needs `make graph`."""
+
+    kind: Literal["graph"] = field("which model", "graph")
+    cutoff: float = field("Å, longest edge", 5.0, gt=2, le=8)
+    angle_cutoff: float = field("Å, longest edge that has angles; 0: no angles", 4.0, ge=0, le=6)
+    n_radial: int = field("Gaussians of the distance", 32, ge=2, le=128)
+    l_max: int = field("largest degree of the harmonics of the angle", 4, ge=0, le=10)
+    width: int = field("numbers of an atom and of an edge", 32, ge=4, le=512)
+    depth: int = field("steps of messages", 2, ge=0, le=8)
+    pooling: Literal["gated", "attention"] = field("how an atom sums over its edges", "gated")
+    members: int = field("networks of the ensemble", 5, ge=1, le=50)
+    epochs: int = field("times that each cell is seen", 40, ge=1, le=100_000)
+    rate: float = field("largest step of the optimiser", 3e-3, gt=0, le=1)
+    decay: float = field("decay of the weights", 1e-4, ge=0, le=10)
+
+
+Kind = Annotated[Linear | Published | Graph, Field(discriminator="kind")]
+
 Variant = Annotated[
     dict[
         Literal["cutoff", "n_radial", "l_max"],
@@ -33,6 +64,9 @@ class Train(Common):
     """05_train."""
 
     database: Annotated[str, StringConstraints(pattern=NAME)] = field("database to learn from", "all")
+    model: Kind = field(
+        "what is trained: its `kind` (linear, published or graph) and its own values", Linear()
+    )
     published: dict[str, Hyperparameters] = field(
         "bond type → values of the published model, which is trained and validated beside ours; `default` "
         "for the types not named; empty: only ours",

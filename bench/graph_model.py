@@ -1,0 +1,286 @@
+"""What graph networks are worth: ``python bench/graph_model.py [alloys ablation sizes speed]``.
+
+Reads the labels of data_examples/zrcual, and ``transfer.csv`` of bench/transfer.py for the linear and the
+published model on the same bonds. Writes into data_examples/validation:
+
+graph_alloys.csv: each composition left out; the ensemble, its networks one by one, and networks without
+angles, beside the distance alone, the linear and the published model.
+graph_ablation.csv: one thing changed at a time, one network, one composition left out.
+graph_sizes.csv: error against training cells and width; its laws are printed.
+graph_speed.csv: seconds and memory of training and of a large glass.
+
+A row that is there, made with the same labels and the same options, is not made again. ``--epochs``,
+``--members`` and ``--seeds`` make it cheaper; the tables say what they were. One core needs about 0.1 s for a
+cell and an epoch.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zrcual
+
+from getl_utils.core.parameters import Graph
+from getl_utils.core.record import content_hash, write_csv
+from getl_utils.core.workdir import resolve
+from getl_utils.models import gp, joint_law, learning
+from getl_utils.models.graph import learn
+from getl_utils.models.graph.body import GraphModel
+
+OUT = resolve("data_examples/validation")
+KEY = ["composition", "run", "sub_run"]
+FEWEST = 100  # test bonds of a type that is judged
+REPEAT = 5  # of a cell of 100 atoms along two axes, and 4 along the third: 10 000 atoms
+CHANGES: tuple[dict[str, Any], ...] = (
+    {},
+    {"angle_cutoff": 0.0},
+    {"angle_cutoff": 3.2},
+    {"cutoff": 4.4},
+    {"cutoff": 5.5},
+    {"n_radial": 12},
+    {"l_max": 1},
+    {"l_max": 6},
+    {"width": 16},
+    {"width": 64},
+    {"depth": 1},
+    {"depth": 3},
+    {"pooling": "attention"},
+)
+
+
+@cache
+def table() -> pd.DataFrame:
+    """All labelled bonds, with the number of their cell."""
+    bonds = zrcual.table()
+    return bonds.assign(cell=bonds.groupby(KEY, sort=False).ngroup())
+
+
+@cache
+def cells() -> list[tuple]:
+    """Composition, run and sub-run of each cell, by its number."""
+    return list(table().groupby(KEY, sort=False).groups)
+
+
+@cache
+def labels() -> str:
+    """Identity of the labels."""
+    return content_hash(table().to_csv(index=False))
+
+
+def fit(p: Graph, keep: np.ndarray, seed: int) -> tuple[GraphModel, float]:
+    """Train on the bonds where `keep` is true; the model and the CPU seconds."""
+    data, some = {}, table()[keep]
+    for name, rows in some.groupby("type", sort=False):
+        places = rows[["cell", *zrcual.BOND]].to_numpy(int)
+        groups = (rows.composition + "/" + rows.run.astype(str)).to_numpy(str)
+        data[name] = learn.Learned(places, rows.distance.to_numpy(), rows.strength.to_numpy(), groups)
+    start = time.process_time()
+    model, refused = learn.fit(zrcual.elements(), p, lambda n: zrcual.cell(*cells()[n]), data, seed, _say)
+    for name, why in refused.items():
+        print(f"{name}: {why}", flush=True)
+    return model, time.process_time() - start
+
+
+def _say(member: int, epoch: int, loss: float) -> None:
+    print(f"  network {member}, epoch {epoch}: {loss:.4f}", flush=True)
+
+
+def estimates(model: GraphModel, rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean, σ and the means of the single networks (eV), for bonds of `table`."""
+    parts = []
+    for number, some in rows.groupby("cell"):
+        features = model.describe(zrcual.cell(*cells()[number]), some[zrcual.BOND].to_numpy(int))
+        for name, mine in some.groupby("type"):
+            if name in model.types:
+                parts.append(_of_type(model, name, features[some.index.get_indexer(mine.index)], mine))
+    return pd.concat(parts).loc[lambda t: rows.index.intersection(t.index)]
+
+
+def _of_type(model: GraphModel, name: str, features: np.ndarray, rows: pd.DataFrame) -> pd.DataFrame:
+    d, run, one = rows.distance.to_numpy(), learn.library.module("run"), model.types[name]
+    whole, w = model.evaluate(name, features, d), model.settings.width
+    out = pd.DataFrame({"mean": whole.mean, "sigma": whole.sigma}, index=rows.index)
+    for n, net in enumerate(model.networks):
+        out[f"network {n}"] = one.mean(run.deviation(net, features[:, n * w : (n + 1) * w], d), d)
+    return out
+
+
+def errors(model: GraphModel, keep: np.ndarray, test: np.ndarray) -> list[dict[str, Any]]:
+    """A row for each type with enough test bonds: errors (eV), and as parts of that of the distance alone."""
+    rows, found = table()[test], None
+    found = estimates(model, rows)
+    out = []
+    for name, mine in rows.groupby("type", sort=False):
+        if len(mine) < FEWEST or name not in model.types:
+            continue
+        known = table()[keep & (table().type == name).to_numpy()]
+        curve = gp.fit_curve(known.distance.to_numpy(), known.strength.to_numpy())
+        alone = zrcual.rms(curve.predict(mine.distance.to_numpy()) - mine.strength)
+        wrong = found.loc[mine.index].drop(columns="sigma").sub(mine.strength, axis=0)
+        single = [zrcual.rms(wrong[c]) for c in wrong.columns[1:]]
+        row = {"type": name, "n_train": len(known), "n_test": len(mine), "distance": alone}
+        row |= {"graph": zrcual.rms(wrong["mean"]), "single": float(np.mean(single))}
+        row |= {"single_std": float(np.std(single)), "graph_ratio": row["graph"] / alone}
+        row |= {"single_ratio": row["single"] / alone}
+        z = wrong["mean"] / found.loc[mine.index].sigma
+        out.append(row | {"in_68": float((z.abs() < 1).mean()), "in_95": float((z.abs() < 1.96).mean())})
+    return out
+
+
+def weights(model: GraphModel) -> int:
+    """Weights of one network."""
+    return sum(array[0].size for array in model.weights.values())
+
+
+def kept(name: str, place: dict[str, Any], make: Callable[[], list[dict[str, Any]]]) -> pd.DataFrame:
+    """The table of a file, with the rows of one place, which are made unless they are there."""
+    path, place = OUT / f"graph_{name}.csv", place | {"labels": labels()}
+    known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(place))
+    known = known[known.labels == labels()]
+    same = np.logical_and.reduce([(known[k].astype(str) == str(v)).to_numpy() for k, v in place.items()])
+    if not same.any():
+        print(f"{name}: {place}", flush=True)
+        new = pd.DataFrame([place | row for row in make()])
+        known = pd.concat([known, new], ignore_index=True) if len(known) else new
+        write_csv(path, known.round(5))
+    return known
+
+
+def alloys(given: argparse.Namespace) -> None:
+    """Each composition left out, with angles and, one network, without."""
+    composition = table().composition.to_numpy()
+    for seed in range(1, given.seeds + 1):
+        for left in dict.fromkeys(composition.tolist()):
+            for angles in (True, False):
+                change = {} if angles else {"angle_cutoff": 0.0}
+                p = settings(given, change, 1 if not angles else given.members)
+                place = {"left_out": left, "seed": seed, "angles": angles, "members": p.members}
+                place |= {"epochs": p.epochs}
+                found = kept("alloys", place, lambda p=p, left=left, seed=seed: _left_out(p, left, seed))
+    print(beside(found).to_string(), flush=True)
+
+
+def _left_out(p: Graph, left: str, seed: int) -> list[dict[str, Any]]:
+    keep = (table().composition != left).to_numpy()
+    model, seconds = fit(p, keep, 100 * seed)
+    return [row | {"seconds": seconds, "weights": weights(model)} for row in errors(model, keep, ~keep)]
+
+
+def beside(found: pd.DataFrame) -> pd.DataFrame:
+    """Ratios to the distance alone: graph, without angles, linear and published, mean over the seeds."""
+    keys = ["type", "left_out"]
+    mean = {a: some.groupby(keys, sort=False).mean(numeric_only=True) for a, some in found.groupby("angles")}
+    out = pd.DataFrame({"graph": mean[True].graph_ratio, "one network": mean[True].single_ratio})
+    if False in mean:
+        out["without angles"] = mean[False].single_ratio
+    theirs = pd.read_csv(OUT / "transfer.csv").rename(columns={"fold": "left_out"}).set_index(keys)
+    both = out.index.intersection(theirs.index)
+    if (theirs.n_test[both] != mean[True].n_test[both]).any():
+        raise SystemExit("transfer.csv is of other labels: run bench/transfer.py first")
+    return out.assign(linear=theirs.ratio, published=theirs.published_ratio).round(3)
+
+
+def settings(given: argparse.Namespace, change: dict[str, Any], members: int = 1) -> Graph:
+    """The defaults, but for what is changed and asked for."""
+    asked = {"members": members} | ({"epochs": given.epochs} if given.epochs else {})
+    return Graph(**asked | change)
+
+
+def ablation(given: argparse.Namespace) -> None:
+    """One thing changed at a time; the composition that comes last is left out."""
+    left = sorted(table().composition.unique())[-1]
+    for change in CHANGES:
+        p = settings(given, change)
+        name = ", ".join(f"{k} {v}" for k, v in change.items()) or "the model"
+        place = {"changed": name, "left_out": left, "epochs": p.epochs}
+        found = kept("ablation", place, lambda p=p: _left_out(p, left, 1))
+    print(found.pivot_table("graph_ratio", "changed", "type", sort=False).round(3).to_string(), flush=True)
+
+
+def sizes(given: argparse.Namespace) -> None:
+    """Error against cells learned from and width; the last composition is left out."""
+    left = sorted(table().composition.unique())[-1]
+    others = table()[table().composition != left]
+    order = np.random.default_rng(0).permutation(others.cell.unique())
+    for width in (8, 16, 32, 64):
+        for count in (4, 8, 16, len(order)):
+            p = settings(given, {"width": width})
+            p = p.model_copy(update={"epochs": p.epochs * len(order) // count})  # as many steps
+            place = {"width": width, "cells": count, "left_out": left, "epochs": p.epochs}
+            keep = table().cell.isin(order[:count]).to_numpy()
+            found = kept("sizes", place, lambda p=p, keep=keep, left=left: _sized(p, keep, left))
+    print(laws(found).round(3).to_string(), flush=True)
+
+
+def _sized(p: Graph, keep: np.ndarray, left: str) -> list[dict[str, Any]]:
+    model, seconds = fit(p, keep, 1)
+    test = (table().composition == left).to_numpy()
+    return [row | {"seconds": seconds, "weights": weights(model)} for row in errors(model, keep, test)]
+
+
+def laws(found: pd.DataFrame) -> pd.DataFrame:
+    """Laws in bonds at the largest width, in weights with all cells, and in both, by type."""
+    rows = []
+    for name, some in found.groupby("type", sort=False):
+        parts = {
+            "bonds": some[some.width == some.width.max()],
+            "weights": some[some.cells == some.cells.max()],
+        }
+        for axis, part in parts.items():
+            size = part.n_train if axis == "bonds" else part.weights
+            fitted = learning.fit_laws(size.to_numpy(), part.graph.to_numpy())
+            rows.append(fitted.assign(type=name, axis=axis, points=len(part)))
+        joint = joint_law.fit(some.n_train, some.weights, some.graph)
+        rows.append(pd.DataFrame([{"type": name, "axis": "both", "law": str(joint), "points": len(some)}]))
+    return pd.concat(rows, ignore_index=True)
+
+
+def speed(given: argparse.Namespace) -> None:
+    """A glass of 10 000 atoms: seconds and memory; and the training before it, on all cells."""
+
+    def make() -> list[dict[str, Any]]:
+        model, seconds = fit(settings(given, {}, given.members), np.ones(len(table()), bool), 1)
+        atoms = zrcual.cell(*cells()[0]) * (REPEAT, REPEAT, REPEAT - 1)
+        before = _peak()
+        start, wall = time.process_time(), time.time()
+        found = model.predict(atoms)
+        row = {"training_s": seconds, "weights": weights(model), "atoms": len(atoms)}
+        row |= {
+            "bonds": len(found.mean),
+            "seconds": time.process_time() - start,
+            "wall_s": time.time() - wall,
+        }
+        return [row | {"memory_MB": _peak() - before}]
+
+    p = settings(given, {}, given.members)
+    print(kept("speed", {"members": p.members, "epochs": p.epochs}, make).to_string(), flush=True)
+
+
+def _peak() -> float:
+    """Largest memory so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+PARTS = {"alloys": alloys, "ablation": ablation, "sizes": sizes, "speed": speed}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("--epochs", type=int, help="instead of the default")
+    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
+    given = parser.parse_args()
+    for part in given.parts or PARTS:
+        PARTS[part](given)

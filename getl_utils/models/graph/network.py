@@ -1,0 +1,197 @@
+"""The network: messages between atoms, edges and pairs of edges (needs JAX)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from getl_utils.core.parameters import Graph
+from getl_utils.models.graph.elements import GROUPS, PERIODS
+
+INNERMOST, SHARPNESS = 1.2, 1.0  # Å, centre of the first Gaussian; width of a Gaussian over the spacing
+TYPICAL = 10.0  # neighbours: sums over them are divided by it
+
+
+class Geometry(NamedTuple):
+    """Distances of the edges of n atoms (n, k), and directions of the first columns (n, short, 3)."""
+
+    distance: jax.Array
+    unit: jax.Array
+
+
+def affine(layer: eqx.nn.Linear, x: jax.Array) -> jax.Array:
+    """A linear layer on the last axis."""
+    y = x @ layer.weight.T
+    return y if layer.bias is None else y + layer.bias
+
+
+def normed(x: jax.Array) -> jax.Array:
+    """Shifted to mean 0 and scaled to variance 1 on the last axis."""
+    centred = x - x.mean(-1, keepdims=True)
+    return centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+
+
+def envelope(distance: jax.Array, cutoff: float) -> jax.Array:
+    """½ (1 + cos πd/R), 0 beyond R."""
+    return jnp.where(distance < cutoff, 0.5 * (jnp.cos(jnp.pi * distance / cutoff) + 1), 0.0)
+
+
+def gaussians(distance: jax.Array, cutoff: float, n: int) -> jax.Array:
+    """n Gaussians of the distance, their centres evenly from `INNERMOST` to the cutoff; a new last axis."""
+    centres = np.linspace(INNERMOST, cutoff, n)
+    width = SHARPNESS * (centres[1] - centres[0])
+    return jnp.exp(-0.5 * ((distance[..., None] - centres) / width) ** 2)
+
+
+def harmonics(cosine: jax.Array, l_max: int) -> jax.Array:
+    """The harmonics of m = 0, √(2l+1) P_l(cos θ), in a new second axis."""
+    terms = [jnp.ones_like(cosine), cosine]
+    for n in range(1, l_max):
+        terms.append(((2 * n + 1) * cosine * terms[n] - n * terms[n - 1]) / (n + 1))
+    return jnp.stack([np.sqrt(2 * n + 1) * term for n, term in enumerate(terms[: l_max + 1])], 1)
+
+
+class Angles(eqx.Module):
+    """Messages between the edges of one atom: Σ_b Σ_l W_l [Y_l0(θ_ab) R_l(d_b) ∘ h_b]."""
+
+    down: eqx.nn.Linear
+    radial: eqx.nn.Linear
+    mix: eqx.nn.Linear
+    p: Graph = eqx.field(static=True)
+
+    def __init__(self, p: Graph, key: jax.Array) -> None:
+        a, b, c = jax.random.split(key, 3)
+        self.p, size = p, (p.l_max + 1) * p.width
+        self.down = eqx.nn.Linear(p.width, p.width, key=a)
+        self.radial = eqx.nn.Linear(p.n_radial, size, key=b)
+        self.mix = eqx.nn.Linear(size, p.width, use_bias=False, key=c)
+
+    def __call__(self, e: jax.Array, basis: jax.Array, g: Geometry) -> jax.Array:
+        n, k = e.shape[:2]
+        cosine = jnp.einsum("nax,nbx->nab", g.unit, g.unit)
+        fade = envelope(g.distance[:, :k], self.p.angle_cutoff)[..., None]
+        sent = jax.nn.silu(affine(self.down, normed(e))) * fade
+        radial = affine(self.radial, basis[:, :k]).reshape(n, k, self.p.l_max + 1, -1)
+        apart = 1 - jnp.eye(k, dtype=e.dtype)
+        terms = harmonics(cosine, self.p.l_max) * apart
+        summed = terms @ (radial * sent[:, :, None]).transpose(0, 2, 1, 3)  # n, l, a, width
+        told = affine(self.mix, summed.transpose(0, 2, 1, 3).reshape(n, k, -1))
+        return told * fade / TYPICAL
+
+
+class Layer(eqx.Module):
+    """One step: edges learn from their atoms, then from other edges; atoms learn from their edges."""
+
+    own: eqx.nn.Linear
+    other: eqx.nn.Linear
+    edge: eqx.nn.Linear
+    out: eqx.nn.Linear
+    message: eqx.nn.Linear
+    angles: Angles | None
+    update: eqx.nn.MLP
+    p: Graph = eqx.field(static=True)
+
+    def __init__(self, p: Graph, key: jax.Array) -> None:
+        k, w = iter(jax.random.split(key, 7)), p.width
+        self.p = p
+        self.own = eqx.nn.Linear(w, 3 * w, key=next(k))
+        self.other = eqx.nn.Linear(w, 3 * w, use_bias=False, key=next(k))
+        self.edge = eqx.nn.Linear(w, w, use_bias=False, key=next(k))
+        self.out = eqx.nn.Linear(w, w, key=next(k))
+        self.message = eqx.nn.Linear(w, 2 * w, use_bias=False, key=next(k))
+        self.angles = Angles(p, next(k)) if p.angle_cutoff else None
+        self.update = eqx.nn.MLP(2 * w, w, w, 1, activation=jax.nn.silu, key=next(k))
+
+    def __call__(
+        self, x: jax.Array, sent: jax.Array, e: jax.Array, basis: jax.Array, g: Geometry
+    ) -> tuple[jax.Array, jax.Array]:
+        """Atoms x (n, width), what their neighbours send (n, k, 3 width), edges e (n, k, width) → x, e."""
+        w, fade = self.p.width, envelope(g.distance, self.p.cutoff)[..., None]
+        both = affine(self.own, normed(x))[:, None] + sent
+        hidden = jax.nn.silu(both[..., :w] + affine(self.edge, normed(e)))
+        e = e + affine(self.out, hidden) * fade
+        if self.angles is not None:
+            k = g.unit.shape[1]
+            told = self.angles(e[:, :k], basis, g)
+            e = e + jnp.pad(told, ((0, 0), (0, e.shape[1] - k), (0, 0)))
+        q = both[..., w:] + affine(self.message, normed(e))
+        heard = self._pooled(q[..., :w], jax.nn.silu(q[..., w:]), fade)
+        return x + jax.vmap(self.update)(jnp.concatenate([normed(x), heard], 1)), e
+
+    def _pooled(self, gate: jax.Array, value: jax.Array, fade: jax.Array) -> jax.Array:
+        """Sum over the neighbours: each through its own gate, or with weights that add up to one."""
+        if self.p.pooling == "gated":
+            return (jax.nn.sigmoid(gate) * value * fade).sum(1) / TYPICAL
+        weight = jnp.exp(jnp.clip(gate, -15, 15)) * fade
+        return (weight * value).sum(1) / (weight.sum(1) + 1e-6)
+
+
+class Network(eqx.Module):
+    """Numbers of an edge from all atoms around it, and the deviation of its strength from them."""
+
+    group: jax.Array
+    period: jax.Array
+    start: eqx.nn.Linear
+    ends: eqx.nn.Linear
+    layers: tuple[Layer, ...]
+    pair: eqx.nn.Linear
+    hidden: eqx.nn.Linear
+    length: eqx.nn.Linear
+    last: eqx.nn.Linear
+    p: Graph = eqx.field(static=True)
+
+    def __init__(self, p: Graph, key: jax.Array) -> None:
+        k, w = iter(jax.random.split(key, 8 + p.depth)), p.width
+        self.p = p
+        self.group = 0.5 * jax.random.normal(next(k), (GROUPS, w))
+        self.period = 0.5 * jax.random.normal(next(k), (PERIODS, w))
+        self.start = eqx.nn.Linear(p.n_radial, w, key=next(k))
+        self.ends = eqx.nn.Linear(2 * w, w, key=next(k))
+        self.pair = eqx.nn.Linear(3 * w, w, key=next(k))
+        self.hidden = eqx.nn.Linear(w, w, key=next(k))
+        self.length = eqx.nn.Linear(p.n_radial, w, use_bias=False, key=next(k))
+        self.last = eqx.nn.Linear(w, 1, key=next(k))
+        self.layers = tuple(Layer(p, next(k)) for _ in range(p.depth))
+
+    def atoms(self, kinds: jax.Array) -> jax.Array:
+        """First numbers of atoms, (n, width), from group and period (n, 2), counted from 0."""
+        return self.group[kinds[:, 0]] + self.period[kinds[:, 1]]
+
+    def basis(self, distance: jax.Array) -> jax.Array:
+        """Gaussians of the distance."""
+        return gaussians(distance, self.p.cutoff, self.p.n_radial)
+
+    def first(self, x: jax.Array, far: jax.Array, basis: jax.Array, g: Geometry) -> jax.Array:
+        """First numbers of edges, (n, k, width), from atoms x and those at the other ends (n, k, width)."""
+        ends = jnp.concatenate([jnp.broadcast_to(x[:, None], far.shape), far], -1)
+        e = affine(self.start, basis) * jax.nn.silu(affine(self.ends, ends))
+        return e * envelope(g.distance, self.p.cutoff)[..., None]
+
+    def bonds(self, ends: jax.Array, both: jax.Array) -> jax.Array:
+        """Numbers of bonds (n, width) from their atoms (2, n, width) and their two edges (2, n, width)."""
+        parts = [ends.sum(0), ends.prod(0), normed(both).sum(0)]
+        return jax.nn.silu(affine(self.pair, jnp.concatenate(parts, -1)))
+
+    def deviation(self, features: jax.Array, distance: jax.Array) -> jax.Array:
+        """Deviation (n,) of bonds with these numbers and these lengths, in units of the type's spread."""
+        mixed = affine(self.hidden, features) + affine(self.length, self.basis(distance))
+        return affine(self.last, jax.nn.silu(mixed))[..., 0]
+
+    def __call__(self, kinds: jax.Array, neighbour: jax.Array, g: Geometry, places: jax.Array) -> jax.Array:
+        """Numbers of the bonds of a structure, whose edges lie at `places` (n, 2)."""
+        x, basis = self.atoms(kinds), self.basis(g.distance)
+        e = self.first(x, x[neighbour], basis, g)
+        for layer in self.layers:
+            x, e = layer(x, affine(layer.other, normed(x))[neighbour], e, basis, g)
+        atoms, edges = places // neighbour.shape[1], e.reshape(-1, e.shape[-1])
+        return self.bonds(x[atoms.T], edges[places.T])
+
+
+def network(p: Graph, seed: int) -> Network:
+    """A network with random weights; it keeps its size, and what one size does is compiled once."""
+    other = {name: Graph.model_fields[name].default for name in ("members", "epochs", "rate", "decay")}
+    return Network(p.model_copy(update=other), jax.random.PRNGKey(seed))
