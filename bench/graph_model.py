@@ -3,15 +3,15 @@
 Reads the labels of data_examples/zrcual, and ``transfer.csv`` of bench/transfer.py for the linear and the
 published model on the same bonds. Writes into data_examples/validation:
 
-graph_alloys.csv: each composition left out; the ensemble, its networks one by one, and networks without
+graph_alloys.csv: each composition left out; the ensemble, its networks one by one, and one network without
 angles, beside the distance alone, the linear and the published model.
 graph_ablation.csv: one thing changed at a time, one network, one composition left out.
 graph_sizes.csv: error against training cells and width; its laws are printed.
 graph_speed.csv: seconds and memory of training and of a large glass.
 
 A row that is there, made with the same labels and the same options, is not made again. ``--epochs``,
-``--members`` and ``--seeds`` make it cheaper; the tables say what they were. One core needs about 0.1 s for a
-cell and an epoch.
+``--members`` and ``--seeds`` make it cheaper; the tables say what they were. A single network has no σ. One
+core needs about 0.1 s for a cell and an epoch.
 """
 
 from __future__ import annotations
@@ -194,7 +194,8 @@ def beside(found: pd.DataFrame) -> pd.DataFrame:
 
 def settings(given: argparse.Namespace, change: dict[str, Any], members: int = 1) -> Graph:
     """The defaults, but for what is changed and asked for."""
-    asked = {"members": members} | ({"epochs": given.epochs} if given.epochs else {})
+    asked: dict[str, Any] = {"members": members, "calibration": 2 if members > 1 else 0}
+    asked |= {"epochs": given.epochs} if given.epochs else {}
     return Graph(**asked | change)
 
 

@@ -27,7 +27,7 @@ if library.missing() is None:
 ELEMENTS = ["Ti", "Ni"]
 LIMITS = dict.fromkeys(("Ti-Ti", "Ni-Ni", "Ti-Ni"), (1.8, 3.4))
 SMALL = {"kind": "graph", "cutoff": 4.5, "angle_cutoff": 3.4, "n_radial": 10, "l_max": 2, "width": 12}
-SMALL |= {"depth": 1, "members": 2, "epochs": 60, "rate": 0.01}
+SMALL |= {"depth": 1, "members": 2, "calibration": 1, "epochs": 60, "rate": 0.01}
 needs_jax = pytest.mark.skipif(
     library.missing() is not None, reason=f"GRAPH NETWORKS NOT CHECKED: {library.missing()}"
 )

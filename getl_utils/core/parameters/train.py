@@ -41,6 +41,13 @@ class Graph(Settings):
     depth: int = field("steps of messages", 2, ge=0, le=8)
     pooling: Literal["gated", "attention"] = field("how an atom sums over its edges", "gated")
     members: int = field("networks of the ensemble", 5, ge=1, le=50)
+    calibration: int = field(
+        "further networks that leave out a part of the quenches each; their errors there give σ; 0: σ is "
+        "that of the training bonds, which is too small",
+        2,
+        ge=0,
+        le=5,
+    )
     epochs: int = field("times that each cell is seen", 40, ge=1, le=100_000)
     rate: float = field("largest step of the optimiser", 3e-3, gt=0, le=1)
     decay: float = field("decay of the weights", 1e-4, ge=0, le=10)

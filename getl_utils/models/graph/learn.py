@@ -1,7 +1,7 @@
 """From labelled bonds to an ensemble of networks with a calibrated σ.
 
-Every member leaves out a part of the groups. What it gets wrong there calibrates σ, so σ holds for a quench
-that nobody has seen.
+The members learn from everything. Further networks leave out a part of the groups each. What these get wrong
+there calibrates σ, so σ holds for a quench that nobody has seen.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from getl_utils.models.graph.body import GraphModel, GraphType
 from getl_utils.models.linear_type import parabola
 
 FEWEST = 20  # bonds of a type
-PARTS = 5  # of the groups, at most, if there are fewer members
-OUTSIDE = 0.995  # quantile of what a network that has not seen a bond differs from the others
+PARTS = 5  # of the groups, at most
+OUTSIDE = 0.995  # quantile of how far a network that has not seen a bond is from those that have
 
 
 class Learned(NamedTuple):
@@ -76,9 +76,9 @@ def fit(
     data : mapping
         Bond type → its bonds.
     seed : int
-        Member m has the seed `seed` + m.
+        Network m has the seed `seed` + m.
     progress : callable, optional
-        Called with member, epoch and loss.
+        Called with network, epoch and loss.
 
     Returns
     -------
@@ -98,22 +98,23 @@ def fit(
         raise ValueError(
             "no bond type could be trained: " + "; ".join(f"{k}: {v}" for k, v in refused.items())
         )
-    bonds, curves = _gather(accepted, p)
+    bonds, curves = _gather(accepted)
     samples, rows = _samples(p, elements, cells, bonds)
     run, training = library.module("run"), library.module("fit")
-    nets, deviations = [], np.empty((p.members, len(bonds.kind)))
-    for member in range(p.members):
-        seen = [
-            s
-            for s, some in zip(samples, rows, strict=True)
-            if (bonds.part[some] != _left_out(member, bonds)).any()
-        ]
-        report = None if progress is None else lambda e, v, m=member: progress(m, e, v)
-        nets.append(training.train(p, seen, seed + member, report))
+    nets, deviations, left = [], np.empty((p.members, len(bonds.kind))), np.full(len(bonds.kind), np.nan)
+    for number in range(p.members + min(p.calibration, int(bonds.part.max()) + 1)):
+        part = number - p.members  # < 0: nothing is left out
+        seen = [s for s, some in zip(samples, rows, strict=True) if (bonds.part[some] != part).any()]
+        report = None if progress is None else lambda e, v, m=number: progress(m, e, v)
+        net, said = training.train(p, seen, seed + number, report), np.empty(len(bonds.kind))
         for sample, some in zip(samples, rows, strict=True):
-            deviations[member, some] = training.deviations(nets[-1], sample)[: len(some)]
+            said[some] = training.deviations(net, sample)[: len(some)]
+        if part < 0:
+            nets.append(net)
+            deviations[number] = said
+        left = np.where(bonds.part == part, said, left)
     weights = run.to_arrays(nets)
-    types = _types(list(accepted), bonds, curves, deviations)
+    types = _types(list(accepted), bonds, curves, deviations, left)
     return GraphModel(tuple(elements), p, weights, types), refused
 
 
@@ -135,7 +136,7 @@ def _accepted(data: Mapping[str, Learned], p: Graph) -> tuple[dict[str, Learned]
     return accepted, refused
 
 
-def _gather(accepted: Mapping[str, Learned], p: Graph) -> tuple[Bonds, list[gp.DistanceCurve]]:
+def _gather(accepted: Mapping[str, Learned]) -> tuple[Bonds, list[gp.DistanceCurve]]:
     """All bonds in one list, beside the curves of their types."""
     every = Learned(*(np.concatenate(column) for column in zip(*accepted.values(), strict=True)))
     kind = np.repeat(np.arange(len(accepted)), [len(one.distance) for one in accepted.values()])
@@ -150,12 +151,8 @@ def _gather(accepted: Mapping[str, Learned], p: Graph) -> tuple[Bonds, list[gp.D
         raise ValueError(
             f"all bonds are of one group ({names[0]}), so none can be left out to find σ; label another cell"
         )
-    parts = min(len(names), max(p.members, PARTS))
-    return Bonds(every, kind, curve, scale, np.searchsorted(names, every.groups) % parts), curves
-
-
-def _left_out(member: int, bonds: Bonds) -> int:
-    return member % (int(bonds.part.max()) + 1)
+    part = np.searchsorted(names, every.groups) % min(len(names), PARTS)
+    return Bonds(every, kind, curve, scale, part), curves
 
 
 def _samples(
@@ -186,26 +183,28 @@ def _check(edges: graph.Edges, places: np.ndarray, learned: Learned, some: np.nd
 
 
 def _types(
-    names: Sequence[str], bonds: Bonds, curves: Sequence[gp.DistanceCurve], deviations: np.ndarray
+    names: Sequence[str],
+    bonds: Bonds,
+    curves: Sequence[gp.DistanceCurve],
+    deviations: np.ndarray,
+    left: np.ndarray,
 ) -> dict[str, GraphType]:
     """What is particular to each type; errors on what was left out give σ."""
-    d, members = bonds.learned.distance, np.arange(len(deviations))
+    d, mean, m = bonds.learned.distance, deviations.mean(axis=0), len(deviations)
     span = float(d.min()), float(d.max())
-    out = np.array([_left_out(m, bonds) for m in members])[:, None] == bonds.part
     target = (bonds.learned.strength - bonds.curve) / bonds.scale
-    variance = deviations.var(axis=0, ddof=1) if len(members) > 1 else np.zeros(len(d))
+    variance = deviations.var(axis=0, ddof=1) if m > 1 else np.zeros(len(d))
     types = {}
     for n, name in enumerate(names):
         mine = bonds.kind == n
-        member, row = np.nonzero(out & mine)
-        scale, wrong = float(bonds.scale[mine][0]), (deviations - target)[member, row]
-        if len(wrong) < FEWEST:  # a type of one quench: what it learned from stands in
-            member, row = np.nonzero(np.ones_like(out) & mine)
-            wrong = (deviations - target)[member, row]
-        spread, share = _sigma(
-            wrong * scale, parabola(d[row], span), variance[row] / max(variance[mine].mean(), 1e-12)
-        )
-        apart = _apart(deviations, member, row)
+        row, said = np.flatnonzero(mine & np.isfinite(left)), left
+        if len(row) < FEWEST:  # a type of one quench: what it learned from stands in
+            row, said = np.flatnonzero(mine), mean
+        scale, wrong = float(bonds.scale[mine][0]), (said - target)[row]
+        known = max(float(variance[mine].mean()), 1e-12)
+        spread, share = _sigma(wrong * scale, parabola(d[row], span), variance[row] / known)
+        apart = (said - mean)[row] ** 2 * m / (m + 1)  # a variance, had the others not seen it either
+        limit = max(np.quantile(apart, OUTSIDE), variance[mine].max()) if m > 1 else 0
         types[name] = GraphType(
             window=(float(d[mine].min()), float(d[mine].max())),
             span=span,
@@ -216,19 +215,10 @@ def _types(
             spread=spread,
             share=share,
             variance=float(variance[mine].mean()),
-            limit=float(max(np.quantile(apart, OUTSIDE), variance[mine].max())),
+            limit=float(limit),
             left_out=float(scale * np.sqrt(np.mean(wrong**2))),
         )
     return types
-
-
-def _apart(deviations: np.ndarray, member: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Square of how far a member that has not seen a bond is from the others, as a variance."""
-    m = len(deviations)
-    if m < 2:
-        return np.zeros(len(row))
-    others = (deviations.sum(axis=0)[row] - deviations[member, row]) / (m - 1)
-    return (deviations[member, row] - others) ** 2 * (m - 1) / m
 
 
 def _sigma(wrong: np.ndarray, terms: np.ndarray, variance: np.ndarray) -> tuple[tuple[float, ...], float]:

@@ -193,5 +193,8 @@ class Network(eqx.Module):
 
 def network(p: Graph, seed: int) -> Network:
     """A network with random weights; it keeps its size, and what one size does is compiled once."""
-    other = {name: Graph.model_fields[name].default for name in ("members", "epochs", "rate", "decay")}
+    other = {
+        name: Graph.model_fields[name].default
+        for name in ("members", "calibration", "epochs", "rate", "decay")
+    }
     return Network(p.model_copy(update=other), jax.random.PRNGKey(seed))
