@@ -52,26 +52,48 @@ NAMES = {"power": "power law", "floor": "power law and floor", "broken": "broken
 NAMES |= {"broken_amp": "broken power law with amplitude"}
 
 
-@pytest.mark.skipif(
+beside = pytest.mark.skipif(
     not (SERIES / "published.csv").exists(),
     reason="PUBLISHED LAWS NOT CHECKED: the series of OptiMetal is not beside this checkout",
 )
+
+
+def fitted():
+    """Laws of the mean losses of each published series, weighted by their seeds."""
+    series = pd.read_csv(SERIES / "optimetal_scaling.csv")
+    for place, rows in series.groupby(["axis", "model"]):
+        losses = rows.groupby("x").val_loss
+        laws = learning.fit_laws(losses.mean().index, losses.mean(), losses.std(ddof=0))
+        yield place, laws.set_index("law")
+
+
+@beside
 def test_published_exponents_are_found_where_the_law_is_the_same():
     """Ours do not let the error rise with size; a published exponent below 0 is of another law."""
-    series, published = (pd.read_csv(SERIES / f"{n}.csv") for n in ("optimetal_scaling", "published"))
-    compared = 0
-    for (axis, name), rows in series.groupby(["axis", "model"]):
-        losses = rows.groupby("x").val_loss
-        fitted = learning.fit_laws(losses.mean().index, losses.mean(), losses.std(ddof=0)).set_index("law")
+    published, compared = pd.read_csv(SERIES / "published.csv"), 0
+    for (axis, name), laws in fitted():
         for theirs in published[(published.axis == axis) & (published.model == name)].itertuples():
             if theirs.alpha2 < 0:
                 continue
-            ours = fitted.loc[NAMES[theirs.law]]
+            ours = laws.loc[NAMES[theirs.law]]
             assert ours.exponent == pytest.approx(theirs.alpha1, abs=0.02), (axis, name, theirs.law)
             if theirs.law.startswith("broken"):
                 assert ours.after == pytest.approx(theirs.alpha2, abs=0.02), (axis, name, theirs.law)
             compared += 1
     assert compared > 12
+
+
+@beside
+def test_the_count_of_the_variance_decides_in_one_published_series():
+    """docs/graph.md says so."""
+    published = pd.read_csv(SERIES / "published.csv").groupby(["axis", "model"]).groups
+    chosen = {
+        place: (t.aicc.idxmin(), t.aicc_without.idxmin()) for place, t in fitted() if place in published
+    }
+    assert len(chosen) == 6
+    differ = {place: laws for place, laws in chosen.items() if laws[0] != laws[1]}
+    assert differ == {("parameter", "3B TC"): ("power law", "power law and floor")}
+    assert all(a == "broken power law" for (axis, _), (a, _) in chosen.items() if axis == "data")
 
 
 def test_points_with_a_large_spread_count_less():
