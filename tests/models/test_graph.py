@@ -172,7 +172,7 @@ def test_the_law_of_angles_is_found_and_not_without_angles(stored, trained):
     atoms = crystal(40)
     bonds = predictor.find_bonds(atoms, ELEMENTS, LIMITS)
     true, ratios = strength(atoms, bonds).to_numpy(), {}
-    blind, _ = training.train(stored, parameters(angle_cutoff=0.0, members=1))
+    blind, _ = training.train(stored, parameters(angle_cutoff=0.0, members=1, calibration=0))
     for name, one in (("angles", trained), ("none", blind)):
         found = one.predict(atoms, LIMITS)
         wrong, curve = found.mean - true, np.empty(len(true))
@@ -261,7 +261,7 @@ def test_strange_surroundings_are_outside(trained):
 def test_validation_leaves_quenches_out(stored):
     if library.missing():
         pytest.skip(f"GRAPH NETWORKS NOT CHECKED: {library.missing()}")
-    p = parameters(members=1, epochs=20)
+    p = parameters(members=1, calibration=0)
     tables, _ = validation.learnable(stored, p.bond_types)
     fold = {}
     for name, bonds in tables.items():
