@@ -49,6 +49,7 @@ class Settings(EngineSettings):
     moments: dict[str, float] | None = Field(
         None, description="element → initial magnetic moment, μ_B; makes the calculation spin-polarised"
     )
+    forces: bool = Field(False, description="also the forces on the atoms, in the record")
     text: str | None = Field(None, description="file for GPAW's own output")
 
     @property
@@ -110,7 +111,7 @@ class Gpaw(Engine):
             "kpoints": len(parts.full.kpoints), "spin_polarised": dft.ibzwfs.nspins == 2,
             "orbitals_used": used, "fermi_level": float(dft.ibzwfs.fermi_level) * Hartree,
             "energy": float(dft.calculate_energy()),
-            "orbitals_in_scf": sum(setup.nao for setup in dft.setups), **_moments(dft),
+            "orbitals_in_scf": sum(setup.nao for setup in dft.setups), **_moments(dft), **_forces(dft),
         }  # fmt: skip
         if parts.without and job.settings.projection == "lobster":
             raise ValueError(
@@ -139,6 +140,15 @@ def _moments(dft: Any) -> dict[str, Any]:
         return {}
     total, atoms = dft.density.calculate_magnetic_moments()
     return {"total_moment": float(total[2]), "moments": [round(float(m), 4) for m in atoms[:, 2]]}
+
+
+def _forces(dft: Any) -> dict[str, Any]:
+    """The forces on the atoms, eV/Å, if they were computed."""
+    if "forces" not in dft.results:
+        return {}
+    found = dft.calculate_forces()
+    largest = float(np.linalg.norm(found, axis=1).max())
+    return {"largest_force": largest, "forces": found.round(4).tolist()}
 
 
 def _vanished(record: Mapping[str, Any], job: Job) -> list[str]:
@@ -179,6 +189,8 @@ def _scf(atoms: Atoms, settings: Settings, orbitals: Mapping[str, Sequence[str]]
             f"{atoms.get_chemical_formula()}: GPAW: {error}; raise max_iterations (now "
             f"{settings.max_iterations}) or smearing, or leave this structure out",
         ) from error
+    if settings.forces:
+        dft.calculate_forces()
     return dft
 
 
@@ -202,6 +214,8 @@ def _bands(dft: Any, job: Job) -> Any:
     electrons = mesh.density.nvalence - mesh.density.charge + mesh.pot_calc.charge
     energies = mesh.ibzwfs.calculate_occs(mesh.scf_loop.occ_calc, electrons)
     mesh.energies.set(**dict(zip(("band", "entropy", "extrapolation"), energies, strict=True)))
+    if "forces" in dft.results:
+        mesh.results["forces"] = dft.results["forces"]
     return mesh
 
 

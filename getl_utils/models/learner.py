@@ -27,7 +27,7 @@ WAYS = ("variance", "sigma", "random")
 class Labelled:
     """A cell with labels.
 
-    Attributes
+    Parameters
     ----------
     described : Described
         Its bonds.

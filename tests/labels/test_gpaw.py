@@ -140,6 +140,22 @@ def test_with_gpaws_own_spheres_the_emulation_is_the_sphere_of_the_own_atom_alon
 
 
 @needs_gpaw
+def test_forces_are_the_slopes_of_the_energy():
+    energies = []
+    for x in (1.05, 1.0, 1.1):
+        atoms = Atoms("H2", [[0.2, 1.0, 2.0], [0.2 + x, 1.0, 2.0]], cell=[3.0, 3.0, 3.0], pbc=True)
+        found = label(atoms, cutoff=2.0, smearing=0.01, density_tolerance=1e-5, forces=x == 1.05).record
+        energies.append(found["energy"])
+        if x == 1.05:
+            forces = np.array(found["forces"])
+            assert found["largest_force"] == pytest.approx(np.linalg.norm(forces, axis=1).max(), abs=1e-3)
+    slope = (energies[2] - energies[1]) / 0.1
+    assert abs(slope) > 0.5
+    assert forces[1, 0] == pytest.approx(-slope, abs=0.1 * abs(slope))
+    assert "forces" not in found
+
+
+@needs_gpaw
 def test_record_says_what_the_label_is():
     atoms = Atoms("CuH", [[2, 2, 2], [3.5, 2, 2]], cell=[5, 4.2, 4.2], pbc=True)
     record = label(atoms, cutoff=2.0).record
