@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from getl_utils.core.bonds import parse_composition
 
 FIRST_SHELL = 3.8  # Å, where the first peak of a pair of metals is sought
+AROUND = 0.16  # Å, half of what is taken for its top
 
 
 def found(density: float, radial: pd.DataFrame) -> dict[str, float]:
@@ -24,11 +26,18 @@ def found(density: float, radial: pd.DataFrame) -> dict[str, float]:
     Returns
     -------
     dict
-        ``density`` (g/cm³) and, for each column of g(r), the place of its highest peak below 3.8 Å (Å).
+        ``density`` (g/cm³) and, for each column of g(r), the place of its highest peak below 3.8 Å (Å),
+        that of a parabola through its top.
     """
     near = radial[radial.r < FIRST_SHELL]
-    peaks = {name: float(near.r[near[name].idxmax()]) for name in radial.columns[1:]}
-    return {"density": density, **peaks}
+    return {"density": density, **{name: _top(near.r, near[name]) for name in radial.columns[1:]}}
+
+
+def _top(r: pd.Series, g: pd.Series) -> float:
+    """Place of the highest point of a parabola through the bins around the greatest value, Å."""
+    around = (r - r[g.idxmax()]).abs() < AROUND
+    bend, slope, _ = np.polyfit(r[around], g[around], 2)
+    return float(-slope / (2 * bend))
 
 
 def beside(file: Path, composition: str, here: dict[str, float]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from getl_utils.core.record import read_json
+from getl_utils.core.record import content_hash, read_json
 from getl_utils.labels import engine as engines
 from getl_utils.labels.label import label_structure
 from getl_utils.labels.status import BONDS, RECORD
@@ -52,7 +52,7 @@ def again(place: Path, folder: Path, engine: str) -> pd.DataFrame:
     place : Path
         Folder with ``cell.xyz`` and its label.
     folder : Path
-        Where the new label is written.
+        The new label is written into a folder below it.
     engine : str
         Name of the engine.
 
@@ -70,6 +70,7 @@ def again(place: Path, folder: Path, engine: str) -> pd.DataFrame:
     same = made["engine"] == engine
     own = made["used_settings"] if same else {}  # in full: a default may have changed since
     settings = {**made["settings"], "engine": engine, "engine_settings": own}
+    folder = folder / content_hash(settings)  # a label with other settings lies beside it
     record = label_structure(place / CELL, folder, settings)
     if record["status"] != "DONE":
         raise RuntimeError(f"{place.name} by {engine}: {record['status']}: {record['reason']}")

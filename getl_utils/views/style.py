@@ -226,7 +226,7 @@ def log_ticks(axis: Axis, values: Sequence[float] = (), apart: float = 0.2) -> N
         if step * value <= kept[-1] * (1 + 1e-9):
             kept.append(value)
     axis.set_major_locator(FixedLocator(kept) if kept else LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter("{x:.4g}")
+    axis.set_major_formatter("{x:.5g}")
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 
