@@ -27,7 +27,7 @@ WAYS = ("variance", "sigma", "random")
 class Labelled:
     """A cell with labels.
 
-    Parameters
+    Attributes
     ----------
     described : Described
         Its bonds.

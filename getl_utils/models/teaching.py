@@ -28,7 +28,7 @@ from getl_utils.models.linear_type import TypeModel, parabola
 class Described:
     """Bonds of one cell, described.
 
-    Parameters
+    Attributes
     ----------
     features : (n, n_features)
         From ``bond_expansion.describe``.

@@ -27,7 +27,7 @@ from getl_utils.models.teaching import Described
 class Course:
     """One course of learning in a work directory.
 
-    Parameters
+    Attributes
     ----------
     work : WorkDir
         The work directory.
@@ -66,7 +66,18 @@ class Course:
         return Described(describe(self.expansion, atoms, bonds), lengths(atoms, bonds), types)
 
     def labelled(self, key: CellKey) -> Labelled | None:
-        """A cell with its labels; None if they cannot be used."""
+        """A cell with its labels.
+
+        Parameters
+        ----------
+        key : CellKey
+            The cell.
+
+        Returns
+        -------
+        Labelled or None
+            The cell; None if its labels cannot be used.
+        """
         verdict = judge(self.work.label(*key))
         if not verdict.status.usable:
             return None

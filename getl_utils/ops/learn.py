@@ -95,6 +95,7 @@ def _go(course: Course) -> Iterator[str]:
                 return
             course.steps.append(_chosen(course))
             course.save()  # before the label: a run that is killed labels this cell first
+            yield from (f"next {one['cell']}: {one['why']}" for one in course.steps[-1]["cells"])
         yield from _step(course, course.steps[number])
         number += 1
 
@@ -117,10 +118,11 @@ def _step(course: Course, step: dict[str, Any]) -> Iterator[str]:
 def _line(course: Course, step: dict[str, Any]) -> str:
     """What a step gave, in one line."""
     budget = course.p.settings_of_learning.cells
+    number = sum(len(s["cells"]) for s in course.steps[: course.steps.index(step) + 1])
     said = "; ".join(f"{one['cell']} {one['status']} {one['seconds']:.0f} s" for one in step["cells"])
     errors = ", ".join(f"{row['type']} {row['rmse']:.3f}" for row in step.get("errors", []))
     failed = [one["reason"] for one in step["cells"] if one["status"] != "DONE"]
-    parts = [f"{len(course.asked)} of {budget} cells: {said}", *(f"({why})" for why in failed)]
+    parts = [f"{number} of {budget} cells: {said}", *(f"({why})" for why in failed)]
     return " ".join(parts) + (f"; predicted before it was learned, RMSE in eV: {errors}" if errors else "")
 
 
