@@ -107,8 +107,9 @@ def try_one(version: str, python: str, wheel: Path, folder: Path) -> dict[str, o
 def _install(python: str, wheel: Path, folder: Path) -> dict[str, object]:
     start, environment = _used(), folder / "environment"
     inner = environment / "bin/python"
-    run([python, "-m", "venv", environment], folder)
-    if uv := shutil.which("uv"):
+    uv = shutil.which("uv")
+    run([python, "-m", "venv", *(["--without-pip"] if uv else []), environment], folder)
+    if uv:
         run(
             [
                 uv,
@@ -129,7 +130,7 @@ def _install(python: str, wheel: Path, folder: Path) -> dict[str, object]:
         run([inner, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel], folder)
     seconds = _used() - start
     size = sum(path.stat().st_size for path in environment.rglob("*") if path.is_file())
-    found = json.loads(run([inner, "-m", "pip", "list", "--format", "json"], folder))
+    found = list(environment.glob("lib/python*/site-packages/*.dist-info"))
     facts = {"installer": "uv pip" if uv else "pip", "install_cpu_s": round(seconds), "packages": len(found)}
     return facts | {"size_MiB": round(size / MIB)}
 
@@ -183,11 +184,10 @@ def main(words: list[str] | None = None) -> int:
                 else {"python": version, "result": "not here"}
             )
             print(f"Python {version}: {rows[-1]['result']}", flush=True)
+            if given.out:
+                write(given.out, pd.DataFrame(rows).astype({"python": str}))
             shutil.rmtree(folder)
-    table = pd.DataFrame(rows).astype({"python": str})
-    if given.out:
-        write(given.out, table)
-    return int((table.result != "passed").any())
+    return int(any(row["result"] != "passed" for row in rows))
 
 
 def write(path: Path, rows: pd.DataFrame) -> None:

@@ -25,9 +25,13 @@ def system() -> str:
 
 
 def listed() -> tuple[list[str], list[str]]:
-    """Return the requirements in pyproject.toml: those needed, and those for tests and site."""
-    project = tomllib.loads((root() / "pyproject.toml").read_text())["project"]
-    return project["dependencies"], project["optional-dependencies"]["dev"]
+    """Return the requirements, of the repository or of the wheel: those needed, those for tests and site."""
+    if (root() / "pyproject.toml").exists():
+        project = tomllib.loads((root() / "pyproject.toml").read_text())["project"]
+        return project["dependencies"], project["optional-dependencies"]["dev"]
+    asked = list(map(Requirement, importlib.metadata.requires("getl") or []))
+    extra = [one for one in asked if one.marker and "extra ==" in str(one.marker)]
+    return [str(one) for one in asked if one not in extra], [f"{one.name}{one.specifier}" for one in extra]
 
 
 def packages(requirements: Sequence[str]) -> dict[str, tuple[bool, str]]:

@@ -159,7 +159,7 @@ def _entity(crate: ROCrate, place: str, properties: Mapping[str, Any]) -> Contex
 def _program(name: str, version: str) -> dict[str, Any]:
     """A program; only one with an address may be called a SoftwareApplication."""
     kind = {"@type": "SoftwareApplication", "url": HOMES[name]} if name in HOMES else {}
-    return {"@type": "SoftwareSourceCode", **kind, "name": name, "version": version}
+    return {"@type": "CreativeWork", **kind, "name": name, "version": version}
 
 
 def _author(crate: ROCrate, number: int, words: str) -> ContextEntity:

@@ -8,9 +8,9 @@ from small import LIMITS
 
 from getl_utils import cli
 from getl_utils.core import parameters
-from getl_utils.core.bonds import BOND
+from getl_utils.core.bonds import BOND, type_of
 from getl_utils.core.cells import CellKey
-from getl_utils.etl import database
+from getl_utils.etl import database, load
 from getl_utils.inference import predictor
 from getl_utils.models import cell_test, training
 
@@ -102,3 +102,44 @@ def test_the_commands_on_the_part_of_the_published_data(reference, capsys):
     (cell,) = REFERENCE.glob("data_examples/G/**/21/2000/0")
     assert cli.main(["test-cell", str(cell), "--database", str(data / "DB4")]) in (0, 1)
     assert "NOT TESTED: published, Zr-Cu: 0 training bonds" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def run21_published(run21, tmp_path_factory):
+    """Run 21 as a whole published database: all .bnd and the clusters of all three elements."""
+    work, _, result, _ = run21
+    types = type_of(result.bonds.element_i, result.bonds.element_j, ["Zr", "Cu", "Al"])
+    facts = {"name": "run 21"}
+    stored = database.Database(result.bonds.assign(type=types), {}, result.clusters, facts)
+    root = tmp_path_factory.mktemp("published")
+    folders = {".bnd": root / "Zr49Cu49Al2-PBSSDB", ".xyz": root / "Zr49Cu49Al2-PCSSDB"}
+    for folder in folders.values():
+        folder.mkdir()
+    for path in load.export(root, stored, work, 3.75):
+        path.rename(folders[path.suffix] / path.name)
+    return folders[".bnd"]
+
+
+@pytest.mark.slow  # describes 1400 clusters and inverts matrices of 2000 bonds, 25 times
+def test_the_published_errors_of_run_21_from_bnd_and_clusters_alone(run21_published, tmp_path, capsys):
+    """The values of the run by a prototype (random split, published hyperparameters)."""
+    assert cli.main(["test-published", str(run21_published), "--out", str(tmp_path / "a.csv")]) == 0
+    table = pd.read_csv(tmp_path / "a.csv").set_index("type")
+    print(table.to_string())
+    known = {"Zr-Cu": 0.079, "Cu-Cu": 0.038, "Zr-Zr": 0.086, "Cu-Al": 0.048, "Zr-Al": 0.099}
+    for bond_type, error in known.items():
+        assert table.rmse[bond_type] == pytest.approx(error, rel=0.15), bond_type
+        assert table.rmse[bond_type] < table.baseline_rmse[bond_type]
+
+
+@pytest.mark.slow  # as above
+def test_the_second_test_on_run_21_from_bnd_and_clusters_alone(run21_published, tmp_path, reference):
+    (cell,) = reference.glob("data_examples/G/**/21/2000/0")
+    words = ["test-cell", str(cell), "--database", str(run21_published), "--out", str(tmp_path / "a.csv")]
+    assert cli.main([*words, "--without", "cell"]) == 0
+    table = pd.read_csv(tmp_path / "a.csv").set_index("type")
+    print(table.to_string())
+    assert set(table.model) == {"published"}
+    for bond_type in ("Zr-Zr", "Cu-Cu", "Zr-Cu"):
+        assert table.rmsd[bond_type] < 0.2
+        assert table.n_test[bond_type] > 100

