@@ -186,8 +186,9 @@ def cells_learned(table: pd.DataFrame, types: Sequence[str], target: float = 0.0
         panel.plot(some.cells, some.baseline_rmse, "s--", color="0.5", label="distance alone")
         if target:
             panel.axhline(target, color=COLOURS[1], lw=1, label="target")
-        panel.set(xlabel="cells learned from", ylabel="RMSE of the next (eV)", ylim=(0, None))
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        top = 1.1 * max(some.rmse.max(), some.baseline_rmse.max(), target)
+        panel.set(xlabel="cells learned from", ylabel="RMSE of the next (eV)", ylim=(0, top))
+        panel.set_xticks(sorted(set(some.cells)))
     for panel in list(grid.values())[:1]:
         legend(panel, fontsize=7)
     return figure, table
