@@ -278,7 +278,7 @@ PARTS = {"alloys": alloys, "ablation": ablation, "sizes": sizes, "speed": speed}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--epochs", type=int, help="instead of the default")
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
