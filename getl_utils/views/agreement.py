@@ -39,7 +39,8 @@ def parity(matched: pd.DataFrame, names: tuple[str, str] = ("ours", "theirs")) -
         panel.plot(-group.ours, -group.theirs, ".", ms=size, color=colour, rasterized=True)
         panel.plot(-ends, -(fit["slope"] * ends + fit["intercept"]), color="k", lw=1)
         numbers = f"r {fit['correlation']:.3f}\nslope {fit['slope']:.2f}"
-        panel.text(0.04, 0.97, numbers, transform=panel.transAxes, va="top", fontsize=8)
+        if np.isfinite(fit["slope"]):  # two bonds have no line of their own
+            panel.text(0.04, 0.97, numbers, transform=panel.transAxes, va="top", fontsize=8)
         first, second = (f"−ICOHP, {name} (eV)" for name in names)
         panel.set(title=f"{name}: {len(group)} bonds", xlabel=first, ylabel=second)
     return figure, matched
