@@ -8,10 +8,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb)) $(sort $(wildcard notebooks/s
 INSTALLED := $(VENV)/.installed
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 WORK ?= runs/quick
-# Rooms whose docstrings pass; the commands of cli/ say what their options are in their help.
-DOCUMENTED = $(wildcard getl_utils/core/*.py getl_utils/core/parameters/*.py getl_utils/generate/*.py getl_utils/ops/*.py getl_utils/views/*.py) \
-  $(wildcard getl_utils/views/explore/*.py getl_utils/files/*.py getl_utils/etl/*.py getl_utils/inference/*.py) \
-  getl_utils/cli/app.py getl_utils/cli/entry.py getl_utils/cli/prediction.py
+DOCUMENTED = $(shell find getl_utils -name '*.py')
 
 .PHONY: help demo reference test test-slow browser site status ui bench lab check engines graph lint lock notebooks filter clean
 

@@ -24,7 +24,8 @@ from getl_utils.core.record import write_csv
 from getl_utils.core.workdir import WorkDir
 from getl_utils.models import bins as space
 from getl_utils.models import linear, pooled
-from getl_utils.models.bond_expansion import BondExpansion, describe, flip, lengths, reach_of
+from getl_utils.models.bond_expansion import BondExpansion, describe, flip
+from getl_utils.models.bond_list import lengths, reach_of
 from getl_utils.models.bond_loops import find
 from getl_utils.models.gp import fit_curve
 from getl_utils.models.linear_type import chebyshev
@@ -180,12 +181,13 @@ def moments_of(
     bins: space.Bins, places_of: np.ndarray, bonds: np.ndarray, reach: float, cutoff: float, out: np.ndarray
 ) -> None:
     """Fill the moments of each bond."""
-    vectors, places, shifts = np.empty((2000, 3)), np.empty(2000, np.int64), np.empty((2000, 3), np.int64)
+    near = space.room(2000)
     spacing = (cutoff - 1.4) / 3
     for row in range(len(bonds)):
         place, other = places_of[bonds[row, 0]], places_of[bonds[row, 1]]
-        n = space.gather(bins, place, reach, vectors, places, shifts)
-        partner = find(places[:n], shifts[:n], other, bonds[row, 2:] - bins.wraps[place] + bins.wraps[other])
+        n, near = space.gather(bins, place, reach, near)
+        vectors, shift = near.vectors, bonds[row, 2:] - bins.wraps[place] + bins.wraps[other]
+        partner = find(near.places[:n], near.shifts[:n], other, shift)
         axis = vectors[partner] / np.sqrt((vectors[partner] ** 2).sum())
         first = np.cross(axis, np.array([1.0, 0, 0]) if abs(axis[0]) < 0.9 else np.array([0, 1.0, 0]))
         first /= np.sqrt((first**2).sum())
@@ -199,8 +201,8 @@ def moments_of(
             for g in range(4):
                 width = (rho - 1.4 - g * spacing) / (0.8 * spacing)
                 size = np.exp(-0.5 * width**2) * 0.5 * (1 + np.cos(np.pi * rho / cutoff))
-                out[row, 0, bins.species[places[k]], g] += size * z
-                out[row, 1, bins.species[places[k]], g] += size * z * z
+                out[row, 0, near.species[k], g] += size * z
+                out[row, 1, near.species[k], g] += size * z * z
 
 
 def main() -> None:

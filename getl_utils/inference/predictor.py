@@ -11,7 +11,7 @@ import pyarrow as pa
 from ase import Atoms
 
 from getl_utils.core.bonds import BOND, bond_types
-from getl_utils.models import bond_expansion
+from getl_utils.models import bond_list
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.model import Model
@@ -74,10 +74,10 @@ def find_bonds(atoms: Atoms, elements: Sequence[str], limits: Mapping[str, Seque
         An element outside `elements`.
     """
     expansion = BondExpansion(tuple(elements))
-    bonds = bond_expansion.find_bonds(expansion, atoms, {t: tuple(w) for t, w in limits.items()})
+    bonds = bond_list.find_bonds(expansion, atoms, {t: tuple(w) for t, w in limits.items()})
     symbols = np.array(atoms.get_chemical_symbols(), object)
     order = {element: n for n, element in enumerate(elements)}
-    table = pd.DataFrame(bonds, columns=BOND).assign(distance=bond_expansion.lengths(atoms, bonds))
+    table = pd.DataFrame(bonds, columns=BOND).assign(distance=bond_list.lengths(atoms, bonds))
     first, second = symbols[bonds[:, 0]], symbols[bonds[:, 1]]
     pairs = zip(first, second, strict=True)
     names = ["-".join(sorted(pair, key=order.__getitem__)) for pair in pairs]

@@ -46,6 +46,30 @@ class Bins(NamedTuple):
     cell: np.ndarray
 
 
+class Near(NamedTuple):
+    """Room for the neighbours of one atom.
+
+    Attributes
+    ----------
+    vectors : (n, 3)
+        Vector to each, Å.
+    places : (n,) int
+        Its place.
+    shifts : (n, 3) int
+        Its translation.
+    species : (n,) int
+        Number of its element.
+    bonded : (n,) int
+        The neighbours to which bonds lead, see `bond_list.list_bonds`.
+    """
+
+    vectors: np.ndarray
+    places: np.ndarray
+    shifts: np.ndarray
+    species: np.ndarray
+    bonded: np.ndarray
+
+
 def sort(atoms: Atoms, species: np.ndarray, reach: float) -> Bins:
     """Sort the atoms of a cell into bins.
 
@@ -61,6 +85,7 @@ def sort(atoms: Atoms, species: np.ndarray, reach: float) -> Bins:
     Returns
     -------
     Bins
+        The atoms.
 
     Raises
     ------
@@ -113,13 +138,57 @@ def _shape(heights: np.ndarray, reach: float, n_atoms: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def gather(
-    bins: Bins, place: int, reach: float, vectors: np.ndarray, places: np.ndarray, shifts: np.ndarray
-) -> int:
-    """Write the neighbours of the atom in `place` into the arrays.
+def room(n: int) -> Near:
+    """Make room for neighbours.
 
-    Returns how many there are, also if they do not fit. Bins that follow each other along the third vector
-    are next to each other in memory and are read as one run.
+    Parameters
+    ----------
+    n : int
+        How many.
+
+    Returns
+    -------
+    Near
+        Arrays with any content.
+    """
+    shifts, species, bonded = np.empty((n, 3), np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    return Near(np.empty((n, 3)), np.empty(n, np.int64), shifts, species, bonded)
+
+
+@njit(cache=True, nogil=True)
+def gather(bins: Bins, place: int, reach: float, near: Near) -> tuple[int, Near]:
+    """Find the neighbours of one atom.
+
+    Parameters
+    ----------
+    bins : Bins
+        The atoms.
+    place : int
+        Place of the atom.
+    reach : float
+        Largest distance of a neighbour, Å; not more than the bins were made for.
+    near : Near
+        Room for the neighbours.
+
+    Returns
+    -------
+    int
+        How many there are.
+    Near
+        The neighbours: `near`, or a larger one if they do not fit.
+    """
+    n = _gather(bins, place, reach, near)
+    while n > len(near.places):
+        near = room(2 * n)
+        n = _gather(bins, place, reach, near)
+    return n, near
+
+
+@njit(cache=True, nogil=True)
+def _gather(bins: Bins, place: int, reach: float, near: Near) -> int:
+    """Write the neighbours of one atom; how many there are, also if they do not fit.
+
+    Bins that follow each other along the third vector are next to each other in memory and read as one run.
     """
     shape, span, start, n = bins.shape, bins.span, bins.start, 0
     home = np.searchsorted(start, place, side="right") - 1
@@ -138,21 +207,9 @@ def gather(
                 sz = z // shape[2]
                 low, high = z - sz * shape[2], min(shape[2] - 1, last - sz * shape[2])
                 z = (sz + 1) * shape[2]
-                if sz and not bins.periodic[2]:
-                    continue
-                shift = (sx, sy, sz)
-                n = _run(
-                    bins,
-                    place,
-                    start[row + low],
-                    start[row + high + 1],
-                    shift,
-                    reach,
-                    n,
-                    vectors,
-                    places,
-                    shifts,
-                )
+                if not sz or bins.periodic[2]:
+                    run = start[row + low], start[row + high + 1]
+                    n = _run(bins, place, run, (sx, sy, sz), reach, n, near)
     return n
 
 
@@ -160,28 +217,25 @@ def gather(
 def _run(
     bins: Bins,
     place: int,
-    low: int,
-    high: int,
+    run: tuple[int, int],
     shift: tuple[int, int, int],
     reach: float,
     n: int,
-    vectors: np.ndarray,
-    places: np.ndarray,
-    shifts: np.ndarray,
+    near: Near,
 ) -> int:
-    """Append the neighbours among the places low … high, moved by the translation `shift`; the new number."""
+    """Append the neighbours among a run of places, moved by the translation `shift`; the new number."""
     cell, positions = bins.cell, bins.positions
     ox = shift[0] * cell[0, 0] + shift[1] * cell[1, 0] + shift[2] * cell[2, 0] - positions[place, 0]
     oy = shift[0] * cell[0, 1] + shift[1] * cell[1, 1] + shift[2] * cell[2, 1] - positions[place, 1]
     oz = shift[0] * cell[0, 2] + shift[1] * cell[1, 2] + shift[2] * cell[2, 2] - positions[place, 2]
     here = shift[0] == 0 and shift[1] == 0 and shift[2] == 0
-    for q in range(low, high):
+    for q in range(run[0], run[1]):
         x, y, z = positions[q, 0] + ox, positions[q, 1] + oy, positions[q, 2] + oz
         if x * x + y * y + z * z > reach * reach or (here and q == place):
             continue
-        if n < len(places):
-            vectors[n, 0], vectors[n, 1], vectors[n, 2] = x, y, z
-            shifts[n, 0], shifts[n, 1], shifts[n, 2] = shift
-            places[n] = q
+        if n < len(near.places):
+            near.vectors[n, 0], near.vectors[n, 1], near.vectors[n, 2] = x, y, z
+            near.shifts[n, 0], near.shifts[n, 1], near.shifts[n, 2] = shift
+            near.places[n], near.species[n] = q, bins.species[q]
         n += 1
     return n

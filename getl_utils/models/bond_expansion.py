@@ -1,17 +1,13 @@
 """The surroundings of a bond, seen from its middle.
 
-API
----
 ``BondExpansion(elements, cutoff, n_radial, l_max)`` : the numbers of the expansion.
 ``describe(expansion, atoms, bonds)`` : features of given bonds (i, j, T), one row each.
-``find_bonds(expansion, atoms, windows)`` : all bonds of a cell, each once, and their lengths.
 ``one_neighbour(expansion, element, rho, cosine)`` : what a single neighbour adds.
 ``flip(expansion)`` : the factor of each feature when the axis of the bond is turned round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -19,6 +15,8 @@ from ase import Atoms
 
 from getl_utils.models import bins as space
 from getl_utils.models import bond_loops as loops
+from getl_utils.models.bond_list import lengths, reach_of
+from getl_utils.models.bond_terms import Shape
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class BondExpansion:
     P_l a Legendre polynomial. This is a bond-centred cluster expansion (Drautz, Phys. Rev. B 99, 014104
     (2019)). The axis points from the element that comes first in `elements` to the other.
 
-    Parameters
+    Attributes
     ----------
     elements : tuple of str
         The elements; their order sets the direction of a bond.
@@ -76,10 +74,10 @@ class BondExpansion:
         return len(self.elements) * self.n_radial * (self.l_max + 1)
 
     @property
-    def shape(self) -> loops.Shape:
+    def shape(self) -> Shape:
         """The numbers that the compiled loops need."""
         spacing = (self.cutoff - self.innermost) / (self.n_radial - 1)
-        return loops.Shape(
+        return Shape(
             len(self.elements),
             self.n_radial,
             self.l_max + 1,
@@ -90,7 +88,23 @@ class BondExpansion:
         )
 
     def species(self, atoms: Atoms) -> np.ndarray:
-        """Number of the element of each atom; ValueError for an element that is not in `elements`."""
+        """Number the element of each atom.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The cell.
+
+        Returns
+        -------
+        (n_atoms,) int
+            Place of its element in `elements`.
+
+        Raises
+        ------
+        ValueError
+            An element is not in `elements`.
+        """
         number = {element: n for n, element in enumerate(self.elements)}
         symbols = atoms.get_chemical_symbols()
         foreign = sorted(set(symbols) - set(number))
@@ -106,7 +120,17 @@ class BondExpansion:
 
 
 def flip(expansion: BondExpansion) -> np.ndarray:
-    """Factor of each feature when the axis is turned round: (−1)^l, (n_features,).
+    """Give the factor of each feature when the axis is turned round.
+
+    Parameters
+    ----------
+    expansion : BondExpansion
+        The expansion.
+
+    Returns
+    -------
+    (n_features,)
+        (−1)^l.
 
     Examples
     --------
@@ -154,11 +178,8 @@ def describe(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray) -> np.nd
         return out.reshape(0, expansion.n_features)
     reach = reach_of(expansion, lengths(atoms, bonds).max())
     bins = space.sort(atoms, species, reach)
-    most = loops.count(
-        bins, np.zeros((e.n_species, e.n_species, 2)), reach, 0, len(atoms), np.zeros(len(atoms), np.int64)
-    )
     places_of = np.argsort(bins.order)
-    loops.describe(bins, places_of, bonds, np.argsort(bonds[:, 0], kind="stable"), reach, most, e, out)
+    loops.describe(bins, places_of, bonds, np.argsort(bonds[:, 0], kind="stable"), reach, e, out)
     return out.reshape(len(bonds), expansion.n_features)
 
 
@@ -197,86 +218,3 @@ def one_neighbour(expansion: BondExpansion, element: str, rho: np.ndarray, cosin
     out = np.zeros((len(rho), e.n_species, e.n_angular, e.n_radial))
     loops.single(expansion.elements.index(element), np.asarray(rho, float), np.asarray(cosine, float), e, out)
     return out.transpose(0, 1, 3, 2).reshape(len(rho), -1)
-
-
-def lengths(atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
-    """Length of each bond (i, j, T), Å; ValueError for a bond that names no atom, or has no length."""
-    if len(bonds) and not (bonds[:, :2].min() >= 0 and bonds[:, :2].max() < len(atoms)):
-        raise ValueError(f"a bond names atom {bonds[:, :2].max()}; the cell has atoms 0 … {len(atoms) - 1}")
-    vectors = atoms.positions[bonds[:, 1]] - atoms.positions[bonds[:, 0]] + bonds[:, 2:] @ atoms.cell.array
-    distance = np.linalg.norm(vectors, axis=1)
-    if not np.isfinite(distance).all() or (distance == 0).any():
-        bad = np.flatnonzero(~(distance > 0))[0]
-        raise ValueError(
-            f"bond {bonds[bad].tolist()} has no length; repair the structure or the list of bonds"
-        )
-    return distance
-
-
-def reach_of(expansion: BondExpansion, longest: float) -> float:
-    """Distance from an atom within which all neighbours of its bonds lie, Å."""
-    return (max(expansion.cutoff + longest / 2, longest)) * (1 + 1e-9)
-
-
-def window_table(expansion: BondExpansion, windows: Mapping[str, tuple[float, float]]) -> np.ndarray:
-    """Shortest and longest bond by the numbers of two elements, (n, n, 2), Å; (inf, 0) without a window."""
-    table = np.tile([np.inf, 0.0], (len(expansion.elements), len(expansion.elements), 1))
-    number = {element: n for n, element in enumerate(expansion.elements)}
-    for name, window in windows.items():
-        a, b = (number.get(element, -1) for element in name.split("-"))
-        if min(a, b) < 0 or not 0 < window[0] < window[1]:
-            raise ValueError(
-                f"window {name}: {list(window)}: needs two of {list(expansion.elements)} and 0 < low < high"
-            )
-        table[a, b] = table[b, a] = window
-    return table
-
-
-def find_bonds(
-    expansion: BondExpansion, atoms: Atoms, windows: Mapping[str, tuple[float, float]]
-) -> np.ndarray:
-    """All bonds of a cell, each once: i < j, or i = j and T > 0 in lexical order; sorted by (i, j, T).
-
-    Parameters
-    ----------
-    expansion : BondExpansion
-        Gives the elements.
-    atoms : Atoms
-        The cell.
-    windows : mapping
-        Bond type → shortest and longest bond, Å; types that are not named are left out.
-
-    Returns
-    -------
-    (n, 5) int
-        i, j, T.
-
-    Raises
-    ------
-    ValueError
-        A position is not finite, an element is not known, or a window is not an interval.
-
-    Examples
-    --------
-    >>> from ase.build import bulk
-    >>> len(find_bonds(BondExpansion(("Cu",)), bulk("Cu"), {"Cu-Cu": (2.0, 2.6)}))  # 12 neighbours / 2
-    6
-    """
-    table, species = window_table(expansion, windows), expansion.species(atoms)
-    reach = table[..., 1].max() * (1 + 1e-9)
-    bins = space.sort(atoms, species, reach)
-    n_bonds = np.zeros(len(atoms), np.int64)
-    most = loops.count(bins, table, reach, 0, len(atoms), n_bonds)
-    bonds = np.empty((n_bonds.sum(), 5), np.int64)
-    loops.list_all(bins, table, reach, most, np.cumsum(n_bonds) - n_bonds, bonds)
-    return bonds
-
-
-def kinds(expansion: BondExpansion, atoms: Atoms, bonds: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Place of each bond's type in `names`, (n,); −1 if it is not there."""
-    table = np.full((len(expansion.elements),) * 2, -1)
-    for n, name in enumerate(names):
-        a, b = (expansion.elements.index(element) for element in name.split("-"))
-        table[a, b] = table[b, a] = n
-    species = expansion.species(atoms)
-    return table[species[bonds[:, 0]], species[bonds[:, 1]]]

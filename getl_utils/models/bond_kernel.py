@@ -24,7 +24,7 @@ STARTS = ((1.0, 1.6, 2.7, 0.14, 7e-3), (0.5, 1.0, 20.0, 0.37, 5e-2))  # θ, ℓ,
 class Numbers:
     """Hyperparameters.
 
-    Parameters
+    Attributes
     ----------
     theta : float
         θ, Å.
@@ -73,7 +73,7 @@ def _pairs(
     return pairs._replace(flipped_square=_squares(x1, turned, other) / n, flipped_product=other / n)
 
 
-def kernel(pairs: Pairs, h: Numbers) -> np.ndarray:
+def _kernel(pairs: Pairs, h: Numbers) -> np.ndarray:
     """k of each pair, (n, m)."""
     near, product = np.exp(-pairs.square / (2 * h.length**2)), pairs.product
     if pairs.flipped_square is not None:
@@ -86,7 +86,7 @@ def kernel(pairs: Pairs, h: Numbers) -> np.ndarray:
 class BondProcess:
     """A fitted process of one bond type.
 
-    Parameters
+    Attributes
     ----------
     numbers : Numbers
         Hyperparameters.
@@ -127,7 +127,7 @@ class BondProcess:
         """
         turned = self._turned(self.features)
         x = (features - self.centre) / self.scale
-        return kernel(_pairs(distance, x, self.distance, self.features, turned), self.numbers) @ self.weights
+        return _kernel(_pairs(distance, x, self.distance, self.features, turned), self.numbers) @ self.weights
 
     def _turned(self, x: np.ndarray) -> np.ndarray | None:
         """Standardised features with the axis turned round; None for unlike elements."""
@@ -167,6 +167,7 @@ def fit(
     Returns
     -------
     BondProcess
+        The process.
 
     Raises
     ------
@@ -192,7 +193,7 @@ def fit(
     )
     chosen = np.random.default_rng(seed).permutation(len(distance))[:n_tune]
     numbers = _tune(_own_pairs(bare, chosen), strength[chosen])
-    covariance = _noisy(kernel(_own_pairs(bare, np.arange(len(distance))), numbers), numbers.noise)
+    covariance = _noisy(_kernel(_own_pairs(bare, np.arange(len(distance))), numbers), numbers.noise)
     weights = cho_solve(cho_factor(covariance, lower=True), strength)
     return BondProcess(numbers, centre, scale, sign, distance, bare.features, weights)
 
@@ -226,7 +227,7 @@ def _tune(pairs: Pairs, strength: np.ndarray) -> Numbers:
 
 def _cost(values: np.ndarray, pairs: Pairs, strength: np.ndarray) -> float:
     """Negative log marginal likelihood, its scale set by the data; infinite where K is not positive."""
-    covariance = _noisy(kernel(pairs, Numbers(*values)), values[-1])
+    covariance = _noisy(_kernel(pairs, Numbers(*values)), values[-1])
     try:
         factor = cho_factor(covariance, lower=True)
     except np.linalg.LinAlgError:

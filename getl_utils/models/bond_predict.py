@@ -1,5 +1,4 @@
-"""Prediction of all bonds of a cell, a chunk of atoms at a time: no list of neighbours, no features are
-kept."""
+"""Prediction of all bonds of a cell, a chunk of atoms at a time; no neighbours and no features are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +12,8 @@ from ase import Atoms
 from getl_utils.models import bins as space
 from getl_utils.models import bond_loops as loops
 from getl_utils.models.bins import Bins
-from getl_utils.models.bond_expansion import BondExpansion, reach_of, window_table
+from getl_utils.models.bond_expansion import BondExpansion
+from getl_utils.models.bond_list import count, index_of, reach_of, window_table
 
 CHUNK = 250  # atoms that one thread works on at a time; their features fit into the cache
 
@@ -46,7 +46,7 @@ class Prediction(NamedTuple):
     outside: np.ndarray
 
 
-class Trained(Protocol):
+class _Trained(Protocol):
     """What is needed of the model of one bond type; see `linear_type.TypeModel`."""
 
     def mean(self, features: np.ndarray, distance: np.ndarray) -> np.ndarray: ...
@@ -58,69 +58,72 @@ class Trained(Protocol):
     def outside(self, distance: np.ndarray, leverage: np.ndarray) -> np.ndarray: ...
 
 
-class Frame(NamedTuple):
+class _Frame(NamedTuple):
     """What the chunks of one cell share."""
 
     expansion: BondExpansion
-    models: list[Trained]
+    models: list[_Trained]
     index: np.ndarray
     windows: np.ndarray
     bins: Bins
     reach: float
-    most: int
     n_bonds: np.ndarray
     first: np.ndarray
 
 
 def predict_all(
     expansion: BondExpansion,
-    models: Mapping[str, Trained],
+    models: Mapping[str, _Trained],
     atoms: Atoms,
     windows: Mapping[str, tuple[float, float]],
     sigma: bool,
     threads: int,
 ) -> Prediction:
-    """All bonds of a cell within `windows`; arguments as of `linear.LinearModel.predict`."""
+    """Find and estimate all bonds of a cell.
+
+    Parameters
+    ----------
+    expansion : BondExpansion
+        How the surroundings are described.
+    models : mapping
+        Bond type → its trained model.
+    atoms : Atoms
+        The cell.
+    windows : mapping
+        Bond type → shortest and longest bond, Å.
+    sigma : bool
+        Whether σ and the flag are wanted.
+    threads : int
+        Number of threads.
+
+    Returns
+    -------
+    Prediction
+        The bonds.
+    """
     species, window, names = expansion.species(atoms), window_table(expansion, windows), list(windows)
-    reach = reach_of(expansion, window[..., 1].max())
-    bins = space.sort(atoms, species, reach)
-    n_bonds = np.zeros(len(atoms), np.int64)
+    longest, n_bonds = window[..., 1].max(), np.zeros(len(atoms), np.int64)
+    reach = reach_of(expansion, longest)
+    bins, close = (space.sort(atoms, species, r) for r in (reach, longest * (1 + 1e-9)))
     chunks = [(low, min(low + CHUNK, len(atoms))) for low in range(0, len(atoms), CHUNK)]
     with ThreadPoolExecutor(threads) as pool:
-        most = max(pool.map(lambda c: loops.count(bins, window, reach, *c, n_bonds), chunks), default=0)
-        first, n, m = np.cumsum(n_bonds) - n_bonds, int(n_bonds.sum()), int(n_bonds.sum()) if sigma else 0
-        out = Prediction(
-            np.empty((n, 5), np.int64),
-            names,
-            np.empty(n, np.int64),
-            np.empty(n),
-            np.empty(n),
-            np.empty(m),
-            np.empty(m, bool),
-        )
-        index = _index(expansion, names)
-        frame = Frame(
-            expansion, [models[name] for name in names], index, window, bins, reach, most, n_bonds, first
-        )
+        list(pool.map(lambda c: count(close, window, *c, n_bonds), chunks))
+        n = int(n_bonds.sum())
+        m, whole = n if sigma else 0, np.empty((n, 5), np.int64)
+        arrays = np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(m), np.empty(m, bool)
+        out, chosen = Prediction(whole, names, *arrays), [models[name] for name in names]
+        first, index = np.cumsum(n_bonds) - n_bonds, index_of(expansion, names)
+        frame = _Frame(expansion, chosen, index, window, bins, reach, n_bonds, first)
         list(pool.map(lambda c: _predict(frame, *c, out, sigma), chunks))
     return out
 
 
-def _index(expansion: BondExpansion, names: list[str]) -> np.ndarray:
-    """Place of each type's model by the two elements' numbers; −1 if there is none."""
-    index = np.full((len(expansion.elements),) * 2, -1, np.int64)
-    for n, name in enumerate(names):
-        a, b = (expansion.elements.index(element) for element in name.split("-"))
-        index[a, b] = index[b, a] = n
-    return index
-
-
-def _predict(frame: Frame, low: int, high: int, out: Prediction, sigma: bool) -> None:
+def _predict(frame: _Frame, low: int, high: int, out: Prediction, sigma: bool) -> None:
     """Write the bonds of the atoms in places low … high."""
     n, e = int(frame.n_bonds[frame.bins.order[low:high]].sum()), frame.expansion.shape
     features, rows = np.empty((n, e.n_species, e.n_angular, e.n_radial)), np.empty(n, np.int64)
     ends = np.empty((n, 2), np.int8)
-    place = (frame.bins, frame.windows, frame.reach, frame.most, low, high, frame.first, e)
+    place = (frame.bins, frame.windows, frame.reach, low, high, frame.first, e)
     loops.describe_all(*place, out.bonds, ends, out.distance, rows, features)
     features = features.transpose(0, 1, 3, 2).reshape(n, frame.expansion.n_features)
     out.types[rows] = types = frame.index[ends[:, 0], ends[:, 1]]

@@ -1,5 +1,4 @@
-"""Gaussian process of the published model, and the curve of the distance alone that every error stands
-beside."""
+"""Gaussian process of the published model, and the curve of the distance alone, the baseline."""
 
 from __future__ import annotations
 
@@ -22,7 +21,18 @@ class DistanceCurve(NamedTuple):
     coefficients: np.ndarray
 
     def predict(self, distance: np.ndarray) -> np.ndarray:
-        """−ICOHP (n,) in eV at the distances (n,) in Å."""
+        """Evaluate the curve.
+
+        Parameters
+        ----------
+        distance : (n,)
+            Length, Å.
+
+        Returns
+        -------
+        (n,)
+            −ICOHP, eV.
+        """
         return np.exp(-np.outer(distance, np.arange(len(self.coefficients)))) @ self.coefficients
 
 
@@ -57,7 +67,7 @@ def fit_curve(distance: np.ndarray, strength: np.ndarray, degree: int = 3) -> Di
 class GaussianProcess:
     """A fitted process.
 
-    Parameters
+    Attributes
     ----------
     kernel : PublishedKernel
         Its kernel.
@@ -78,7 +88,18 @@ class GaussianProcess:
     scale: float
 
     def predict(self, bonds: Bonds) -> np.ndarray:
-        """Mean −ICOHP, Σ_i α_i k(x, x_i), of each bond, (n,) in eV."""
+        """Estimate −ICOHP.
+
+        Parameters
+        ----------
+        bonds : Bonds
+            The n bonds.
+
+        Returns
+        -------
+        (n,)
+            Mean, Σ_i α_i k(x, x_i), eV.
+        """
         starts = range(0, len(bonds.distance), BLOCK)
         blocks = [self.kernel(bonds[b : b + BLOCK], self.train) @ self.weights for b in starts]
         return np.concatenate([*blocks, np.empty(0)])
@@ -156,8 +177,9 @@ class GaussianProcess:
 
 
 def fit(kernel: PublishedKernel, bonds: Bonds, strength: np.ndarray, gamma: float) -> GaussianProcess:
-    """Fit −ICOHP: α = (K + σ_y γ I)⁻¹ y, with σ_y the standard deviation of y (Phys. Rev. Materials 4,
-    113603).
+    """Fit −ICOHP: α = (K + σ_y γ I)⁻¹ y, with σ_y the standard deviation of y.
+
+    The noise is that of Phys. Rev. Materials 4, 113603.
 
     Parameters
     ----------
@@ -188,13 +210,13 @@ def fit(kernel: PublishedKernel, bonds: Bonds, strength: np.ndarray, gamma: floa
     >>> bool(np.abs(process.predict(bonds) - np.exp(-d)).max() < 1e-4)
     True
     """
-    check(bonds, strength)
+    _check(bonds, strength)
     noise = float(strength.std() * gamma)
     weights = cho_solve((_factor(kernel(bonds, bonds), noise), True), strength, check_finite=False)
     return GaussianProcess(kernel, bonds, weights, noise, float(strength @ weights) / len(strength))
 
 
-def check(bonds: Bonds, strength: np.ndarray) -> None:
+def _check(bonds: Bonds, strength: np.ndarray) -> None:
     """ValueError that says why these bonds cannot be learned from, if they cannot."""
     if not len(bonds.distance) == len(bonds.soap) == len(strength):
         raise ValueError(f"{len(bonds.distance)} training bonds but {len(strength)} values of −ICOHP")

@@ -35,7 +35,7 @@ class PublishedKernel:
     With s = (A + B)/2, the mean of the two atoms' vectors, s·s′ = ¼ (A·A′ + B·B′ + A·B′ + B·A′): the bond
     A–B is the bond B–A.
 
-    Parameters
+    Attributes
     ----------
     zeta : float
         Exponent ζ.
@@ -61,7 +61,18 @@ class PublishedKernel:
         return alike * np.exp(-0.5 * gap**2)
 
     def diagonal(self, x: Bonds) -> np.ndarray:
-        """k(x, x) of each bond, (n,)."""
+        """Evaluate k of each bond with itself.
+
+        Parameters
+        ----------
+        x : Bonds
+            The n bonds.
+
+        Returns
+        -------
+        (n,)
+            k(x, x).
+        """
         return np.einsum("ij,ij->i", x.soap, x.soap) ** self.zeta
 
 
@@ -71,7 +82,7 @@ def _gram(vectors: np.ndarray) -> np.ndarray:
     return upper + np.triu(upper, 1).T
 
 
-def chebyshev_points(low: float, high: float, n: int) -> np.ndarray:
+def _points(low: float, high: float, n: int) -> np.ndarray:
     """Chebyshev points of the second kind on [low, high], (n,)."""
     return 0.5 * (low + high) + 0.5 * (high - low) * np.cos(np.pi * np.arange(n) / (n - 1))
 
@@ -96,12 +107,12 @@ def lagrange(x: np.ndarray, low: float, high: float, n: int) -> np.ndarray:
     Examples
     --------
     >>> x = np.linspace(2, 4, 50)
-    >>> bool(np.abs(lagrange(x, 2, 4, 20) @ np.exp(chebyshev_points(2, 4, 20)) - np.exp(x)).max() < 1e-12)
+    >>> bool(np.abs(lagrange(x, 2, 4, 20) @ np.exp(_points(2, 4, 20)) - np.exp(x)).max() < 1e-12)
     True
     """
     signs = np.where(np.arange(n) % 2, -1.0, 1.0)
     signs[[0, -1]] *= 0.5
-    gap = np.asarray(x, float)[:, None] - chebyshev_points(low, high, n)
+    gap = np.asarray(x, float)[:, None] - _points(low, high, n)
     hit = np.abs(gap) < 1e-15 * max(abs(low), abs(high))
     basis = signs / np.where(hit, 1.0, gap)
     basis /= basis.sum(axis=1, keepdims=True)
@@ -112,11 +123,10 @@ def lagrange(x: np.ndarray, low: float, high: float, n: int) -> np.ndarray:
 def contract(
     kernel: PublishedKernel, train: Bonds, weights: np.ndarray, low: float, high: float
 ) -> np.ndarray:
-    """Sum the training bonds once for all: W_m = Σ_i α_i exp(−(t_m − d_i)² / 2θ²) s_i at Chebyshev points
-    t_m.
+    """Sum the training bonds once for all.
 
-    With ζ = 1 the prediction is linear in s and smooth in d, so Σ_m L_m(d) W_m·s is the direct sum, to
-    rounding.
+    The sums are W_m = Σ_i α_i exp(−(t_m − d_i)² / 2θ²) s_i at Chebyshev points t_m. With ζ = 1 the
+    prediction is linear in s and smooth in d, so Σ_m L_m(d) W_m·s is the direct sum, to rounding.
 
     Parameters
     ----------
@@ -143,7 +153,7 @@ def contract(
         raise ValueError(
             f"ζ = {kernel.zeta}: only ζ = 1 is linear in the SOAP vectors; predict by the direct sum"
         )
-    points = chebyshev_points(low, high, int(14 + 7 * (high - low) / kernel.theta))
+    points = _points(low, high, int(14 + 7 * (high - low) / kernel.theta))
     near = np.exp(-0.5 * ((points[:, None] - train.distance) / kernel.theta) ** 2) * weights
     return near @ train.soap
 

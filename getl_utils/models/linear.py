@@ -1,7 +1,5 @@
 """The default model: −ICOHP of a bond, linear in its surroundings, with its uncertainty.
 
-API
----
 ``fit(expansion, features, distance, strength, types, groups)`` : train all bond types; a ``Fit``: `model`,
 `refused`. ``LinearModel.predict(atoms, windows)`` : all bonds of a cell, with mean, σ and the flag "outside".
 ``LinearModel.evaluate(bond_type, features, distance)`` : the same for bonds described before.
@@ -28,8 +26,15 @@ __all__ = ["Estimate", "Fit", "LinearModel", "Settings", "TypeModel", "fit"]
 
 
 class Estimate(NamedTuple):
-    """Estimates of n bonds: `mean` and `sigma` (eV), and `outside`, true where the training set has nothing
-    alike."""
+    """Estimates of n bonds.
+
+    Attributes
+    ----------
+    mean, sigma : (n,)
+        −ICOHP and its standard deviation, eV.
+    outside : (n,) bool
+        True where the training set has nothing alike.
+    """
 
     mean: np.ndarray
     sigma: np.ndarray
@@ -40,7 +45,7 @@ class Estimate(NamedTuple):
 class LinearModel:
     """Models of all bond types over one expansion.
 
-    Parameters
+    Attributes
     ----------
     expansion : BondExpansion
         How the surroundings are described.
@@ -137,7 +142,19 @@ class LinearModel:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], facts: Mapping) -> LinearModel:
-        """The way back from `to_arrays`.
+        """Make the model again that `to_arrays` took apart.
+
+        Parameters
+        ----------
+        arrays : mapping
+            Name → array.
+        facts : mapping
+            All that is no array.
+
+        Returns
+        -------
+        LinearModel
+            The model.
 
         Raises
         ------

@@ -19,7 +19,7 @@ Z90 = 1.6448536269514722  # half a 90 % interval of a normal distribution, in σ
 class Settings:
     """How a model is trained.
 
-    Parameters
+    Attributes
     ----------
     n_distance : int
         Number of Chebyshev polynomials T_t of the bond length.
@@ -50,7 +50,24 @@ class Settings:
 def check_rows(
     features: np.ndarray, distance: np.ndarray, strength: np.ndarray, groups: np.ndarray, fewest: int
 ) -> None:
-    """ValueError if the bonds of a type cannot be trained on."""
+    """Refuse bonds that cannot be trained on.
+
+    Parameters
+    ----------
+    features : (n, n_features)
+        Features of the bonds of one type.
+    distance, strength : (n,)
+        Length (Å) and −ICOHP (eV).
+    groups : (n,)
+        What is left out together.
+    fewest : int
+        Number of bonds needed.
+
+    Raises
+    ------
+    ValueError
+        They are too few, not finite, duplicated, of one length or of one group.
+    """
     if len(distance) < fewest:
         raise ValueError(
             f"{len(distance)} bonds are too few to train on ({fewest} are needed); label more cells"
@@ -72,7 +89,7 @@ def check_rows(
 
 
 @dataclass(frozen=True)
-class Bonds:
+class _Bonds:
     """The training bonds of one type, scaled."""
 
     terms: np.ndarray
@@ -100,7 +117,22 @@ class Bonds:
 def fit_all(
     expansion: BondExpansion, bonds: Mapping[str, tuple[np.ndarray, ...]], settings: Settings
 ) -> dict[str, TypeModel]:
-    """Train all types; `bonds`: type → features, distance, strength, groups, checked before."""
+    """Train all types.
+
+    Parameters
+    ----------
+    expansion : BondExpansion
+        With which the features were computed.
+    bonds : mapping
+        Bond type → features, distance, strength and groups, as `check_rows` accepts them.
+    settings : Settings
+        How.
+
+    Returns
+    -------
+    dict
+        Bond type → its model.
+    """
     span = min(float(b[1].min()) for b in bonds.values()), max(float(b[1].max()) for b in bonds.values())
     scale = _scale(expansion, np.vstack([b[0] for b in bonds.values()]))
     data = {name: _bonds(expansion, name, rows, scale, span, settings) for name, rows in bonds.items()}
@@ -128,13 +160,13 @@ def _bonds(
     scale: np.ndarray,
     span: tuple[float, float],
     settings: Settings,
-) -> Bonds:
+) -> _Bonds:
     """Scale the bonds of one type and select the features it uses: even degrees only for like elements."""
     features, distance, strength, groups = rows
     first, second = name.split("-")
     used = flip(expansion) > 0 if first == second else np.ones(expansion.n_features, bool)
     terms = chebyshev(distance, span, settings.n_distance)
-    return Bonds(terms, features[:, used] / scale[used], distance, strength, groups, used)
+    return _Bonds(terms, features[:, used] / scale[used], distance, strength, groups, used)
 
 
 def _shared(
@@ -146,7 +178,7 @@ def _shared(
 
 
 def _leave_out(
-    part: Bonds,
+    part: _Bonds,
     sums: pooled.Sums,
     penalty: np.ndarray,
     shared: np.ndarray,
@@ -161,7 +193,7 @@ def _leave_out(
 
 
 def _finish(
-    part: Bonds,
+    part: _Bonds,
     sums: pooled.Sums,
     penalty: np.ndarray,
     shared: np.ndarray,
@@ -201,7 +233,7 @@ def _scale(expansion: BondExpansion, features: np.ndarray) -> np.ndarray:
     return np.tile(np.maximum(scale, 1e-9), n)
 
 
-def _leverages(part: Bonds, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _leverages(part: _Bonds, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inverse factor, leverage of each bond by all groups, and by the other groups.
 
     The leverage is fᵀ (Σ f fᵀ + 1)⁻¹ f with f = (T(d), F): how far a bond lies from the training set.

@@ -16,7 +16,20 @@ from scipy.linalg import cho_factor, cho_solve
 
 
 def design(terms: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Columns T_t, then T_t × features for each t."""
+    """Build the columns of the regression.
+
+    Parameters
+    ----------
+    terms : (n, n_distance)
+        T_t of each bond.
+    features : (n, n_features)
+        Its features.
+
+    Returns
+    -------
+    (n, n_distance · (1 + n_features))
+        T_t, then T_t × features for each t.
+    """
     return np.hstack([terms, *(terms[:, [t]] * features for t in range(terms.shape[1]))])
 
 
@@ -56,7 +69,7 @@ def precision(
 class Sums:
     """Gram matrix and moment of each group of bonds of one type, in units of the noise.
 
-    Parameters
+    Attributes
     ----------
     by_group : dict
         Group → Gram matrix and moment of the design.
@@ -80,7 +93,26 @@ class Sums:
         free: int,
         used: np.ndarray,
     ) -> Sums:
-        """From the rows of a design; `noise` is the expected size of the residuals, eV."""
+        """Sum the rows of a design.
+
+        Parameters
+        ----------
+        columns : (n_bonds, n)
+            The design.
+        target : (n_bonds,)
+            y, eV.
+        groups : (n_bonds,)
+            Group of each row.
+        noise : float
+            Expected size of the residuals, eV.
+        free, used : object
+            As of the class.
+
+        Returns
+        -------
+        Sums
+            The sums.
+        """
         by_group = {}
         for group in np.unique(groups):
             part = columns[groups == group] / noise
@@ -88,12 +120,34 @@ class Sums:
         return cls(by_group, free, used)
 
     def without(self, group: object = None) -> tuple[np.ndarray, np.ndarray]:
-        """Gram matrix and moment of all groups but one."""
+        """Give the Gram matrix and moment of all groups but one.
+
+        Parameters
+        ----------
+        group : object, optional
+            The group that is left out.
+
+        Returns
+        -------
+        tuple
+            Gram matrix and moment.
+        """
         kept = [sums for name, sums in self.by_group.items() if name != group]
         return sum(gram for gram, _ in kept), sum(moment for _, moment in kept)
 
     def reduced(self, group: object = None) -> tuple[np.ndarray, np.ndarray]:
-        """As `without`, with the columns without penalty eliminated."""
+        """Give what `without` gives, with the columns without penalty eliminated.
+
+        Parameters
+        ----------
+        group : object, optional
+            The group that is left out.
+
+        Returns
+        -------
+        tuple
+            Gram matrix and moment.
+        """
         gram, moment = self.without(group)
         n = self.free
         inner = _inner(gram, n)
@@ -101,7 +155,24 @@ class Sums:
         return gram[n:, n:] - gram[n:, :n] @ step, moment[n:] - step.T @ moment[:n]
 
     def solve(self, penalty: np.ndarray, own: float, shared: np.ndarray, group: object = None) -> np.ndarray:
-        """Weights of the design without `group`: free ones, then b = shared + δ."""
+        """Solve for the weights of the design.
+
+        Parameters
+        ----------
+        penalty : (n, n)
+            P, of `precision`.
+        own : float
+            Prior standard deviation of δ, eV.
+        shared : (n,)
+            μ.
+        group : object, optional
+            The group that is left out.
+
+        Returns
+        -------
+        (n_columns,)
+            Free ones, then b = μ + δ.
+        """
         gram, moment = self.without(group)
         reduced, right = self.reduced(group)
         prior = penalty[np.ix_(self.used, self.used)] / own**2
@@ -121,7 +192,7 @@ def _inner(gram: np.ndarray, n: int) -> np.ndarray:
 def shared_weights(
     types: Iterable[Sums], penalty: np.ndarray, common: float, own: float, group: object = None
 ) -> np.ndarray:
-    """Posterior mean of μ over all types, without `group`.
+    """Give the posterior mean of μ over all types.
 
     Parameters
     ----------
@@ -131,8 +202,13 @@ def shared_weights(
         P, of `precision`.
     common, own : float
         Prior standard deviations of μ and δ, eV.
-    group : optional
+    group : object, optional
         The group that is left out.
+
+    Returns
+    -------
+    (n,)
+        μ.
     """
     left, right = penalty / common**2, np.zeros(len(penalty))
     for sums in types:

@@ -11,7 +11,8 @@ from ase import Atoms
 
 from getl_utils.etl.soap import Soap
 from getl_utils.models import gp
-from getl_utils.models.bond_expansion import BondExpansion, find_bonds, kinds, lengths
+from getl_utils.models.bond_expansion import BondExpansion
+from getl_utils.models.bond_list import find_bonds, kinds, lengths
 from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.gp import GaussianProcess
 from getl_utils.models.kernels import Bonds, PublishedKernel, contract, lagrange

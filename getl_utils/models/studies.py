@@ -1,5 +1,4 @@
-"""What each part is worth: the expansion, the polynomials of the length, the deformed copies, the
-compositions."""
+"""What each part is worth: expansion, polynomials of the length, deformed copies, compositions."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from getl_utils.core.record import code_version, now, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.labels.status import judge
 from getl_utils.models import learner
-from getl_utils.models.bond_expansion import BondExpansion, describe, find_bonds, lengths
+from getl_utils.models.bond_expansion import BondExpansion, describe
+from getl_utils.models.bond_list import find_bonds, lengths
 from getl_utils.models.learner import Labelled
 from getl_utils.models.linear import LinearModel
 from getl_utils.models.teaching import Described

@@ -8,7 +8,8 @@ from ase import Atoms
 from numpy.polynomial.legendre import legval
 from scipy.spatial.transform import Rotation
 
-from getl_utils.models.bond_expansion import BondExpansion, describe, find_bonds, flip, lengths
+from getl_utils.models.bond_expansion import BondExpansion, describe, flip
+from getl_utils.models.bond_list import find_bonds, lengths
 
 ELEMENTS = ("Ti", "Ni", "Pd")
 EXPANSION = BondExpansion(ELEMENTS, cutoff=4.2, n_radial=5, l_max=4)

@@ -7,7 +7,8 @@ import pytest
 from ase import Atoms
 
 from getl_utils.models import linear
-from getl_utils.models.bond_expansion import BondExpansion, describe, find_bonds, flip, lengths
+from getl_utils.models.bond_expansion import BondExpansion, describe, flip
+from getl_utils.models.bond_list import find_bonds, lengths
 
 ELEMENTS = ("Ti", "Ni")
 EXPANSION = BondExpansion(ELEMENTS, cutoff=4.0, n_radial=4, l_max=3)

@@ -18,7 +18,7 @@ import numpy as np
 from ase import Atoms
 
 from getl_utils.core.parameters import Graph
-from getl_utils.models import bond_expansion
+from getl_utils.models import bond_list
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.gp import DistanceCurve
@@ -171,9 +171,9 @@ class GraphModel:
                 "choose shorter windows or train with a larger `cutoff`"
             )
         expansion = BondExpansion(self.elements)
-        bonds = bond_expansion.find_bonds(expansion, atoms, chosen)
-        distance, place = bond_expansion.lengths(atoms, bonds), self._place(atoms, bonds)
-        kinds = bond_expansion.kinds(expansion, atoms, bonds, list(chosen))
+        bonds = bond_list.find_bonds(expansion, atoms, chosen)
+        distance, place = bond_list.lengths(atoms, bonds), self._place(atoms, bonds)
+        kinds = bond_list.kinds(expansion, atoms, bonds, list(chosen))
         inside = self._inside(kinds, list(chosen), distance)
         run, parts = library.module("run"), []
         for net in self.networks:
