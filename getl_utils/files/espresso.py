@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ase.io
 import numpy as np
 from ase import Atoms
 
@@ -34,32 +33,6 @@ def read_output(path: str | Path) -> Output:
     """
     text = Path(path).read_text(errors="replace")
     return Output("convergence has been achieved in" in text, "This run was terminated on" in text)
-
-
-def read_input(path: str | Path) -> Atoms:
-    """Read cell and atoms of an input of pw.x.
-
-    Parameters
-    ----------
-    path : str or Path
-        A ``.scf.in``.
-
-    Returns
-    -------
-    Atoms
-        Positions as given, not wrapped.
-
-    Raises
-    ------
-    ValueError
-        Not a readable input.
-    """
-    try:
-        return ase.io.read(path, format="espresso-in")
-    except Exception as error:
-        raise ValueError(
-            f"{path}: not a readable pw.x input ({error}); write it again with 01_generate"
-        ) from error
 
 
 def count_bands(symbols: Sequence[str], basis_size: Mapping[str, int], factor: float = 1.1) -> int:

@@ -5,6 +5,7 @@ import pytest
 
 from getl_utils.core.bonds import BOND
 from getl_utils.files import espresso, lobster, lobsterin, published
+from getl_utils.files.frames import read_structure
 from getl_utils.labels.status import Status, judge
 
 HEADER = "  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  1\n"
@@ -130,8 +131,8 @@ def test_lobsterin_quippy_that_is_cut_off_is_refused(tmp_path):
 
 
 def test_pw_input_that_is_not_one(tmp_path):
-    with pytest.raises(ValueError, match="not a readable"):
-        espresso.read_input(write(tmp_path / "x.scf.in", "&CONTROL\n"))
+    with pytest.raises(ValueError, match=r"x\.scf\.in: not readable"):
+        read_structure(write(tmp_path / "x.scf.in", "&CONTROL\n/\n&SYSTEM\n"))
 
 
 def test_no_basis_or_pseudopotential_for_an_element_is_said():

@@ -14,7 +14,7 @@ from getl_utils.core.bonds import type_of
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import extract, load
 from getl_utils.etl.soap import Soap
-from getl_utils.files import espresso, lammps
+from getl_utils.files import lammps
 from getl_utils.files import published as formats
 from getl_utils.generate import sub_runs
 from getl_utils.generate.sub_runs import deform
@@ -111,7 +111,7 @@ def test_cells_and_inputs_of_all_sub_runs_equal_the_published(reference, tmp_pat
     """From the fractional coordinates of sub-run 0 alone."""
     published = formats.sub_run_folders(reference, "Zr49Cu49Al2")
     p = parameters.for_stage("01_generate", parameters.read(REPOSITORY / "parameters/paper.yaml"))
-    quenched = espresso.read_input(published[21, 0] / "Zr49Cu49Al2.scf.in")
+    quenched = ase.io.read(published[21, 0] / "Zr49Cu49Al2.scf.in", format="espresso-in")
     work = WorkDir(tmp_path)
     sub_runs.write_sub_runs(work, quenched, "Zr49Cu49Al2", 21, p.sub_runs, p.deformations.model_dump())
     bonds = {}
