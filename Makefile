@@ -8,7 +8,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb)) $(sort $(wildcard notebooks/s
 INSTALLED := $(VENV)/.installed
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 WORK ?= runs/quick
-DOCUMENTED = $(shell find getl_utils -name '*.py')
+DOCUMENTED = $(filter-out getl_utils/models/graph/% getl_utils/models/training.py,$(shell find getl_utils -name "*.py"))  # two not yet
 
 .PHONY: help demo reference test test-slow browser site status ui bench lab check engines graph lint lock notebooks filter clean
 

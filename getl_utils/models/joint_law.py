@@ -73,12 +73,12 @@ def fit(n: np.ndarray, d: np.ndarray, error: np.ndarray) -> JointLaw:
     units = [float(np.exp(np.log(size).mean())) for size in (n, d)]
     x, y, e = np.log(n / units[0]), np.log(d / units[1]), np.log(error)
 
-    def logarithm(q: np.ndarray) -> np.ndarray:
+    def _logarithm(q: np.ndarray) -> np.ndarray:
         first, second = q[0] - np.exp(q[1]) * x, q[2] - np.exp(q[3]) * y
         return np.logaddexp(np.logaddexp(first, second), q[4])
 
     start = [e.mean() - 1, np.log(0.4), e.mean() - 1, np.log(0.4), e.min() - 1]
-    found = least_squares(lambda q: logarithm(q) - e, start, bounds=(-60, 60), max_nfev=20_000, x_scale=1.0)
+    found = least_squares(lambda q: _logarithm(q) - e, start, bounds=(-60, 60), max_nfev=20_000, x_scale=1.0)
     q, a, b = found.x, float(np.exp(found.x[1])), float(np.exp(found.x[3]))
     sizes = [unit * float(np.exp(q[k] / s)) for unit, k, s in zip(units, (0, 2), (a, b), strict=True)]
     return JointLaw(a, b, *sizes, float(np.exp(q[4])), float(np.sqrt(2 * found.cost / len(e))))

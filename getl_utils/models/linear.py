@@ -59,11 +59,35 @@ class LinearModel:
     kind, descriptor = "linear", "expansion"
 
     def describe(self, atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
-        """Describe bonds (i, j, T) of a cell, (n, n_features)."""
+        """Describe bonds.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The cell.
+        bonds : (n, 5) int
+            i, j, T.
+
+        Returns
+        -------
+        (n, n_features)
+            From ``bond_expansion.describe``.
+        """
         return describe(self.expansion, atoms, bonds)
 
     def likeness(self, bond_type: str, one: Bonds, many: Bonds) -> np.ndarray:
-        """Likeness by the posterior covariance; see ``Model.likeness``."""
+        """Tell how like bonds are, by the posterior covariance.
+
+        Parameters
+        ----------
+        bond_type, one, many : object
+            As of ``Model.likeness``.
+
+        Returns
+        -------
+        (n,)
+            1 is equal.
+        """
         trained = self.types[bond_type]
         rows = [np.hstack([trained.polynomials(b.distance), b.soap]) @ trained.factor.T for b in (one, many)]
         lengths = np.linalg.norm(rows[1], axis=1) * np.linalg.norm(rows[0])

@@ -29,7 +29,7 @@ LARGEST = 50_000_000  # bytes of model.json
 class Model:
     """A trained model.
 
-    Parameters
+    Attributes
     ----------
     facts : Facts
         Everything that is not an array; see `schema`.
@@ -61,7 +61,18 @@ class Model:
         return self.body.descriptor
 
     def evaluate(self, bond_type: str, features: np.ndarray, distance: np.ndarray) -> Estimate:
-        """Estimate described bonds of one type; see ``linear.LinearModel.evaluate``."""
+        """Estimate described bonds of one type.
+
+        Parameters
+        ----------
+        bond_type, features, distance : object
+            As of ``linear.LinearModel.evaluate``.
+
+        Returns
+        -------
+        Estimate
+            Of each bond.
+        """
         return self.body.evaluate(bond_type, features, distance)
 
     def predict(
@@ -71,11 +82,35 @@ class Model:
         sigma: bool = True,
         threads: int = 1,
     ) -> Prediction:
-        """Estimate every bond of a cell; see ``linear.LinearModel.predict``."""
+        """Estimate every bond of a cell.
+
+        Parameters
+        ----------
+        atoms, windows, sigma, threads : object
+            As of ``linear.LinearModel.predict``.
+
+        Returns
+        -------
+        Prediction
+            All bonds.
+        """
         return self.body.predict(atoms, windows, sigma, threads)
 
     def describe(self, atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
-        """Describe bonds (i, j, T) of a cell as the model does, (n, n_features)."""
+        """Describe bonds as the model does.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The cell.
+        bonds : (n, 5) int
+            i, j, T.
+
+        Returns
+        -------
+        (n, n_features)
+            The features.
+        """
         return self.body.describe(atoms, bonds)
 
     def likeness(self, bond_type: str, one: Bonds, many: Bonds) -> np.ndarray:

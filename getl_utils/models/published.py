@@ -27,7 +27,7 @@ CACHED = 2000  # bonds predicted at once
 class PublishedType:
     """The trained process of one bond type.
 
-    Parameters
+    Attributes
     ----------
     process : GaussianProcess
         The process.
@@ -83,7 +83,7 @@ class PublishedType:
 class PublishedModel:
     """Models of all bond types over one SOAP.
 
-    Parameters
+    Attributes
     ----------
     soap : Soap
         How the surroundings of an atom are described.
@@ -97,12 +97,36 @@ class PublishedModel:
     kind, descriptor = "published", "soap"
 
     def describe(self, atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
-        """Describe bonds (i, j, T) of a cell: the mean of the vectors of the two atoms, (n, n_features)."""
+        """Describe bonds.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The cell.
+        bonds : (n, 5) int
+            i, j, T.
+
+        Returns
+        -------
+        (n, n_features)
+            Mean of the vectors of the two atoms.
+        """
         vectors = self.soap.compute(atoms)
         return 0.5 * (vectors[bonds[:, 0]] + vectors[bonds[:, 1]])
 
     def likeness(self, bond_type: str, one: Bonds, many: Bonds) -> np.ndarray:
-        """Likeness by the kernel; see ``Model.likeness``."""
+        """Tell how like bonds are, by the kernel.
+
+        Parameters
+        ----------
+        bond_type, one, many : object
+            As of ``Model.likeness``.
+
+        Returns
+        -------
+        (n,)
+            1 is equal.
+        """
         kernel = self.types[bond_type].process.kernel
         return kernel(one, many)[0] / np.sqrt(kernel.diagonal(one)[0] * kernel.diagonal(many))
 
@@ -232,7 +256,19 @@ class PublishedModel:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], facts: Mapping) -> PublishedModel:
-        """The way back from `to_arrays`.
+        """Make the model again that `to_arrays` took apart.
+
+        Parameters
+        ----------
+        arrays : mapping
+            Name → array.
+        facts : mapping
+            All that is no array.
+
+        Returns
+        -------
+        PublishedModel
+            The model.
 
         Raises
         ------
