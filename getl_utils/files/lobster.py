@@ -22,6 +22,19 @@ _ROW = re.compile(
 )
 _TITLE = re.compile(r"\s*(COHP|COOP|COBI)#\s+atomMU\s+atomNU\s+distance\b(.*)")
 _SPINS = re.compile(r"(\s*for spin\s+[0-9])+\s*")  # second line of the header from version 5.1 on
+_OTHERS = (
+    (r"\AMULLIKEN and LOEWDIN", "charges (CHARGE.lobster)"),
+    (r"\AMulliken and Loewdin gross", "populations of orbitals (GROSSPOP.lobster)"),
+    (r"\ALOBSTER v", "LOBSTER's standard output (lobsterout)"),
+    (r"^Average\s*$", "curves over the energy (COHPCAR, COOPCAR or COBICAR)"),
+    (
+        r"(?i)^(COHPstartEnergy|basisSet|basisfunctions|cohp(between|generator))\b",
+        "LOBSTER's input (lobsterin)",
+    ),
+    (r"Madelung", "Madelung energies"),
+    (r"number of atoms", "bond indices of several centres (NcICOBILIST.lobster)"),
+    (r"(?i)DOSCAR|; Z=", "densities of states (DOSCAR.lobster)"),
+)  # first lines of LOBSTER's other files
 _HEADER = "  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  {spin}"
 
 
@@ -101,7 +114,12 @@ def read_list(path: str | Path, kind: str, orbitals: bool = False) -> pd.DataFra
     spins: list[list[tuple]] = []
     lines = Path(path).read_text(errors="replace").splitlines()
     if _title(path, lines[0] if lines else "", kind) is None:
-        raise FormatError(f"{path}: empty or without LOBSTER's header; run LOBSTER on this cell again")
+        known = _what(lines)
+        raise FormatError(
+            f"{path}: {known}, not a list of bonds; give the I{kind}LIST.lobster"
+            if known
+            else f"{path}: empty or without LOBSTER's header; run LOBSTER on this cell again"
+        )
     for number, line in enumerate(lines, 1):
         if _title(path, line, kind):
             spins.append([])
@@ -115,6 +133,12 @@ def read_list(path: str | Path, kind: str, orbitals: bool = False) -> pd.DataFra
             spins[-1].append(row.groups())
     table = _table(path, spins, f"i{kind.lower()}")
     return table if orbitals else _whole(path, table)
+
+
+def _what(lines: Sequence[str]) -> str:
+    """What another file of LOBSTER is; empty if none is recognised."""
+    text = "\n".join(lines[:12])
+    return next((said for pattern, said in _OTHERS if re.search(pattern, text, re.MULTILINE)), "")
 
 
 def _title(path: str | Path, line: str, kind: str) -> re.Match | None:

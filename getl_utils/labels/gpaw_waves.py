@@ -27,7 +27,7 @@ from scipy.special import expit
 from getl_utils.files.espresso_save import Wave
 from getl_utils.labels.projection.plane_waves import amplitudes
 from getl_utils.labels.projection.two_centre import Functions, Radial
-from getl_utils.labels.stars import Image, mesh, rotated
+from getl_utils.labels.stars import Image, irreducible, mesh, rotated
 
 SYMMETRY_TOLERANCE = 1e-4  # Å; files print positions with so many digits
 SPARE = 4  # bands beyond one per orbital
@@ -157,14 +157,16 @@ def bands(dft: Any, atoms: Atoms, settings: Any, orbitals: int) -> Bands:
     inside = Atoms(
         atoms.numbers, scaled_positions=atoms.get_scaled_positions() % 1 % 1, cell=atoms.cell, pbc=True
     )
+    symmetries, own = dft.ibzwfs.ibz.symmetries, settings.band_kpoints is None
     points = np.array([wave.kpt_c for wave in waves_by_spin(dft)[0]])
+    points = points if own else irreducible(settings.mesh, symmetries)
     spins = len(dft.potential.vt_sR)
     p_of = {e: projectors(s) for e, s in zip(atoms.get_chemical_symbols(), dft.setups, strict=True)}
-    if _count_waves(atoms, settings.cutoff_energy) > MOST_WAVES:
+    if own and _count_waves(atoms, settings.cutoff_energy) > MOST_WAVES:
         solved = [[_as_found(w) for w in spin] for spin in waves_by_spin(dft)]
     else:
         solved = [[_diagonalised(dft, inside, p_of, k, s, count) for k in points] for s in range(spins)]
-    images = mesh(points, settings.kpoints, dft.ibzwfs.ibz.symmetries)
+    images = mesh(points, settings.mesh, symmetries)
     levels = np.array([[solved[s][image.of][0] for image in images] for s in range(spins)])
     weights = np.array([image.weight for image in images])
     fermi, filled = occupy(levels, weights, electrons, settings.smearing)

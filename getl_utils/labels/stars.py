@@ -24,6 +24,33 @@ class Image(NamedTuple):
     reverse: bool
 
 
+def irreducible(size: Any, symmetries: Any) -> np.ndarray:
+    """Return one point of each star of a mesh with Γ.
+
+    Parameters
+    ----------
+    size : sequence of int
+        Of the mesh.
+    symmetries : gpaw.new.symmetry.Symmetries
+        As in `mesh`.
+
+    Returns
+    -------
+    (n, 3) array
+        In reciprocal lattice vectors.
+    """
+    turns = np.concatenate([sign * np.linalg.inv(symmetries.rotation_scc) for sign in (1, -1)])
+    seen, kept = set(), []
+    for place in np.ndindex(*size):
+        if place not in seen:
+            k = np.array(place) / size
+            kept.append(k)
+            images = (turns @ k) * size
+            whole = np.abs(images - np.rint(images)).max(axis=1) < SAME
+            seen |= set(map(tuple, (np.rint(images[whole]).astype(int) % size).tolist()))
+    return np.array(kept)
+
+
 def mesh(points: np.ndarray, size: Any, symmetries: Any) -> list[Image]:
     """List a mesh with Γ, k and −k once, by the symmetry images of irreducible points.
 

@@ -40,15 +40,27 @@ def read(path: str | Path, atoms: Atoms | None = None) -> pd.DataFrame:
         The file is of another structure, or a bond is there twice.
     """
     table = lobster.read_icohplist(path)
+    printed = table[BOND].copy()
     if atoms is None:
         table = turn(table)
     else:
         symbols, table = np.array(atoms.get_chemical_symbols()), place(table, atoms)
         table["element_i"], table["element_j"] = symbols[table.i], symbols[table.j]
-    if table.duplicated(BOND).any():
-        first = table.loc[table.duplicated(BOND).idxmax(), BOND].tolist()
+    twice = table.duplicated(BOND) & (printed.duplicated().to_numpy() | (table.i != table.j).to_numpy())
+    if twice.any():
+        first = table.loc[twice.idxmax(), BOND].tolist()
         raise ValueError(f"{path}: bond {first} (i, j, T, atoms from 0) is there twice")
-    return table
+    return _once(table)
+
+
+def _once(table: pd.DataFrame) -> pd.DataFrame:
+    """Bonds of an atom with its own images once: LOBSTER prints T and −T, with one value up to rounding."""
+    values = [name for name in table if name.startswith("icohp")]
+    again = table.duplicated(BOND, keep=False)
+    if again.any():
+        table = table.copy()
+        table[values] = table.groupby(BOND)[values].transform("mean")
+    return table.drop_duplicates(BOND, ignore_index=True)
 
 
 def match(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,8 @@ import pytest
 from conftest import CASES
 
 from getl_utils.files import lobster
+from getl_utils.files.frames import read_structure
+from getl_utils.models import agreement
 
 LISTS = {  # folder → spins of its ICOHPLIST
     "AlN_v51": 2,
@@ -68,10 +70,36 @@ def test_pairs_of_orbitals_add_up_to_their_bond(cases):
     assert (parts.sum() - whole).abs().max() < 16 * 5e-6
 
 
-@pytest.mark.parametrize("name", ["C/CHARGE.lobster", "C/lobsterout", "C/POSCAR"])
-def test_what_is_no_list_is_said(cases, name):
-    with pytest.raises(lobster.FormatError, match="without LOBSTER's header"):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("C/CHARGE.lobster", "charges"),
+        ("C/lobsterout", "standard output"),
+        ("C/lobsterin", "LOBSTER's input"),
+        ("pmg_AlN_v511/GROSSPOP.lobster", "populations of orbitals"),
+        ("C/POSCAR", "without LOBSTER's header"),
+    ],
+)
+def test_what_is_no_list_is_said(cases, name, said):
+    with pytest.raises(lobster.FormatError, match=said):
         lobster.read_icohplist(cases / name)
+
+
+def test_curves_are_no_list(tmp_path):
+    (tmp_path / "COHPCAR.lobster").write_text("title\n 2 1 3 -1 1 0\nAverage\nNo.1:Na1->Cl2(2.8)\n")
+    with pytest.raises(lobster.FormatError, match=r"curves over the energy .*not a list of bonds"):
+        lobster.read_icohplist(tmp_path / "COHPCAR.lobster")
+
+
+@pytest.mark.parametrize("folder", ["C", "NaCl_spin", "K3Sb", "AlN_v51", "diamond_qe_v600"])
+def test_a_published_list_agrees_with_itself_bond_by_bond(cases, folder):
+    """Orbital-wise, spin-polarised, and with both directions of an atom's own images."""
+    atoms = read_structure(cases / folder / "POSCAR")
+    table = agreement.read(cases / folder / "ICOHPLIST.lobster", atoms)
+    matched = agreement.match(table, table)
+    assert len(matched) == len(table)
+    printed = lobster.read_icohplist(cases / folder / "ICOHPLIST.lobster")
+    assert len(table) == len(printed) - (printed.i == printed.j).sum() // 2
 
 
 def test_a_list_of_version_2_is_named(tmp_path):
