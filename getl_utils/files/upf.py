@@ -63,6 +63,30 @@ def read_atomic_functions(path: str | Path) -> list[tuple[str, int]]:
     return [(chi["label"].lower(), int(chi["l"])) for chi in found if float(chi["occupation"]) >= 0]
 
 
+def read_valence(path: str | Path) -> float:
+    """Read how many electrons of the neutral atom a UPF file treats as valence.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    float
+        Electrons.
+
+    Raises
+    ------
+    ValueError
+        The file does not say it.
+    """
+    found = re.search(r'\bz_valence\s*=\s*"\s*([-+.0-9Ee]+)', Path(path).read_text(errors="replace"))
+    if found is None:
+        raise ValueError(f"{path}: no z_valence in its header; this is no UPF file of version 2")
+    return float(found[1])
+
+
 def read_partial_waves(path: str | Path) -> PartialWaves:
     """Read partial waves and projectors of a PAW data set.
 

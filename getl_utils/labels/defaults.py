@@ -3,7 +3,8 @@
 The rules. Shells: those of `getl_utils.labels.shells`. Mesh: so many k points that the cell repeated as often
 is at least 20 Å thick; Γ alone for a cell of 12 Å or more in all directions. Window: from 0.1 to 6 Å, as
 LOBSTER's users take it, but no more than half the thickness of the repeated cell, within which the mesh tells
-all images apart. Engine `gpaw` takes plane waves for up to 16 atoms, and gives the analysis by orbitals.
+all images apart. For up to 16 atoms engine `gpaw` takes plane waves, and there is an analysis by orbitals. A
+label with more than 5 % spilling has a warning, one with more than 20 % is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ THICK, LARGE = 20.0, 12.0  # Å: of the repeated cell; of a cell that needs no m
 WINDOW = (0.1, 6.0)  # Å
 SMALL = 16  # atoms: plane waves, and an analysis
 ANALYSED = ("gpaw", "qe")
+MOST_SPILLING = 0.2  # of the charge
 
 
 def heights(atoms: Atoms) -> np.ndarray:
@@ -94,7 +96,7 @@ def settings(
     """
     if not len(atoms) or abs(atoms.cell.volume) < 1e-6:
         raise ValueError("the structure has no cell with atoms; a label needs a periodic one")
-    given = {"kpoints": mesh(atoms)} if engine != "xtb" else {}
+    given = {"kpoints": mesh(atoms), "most_spilling": MOST_SPILLING} if engine in ANALYSED else {}
     if engine in ANALYSED and len(atoms) <= SMALL:
         given |= {"analysis": True} | ({"waves": "pw"} if engine == "gpaw" else {})
     given |= own

@@ -28,6 +28,7 @@ from getl_utils.labels.result import COLUMNS, Label, LabelError
 __all__ = ["COLUMNS", "Engine", "EngineSettings", "Label", "LabelError", "available", "get", "names"]
 NAMES = ("gpaw", "lobster", "qe", "xtb")
 PROJECTIONS = ("full", "lobster")
+MUCH = 0.05  # charge spilling that is always said
 Orbitals = Mapping[str, Sequence[str]]
 
 
@@ -215,7 +216,7 @@ class Engine:
             raise LabelError("SPILLED", f"{job.formula}: {said} is more than the {limit:.0%} allowed; {hint}")
         lost = record.get("dropped_electrons", 0.0)
         outside = f"{lost:.2f} electrons are in bands outside the orbitals; the basis lacks something"
-        return ([outside] if lost > 0.01 else []) + ([said] if spilt > limit else [])
+        return ([outside] if lost > 0.01 else []) + ([said] if spilt > min(limit, MUCH) else [])
 
 
 def names() -> list[str]:

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from getl_utils.core.record import content_hash
+from getl_utils.files import upf
 from getl_utils.labels import pwscf
 from getl_utils.labels.engine import Job, Projected
 from getl_utils.labels.icohp import ProjectedBands
@@ -59,7 +60,8 @@ class Qe(pwscf.PlaneWaveEngine):
             "orbitals_used": {e: list(job.orbitals[e]) for e in job.elements},
             "data_sets": {e: f"{f.name} {content_hash(f)}" for e, f in files.items()},
         }  # fmt: skip
-        return Projected(bands, record)
+        electrons = {e: upf.read_valence(f) for e, f in files.items()}
+        return Projected(bands, record, electrons=electrons)
 
 
 ENGINE = Qe()

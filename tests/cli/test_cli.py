@@ -7,12 +7,13 @@ from pathlib import Path
 import ase.io
 import pandas as pd
 import pytest
+from ase.build import bulk
 from small import Standin, crystal, dump
 
 from getl_utils import cli
 from getl_utils.cli import prediction
 from getl_utils.cli.app import RENAMED, app, elements_of, join_elements
-from getl_utils.core.record import write_json
+from getl_utils.core.record import read_json, write_json
 from getl_utils.files.elements import RULE
 from getl_utils.labels import engine as engines
 from getl_utils.labels import label
@@ -155,3 +156,14 @@ def test_a_misspelt_parameter_is_one_line_with_the_nearest_right_name(tmp_path, 
     (tmp_path / "p.yaml").write_text('{"sede": 1}')
     assert cli.main(["parameters", str(tmp_path / "p.yaml"), "05_train"]) == 1
     assert capsys.readouterr().err.strip().endswith("unknown parameter `sede`; did you mean `seed`?")
+
+
+@pytest.mark.skipif(engines.get("xtb").missing() is not None, reason=str(engines.get("xtb").missing()))
+def test_label_needs_no_parameter_file_and_no_repository(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ase.io.write("POSCAR", bulk("Cu", cubic=True) * (2, 2, 2))
+    assert cli.main(["label", "POSCAR", "--engine", "xtb", "--window", "0.1", "2.7", "--out", "bonds"]) == 0
+    assert "DONE, 192 bonds" in capsys.readouterr().out
+    record = read_json("bonds/label.json")
+    assert record["settings"]["label_window"] == [0.1, 2.7]
+    assert record["settings"]["orbitals"]["Cu"] == ["3s", "3p", "3d", "4s"]

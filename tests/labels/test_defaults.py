@@ -11,7 +11,8 @@ def test_a_small_crystal_gets_plane_waves_a_mesh_and_a_window_that_the_mesh_can_
     atoms = bulk("NaCl", "rocksalt", a=5.69)
     found = defaults.settings(atoms, "gpaw", {"kpoints": [3, 3, 3]})
     assert found["orbitals"] == {"Cl": ["3s", "3p"], "Na": ["2p", "3s"]}
-    assert found["engine_settings"] == {"kpoints": [3, 3, 3], "analysis": True, "waves": "pw"}
+    own = {"kpoints": [3, 3, 3], "analysis": True, "waves": "pw", "most_spilling": 0.2}
+    assert found["engine_settings"] == own
     assert found["label_window"] == [0.1, pytest.approx(3 * 5.69 / 3**0.5 / 2, abs=1e-3)]
     assert defaults.settings(atoms, "gpaw", {})["label_window"] == [0.1, 6.0]
 
@@ -19,7 +20,7 @@ def test_a_small_crystal_gets_plane_waves_a_mesh_and_a_window_that_the_mesh_can_
 def test_a_large_cell_is_labelled_at_gamma_in_atomic_orbitals():
     atoms = bulk("Cu", cubic=True) * (4, 4, 4)
     found = defaults.settings(atoms, "gpaw", {})
-    assert found["engine_settings"] == {"kpoints": [1, 1, 1]}
+    assert found["engine_settings"] == {"kpoints": [1, 1, 1], "most_spilling": 0.2}
     assert found["label_window"] == [0.1, 6.0]
 
 

@@ -23,7 +23,7 @@ from getl_utils.labels.gpaw_waves import Bands, projectors
 from getl_utils.labels.icohp import ProjectedBands
 from getl_utils.labels.projection import frozen_core, hartree_fock, lcao
 from getl_utils.labels.projection.plane_waves import amplitudes
-from getl_utils.labels.projection.two_centre import Functions, Overlaps, owners_and_names
+from getl_utils.labels.projection.two_centre import Functions, Overlaps, Radial, owners_and_names
 
 
 def label(dft: Any, atoms: Atoms, orbitals: Mapping[str, Sequence[str]], settings: Any) -> Projected:
@@ -46,7 +46,8 @@ def label(dft: Any, atoms: Atoms, orbitals: Mapping[str, Sequence[str]], setting
         Bands in both projections, facts, and how far GPAW moved each atom.
     """
     elements = sorted(set(atoms.get_chemical_symbols()))
-    free = {e: [hartree_fock.orbital(e, shell) for shell in orbitals[e]] for e in elements}
+    setups = dict(zip(atoms.get_chemical_symbols(), dft.setups, strict=True))
+    free = {e: [_orbital(e, shell, setups[e]) for shell in orbitals[e]] for e in elements}
     found = gpaw_waves.bands(dft, atoms, settings, count_orbitals(atoms, orbitals))
     programs = ", ".join(f"{name} {version(name)}" for name in ("gpaw", "gpaw-data", "qc-atomdb"))
     record = {
@@ -59,6 +60,18 @@ def label(dft: Any, atoms: Atoms, orbitals: Mapping[str, Sequence[str]], setting
     relative = atoms.get_scaled_positions(wrap=False)
     moved = np.rint(relative - atoms.get_scaled_positions() % 1 % 1).astype(int)
     return Projected(project(found, free), record, moved, electrons(dft, atoms, orbitals))
+
+
+def _orbital(element: str, shell: str, setup: Any) -> Radial:
+    """A Hartree–Fock orbital; for a shell that the neutral atom leaves empty, the data set's bound state."""
+    empty = shell not in hartree_fock.expansions(element)
+    for n, momentum, wave in zip(setup.n_j, setup.l_j, setup.data.phi_jg, strict=True):
+        if empty and f"{n}{'spdf'[momentum]}" == shell:
+            r, step = setup.rgd.r_g[: len(wave)], setup.rgd.dr_g[: len(wave)]
+            inside = r < hartree_fock.REACH
+            r, step, values = r[inside], step[inside], np.array(wave)[inside]
+            return Radial(momentum, r, values / np.sqrt(np.sum(values**2 * r**2 * step)), step, shell)
+    return hartree_fock.orbital(element, shell)
 
 
 def electrons(dft: Any, atoms: Atoms, shells: Mapping[str, Sequence[str]]) -> dict[str, float]:
