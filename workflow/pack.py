@@ -19,9 +19,8 @@ from getl_utils.core.record import read_json, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, projection_of
 
-COMMAND = (
-    "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {} && python workflow/pack.py {} {} {}"
-)
+ALL = "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {}"
+LEARN = "getl learn {} --only-labels"  # a case that labels only what teaches most
 
 
 def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> tuple[Counter, Counter]:
@@ -58,10 +57,17 @@ def main() -> int:
     p = parameters.for_stage("01_generate", parameters.read(given.parameters), given.parameters)
     keys = cells.keys(p.compositions, p.runs, p.sub_runs)
     out = WorkDir(given.out)
-    statuses, projections = pack(WorkDir(given.work_dir), out, keys)
-    files = sorted(f for f in out.path.rglob("*") if f.is_file() and f.name != "manifest.json")
+    work = WorkDir(given.work_dir)
+    statuses, projections = pack(work, out, keys)
+    if (choices := work.path / "learn/learn.json").exists():
+        out.path.joinpath("learn").mkdir(exist_ok=True)
+        shutil.copyfile(choices, out.path / "learn/learn.json")
+    made = (LEARN if p.learn else ALL).format(given.parameters)
+    files = sorted(
+        f for f in out.path.rglob("*") if f.is_file() and f.name != "manifest.json" and "model" not in f.parts
+    )
     manifest = {
-        "command": COMMAND.format(given.parameters, given.work_dir, given.parameters, given.out),
+        "command": f"{made} && python workflow/pack.py {given.work_dir} {given.parameters} {given.out}",
         "parameters": p.model_dump(),
         "cells_planned": len(keys),
         "labels": dict(statuses),

@@ -1,7 +1,8 @@
-"""Ship a trained model with its card: python workflow/ship_model.py WORK_DIR PARAMETERS NAME.
+"""Ship a trained model with its card: python workflow/ship_model.py WORK_DIR PARAMETERS NAME [--data FOLDER].
 
 The model of WORK_DIR goes to data_examples/models/NAME as arrays and JSON, with its checks and README.md. It
-must have passed all its checks without exception. ``getl predict`` uses it when no model is named.
+must have passed all its checks without exception. ``getl predict`` uses it when no model is named. With
+--data it goes to FOLDER/model instead, beside its labels, and is used only when it is named.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def windows(facts: Any) -> str:
     return "\n".join(lines)
 
 
-def card(work: WorkDir, parameters: str, name: str) -> str:
+def card(work: WorkDir, parameters: str, name: str, data: str) -> str:
     """The text of README.md: what the model learned from, how wrong it is, where it is valid."""
     trained, bonds = model.load(work.model), pd.read_parquet(work.bonds)
     table, checks = pd.read_csv(work.model / "validation.csv"), read_json(work.model / "checks.json")
@@ -52,7 +53,7 @@ def card(work: WorkDir, parameters: str, name: str) -> str:
 - **Identity:** `{trained.model_id}`, of database `{trained.facts.database_id}`, trained by `{parameters}`.
 - **Predicts:** ICOHP (eV, negative = bonding), its σ, and whether a bond is outside what the model has seen.
 - **Learned from:** {len(bonds)} bonds of {len(quenches)} quenches of {", ".join(bonds.composition.unique())}.
-- **Labels:** engine `{trained.facts.engine}`, in `data_examples/zrcual`.
+- **Labels:** engine `{trained.facts.engine}`, in `{data}`.
 - **Checks:** {passed} passed (`checks.json`); `getl test-model` runs them again.
 - **Licence:** MIT, as the repository.
 
@@ -78,8 +79,10 @@ def main() -> int:
     parser.add_argument("work_dir")
     parser.add_argument("parameters")
     parser.add_argument("name")
+    parser.add_argument("--data")
     given = parser.parse_args()
-    work, out = WorkDir(given.work_dir), root() / "data_examples/models" / given.name
+    work, data = WorkDir(given.work_dir), given.data or "data_examples/zrcual"
+    out = root() / (f"{data}/model" if given.data else f"data_examples/models/{given.name}")
     try:
         release.require(work.model, [])
     except ValueError as error:
@@ -89,7 +92,7 @@ def main() -> int:
     for file in FILES:
         shutil.copyfile(work.model / file, out / file)
     with atomic_write(out / "README.md") as temporary:
-        temporary.write_text(card(work, given.parameters, given.name))
+        temporary.write_text(card(work, given.parameters, given.name, data))
     print(f"{out.relative_to(root())}: model {read_json(out / 'model.json')['model_id']}")
     return 0
 

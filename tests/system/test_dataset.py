@@ -1,4 +1,4 @@
-"""The data set in data_examples/ is complete, and 02_extract reads it."""
+"""The data sets in data_examples/ are complete, and 02_extract reads them."""
 
 import hashlib
 import json
@@ -10,18 +10,35 @@ from getl_utils.core.workdir import WorkDir, resolve
 from getl_utils.etl import extract
 
 ROOT = resolve("data_examples/zrcual")
+LEARNED = resolve("data_examples/cu-zr")
+
+
+def read(root):
+    return json.loads((root / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def manifest():
-    return json.loads((ROOT / "manifest.json").read_text())
+    return read(ROOT)
 
 
-def test_every_file_is_the_one_in_the_manifest(manifest):
-    found = {f.relative_to(ROOT).as_posix() for f in ROOT.rglob("*") if f.is_file()} - {"manifest.json"}
-    assert found == set(manifest["files"])
-    for name, checksum in manifest["files"].items():
-        assert hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == checksum, name
+@pytest.mark.parametrize("root", [ROOT, LEARNED], ids=lambda r: r.name)
+def test_every_file_is_the_one_in_the_manifest(root):
+    found = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()} - {"manifest.json"}
+    assert {name for name in found if not name.startswith("model/")} == set(read(root)["files"])
+    for name, checksum in read(root)["files"].items():
+        assert hashlib.sha256((root / name).read_bytes()).hexdigest() == checksum, name
+
+
+def test_02_reads_what_getl_learn_labelled(tmp_path):
+    p = parameters.for_stage(
+        "02_extract", parameters.read(resolve("parameters/learn/cu-zr.yaml")), "cu-zr.yaml"
+    )
+    keys = cells.keys(p.compositions, p.runs, p.sub_runs)
+    result = extract.extract(WorkDir(tmp_path), keys, [LEARNED], p.cutoff)
+    learned = json.loads((LEARNED / "learn/learn.json").read_text())
+    assert set(result.bonds.label_id) == {c["label_id"] for step in learned["steps"] for c in step["cells"]}
+    assert set(result.bonds.engine) == {"gpaw"}
 
 
 def test_it_is_compact(manifest):

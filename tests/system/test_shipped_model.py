@@ -10,7 +10,11 @@ from getl_utils.inference import predictor
 from getl_utils.models import agreement, model
 from getl_utils.ops import release
 
-FOLDERS = sorted(path.parent for path in (REPOSITORY / "data_examples/models").glob("*/model.json"))
+FOLDERS = sorted(
+    path.parent
+    for pattern in ("models/*", "*/model")
+    for path in (REPOSITORY / "data_examples").glob(f"{pattern}/model.json")
+)
 DATA = REPOSITORY / "data_examples/zrcual"
 
 
@@ -18,7 +22,7 @@ def test_a_model_ships():
     assert FOLDERS
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f"{f.parent.name}-{f.name}")
 def test_all_its_checks_passed_and_its_card_names_it(folder):
     assert release.require(folder) == {}
     assert f"`{model.load(folder).model_id}`" in (folder / "README.md").read_text()
