@@ -1,9 +1,9 @@
 """The shipped model on another alloy, potential and quench: python bench/other_alloy.py.
 
-data_examples/cu-zr has four cells of Zr32Cu32: without Al, quenched a hundred times faster than the data set
-zrcual, with another potential, three of them shrunk by 10 or 20 %, labelled on a 2×2×2 mesh. The model learned
-from zrcual at Γ. Writes data_examples/validation/other_alloy.csv: per cell and bond type the error, that of
-the curve of the distance from zrcual, how many labels the 90 % intervals hold, the share of flagged bonds.
+data_examples/cu-zr has four cells of Zr32Cu32: no Al, another potential, quenched a hundred times faster
+than zrcual, three of them shrunk by 10 or 20 %, labelled on a 2×2×2 mesh. The model learned from zrcual
+at Γ. Writes data_examples/validation/other_alloy.csv: per cell and bond type the error, that of the curve
+of the distance from zrcual, how many labels the 90 % intervals hold, the share of flagged bonds.
 """
 
 from __future__ import annotations
