@@ -26,7 +26,7 @@ SHOWN = {"index": False, "float_format": "{:.4f}".format}
 
 @command(
     "test-cell",
-    "Takes a database and a labelled cell; gives RMSDs by type.",
+    "Takes a database and a labelled cell; gives errors.",
     "Trains on the database and predicts every bond of the cell, as the published second test does. The "
     "models are those that the database allows: the published one where it has SOAP, the default one where "
     "it has expansions.",

@@ -78,7 +78,7 @@ def trace(
 
 @command(
     "export",
-    "Takes a model or data set; gives a folder to publish.",
+    "Takes a model or data set; writes a package.",
     "The folder describes itself by RO-Crate metadata and is read as before: a model by --model, a data set "
     "as one of the reference_roots.",
 )

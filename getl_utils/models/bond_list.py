@@ -172,6 +172,7 @@ def find_bonds(
     Examples
     --------
     >>> from ase.build import bulk
+    >>> from getl_utils.models.bond_expansion import BondExpansion
     >>> len(find_bonds(BondExpansion(("Cu",)), bulk("Cu"), {"Cu-Cu": (2.0, 2.6)}))  # 12 neighbours / 2
     6
     """

@@ -46,13 +46,7 @@ def check_calculator(name: str, arguments: Mapping[str, Any]) -> None:
 
     Examples
     --------
-    >>> check_calculator("os.system", {})
-    Traceback (most recent call last):
-    ...
-    ValueError: `calculator`: 'os.system' is no calculator that may be named here; did you mean
-    `tblite.ase.TBLite`? (possible: ase.calculators.emt.EMT, ase.calculators.lj.LennardJones,
-    ase.calculators.morse.MorsePotential, tblite.ase.TBLite, chgnet.model.dynamics.CHGNetCalculator,
-    sevenn.calculator.SevenNetCalculator)
+    >>> check_calculator("ase.calculators.emt.EMT", {})
     """
     own = [word.strip() for word in os.environ.get(VARIABLE, "").split(",") if word.strip()]
     if name in own:
