@@ -219,7 +219,7 @@ def rivals(table: pd.DataFrame, models: Sequence[str]) -> Drawing:
             panel.bar(places, rows[model], width, color=COLOURS[n], label=model)
         panel.axhline(1, color="0.6", lw=1)
         panel.set_xticks(np.arange(len(rows)), rows.type)
-        panel.set(title=f"{name} left out", xlabel="bond type", ylabel="RMSE / distance alone")
+        panel.set(title=f"{name} left out", xlabel="bond type", ylabel="RMSE, ratio to the distance alone")
     legend(next(iter(grid.values())))
     return figure, table
 
