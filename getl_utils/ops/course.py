@@ -47,6 +47,7 @@ class Course:
     cells: dict[CellKey, Atoms]
     record: dict[str, Any]
     known: list[Labelled] = field(default_factory=list)
+    _trained: tuple[int, LinearModel | None] = (0, None)  # cells known, and the model of them
 
     @cached_property
     def expansion(self) -> BondExpansion:
@@ -85,9 +86,14 @@ class Course:
         return learner.labelled(self.expansion, key, self.cells[key], verdict.labels)
 
     def model(self) -> LinearModel | None:
-        """The default model of the cells known so far; None while they have too few bonds."""
+        """The default model of the cells known so far, trained once; None while they have too few bonds."""
+        if len(self.known) != self._trained[0]:
+            self._trained = len(self.known), self._train()
+        return self._trained[1]
+
+    def _train(self) -> LinearModel | None:
         try:
-            return learner.train(self.expansion, self.known) if self.known else None
+            return learner.train(self.expansion, self.known)
         except ValueError as error:
             self.record["untrained"] = str(error)
             return None
