@@ -25,7 +25,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from getl_utils.core import cells, parameters
-from getl_utils.core.bonds import BOND, KEY
+from getl_utils.core.bonds import BOND
 from getl_utils.core.record import atomic_write
 from getl_utils.core.workdir import WorkDir, root
 from getl_utils.etl import database, descriptors, extract, load
@@ -84,9 +84,7 @@ def published_database(values: dict) -> database.Database:
     result = extract.extract(work, keys, [REFERENCE], p.cutoff)
     extract.write(work, result)
     chosen = training.descriptors(parameters.for_stage("03_transform", values))
-    descriptors.remember(work, chosen)
-    for key, rows in result.bonds.groupby(KEY, sort=False):
-        descriptors.describe(work, cells.CellKey(*key), rows, chosen)
+    descriptors.describe_cells(work, result.bonds, chosen)
     found = load.collect(work, result.bonds, result.clusters, p.elements, "labelled")
     database.write(work.database("all"), found, "all")
     return database.read(work.database("all"))

@@ -4,7 +4,6 @@ import numpy as np
 from ase.build import bulk
 
 from getl_utils.core import cells, parameters
-from getl_utils.core.bonds import KEY
 from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.record import checksums, code_version, now, write_json
 from getl_utils.core.workdir import WorkDir
@@ -86,10 +85,7 @@ def quenched(work, composition, run):
 
 def describe(work, bonds, transform):
     """03_transform, in short."""
-    chosen = training.descriptors(transform)
-    descriptors.remember(work, chosen)
-    for key, rows in bonds.groupby(KEY, sort=False):
-        descriptors.describe(work, cells.CellKey(*key), rows, chosen)
+    descriptors.describe_cells(work, bonds, training.descriptors(transform))
 
 
 def build(folder, monkeypatch):

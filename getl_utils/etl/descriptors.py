@@ -10,7 +10,7 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core import cells
-from getl_utils.core.bonds import BOND
+from getl_utils.core.bonds import BOND, KEY
 from getl_utils.core.cells import CellKey
 from getl_utils.core.neighbours import neighbours
 from getl_utils.core.once import once, standing
@@ -73,6 +73,28 @@ def describe(
     identity = _identity(work, key, rows, {name: one.settings for name, one in chosen.items()})
     once(record, identity, make, [path.name], replace=True, repair=True)
     return _load(work, key)
+
+
+def describe_cells(work: WorkDir, bonds: pd.DataFrame, chosen: Mapping[str, Descriptor]) -> None:
+    """Write the settings of the descriptors, and describe the bonds of each cell.
+
+    Parameters
+    ----------
+    work : WorkDir
+        Where the cells are, and where the numbers are written.
+    bonds : DataFrame
+        Bonds of the cells, with composition, run, sub_run and the columns that `describe` needs.
+    chosen : mapping
+        Name → descriptor.
+
+    Raises
+    ------
+    ValueError
+        A cell is damaged or has another element.
+    """
+    remember(work, chosen)
+    for key, rows in bonds.groupby(KEY, sort=False):
+        describe(work, CellKey(*key), rows, chosen)
 
 
 def _identity(

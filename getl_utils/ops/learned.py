@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from getl_utils.core import cells, parameters
-from getl_utils.core.bonds import KEY
 from getl_utils.core.record import write_csv, write_json
 from getl_utils.core.workdir import WorkDir, resolve
 from getl_utils.etl import database, descriptors, extract, load
@@ -58,7 +55,7 @@ def finish(work: WorkDir, values: Mapping[str, Any]) -> Made:
     roots = [resolve(root) for root in e.reference_roots]
     found = extract.extract(work, cells.keys(e.compositions, e.runs, e.sub_runs), roots, e.cutoff)
     extract.write(work, found)
-    _describe(work, found.bonds, t)
+    descriptors.describe_cells(work, found.bonds, training.descriptors(t))
     everything = load.collect(work, found.bonds, found.clusters, d.elements, d.bonds, d.mix_engines)
     database.write(work.database(d.database), everything, d.database)
     stored = database.read(work.database(p.database))
@@ -70,10 +67,3 @@ def finish(work: WorkDir, values: Mapping[str, Any]) -> Made:
     metrics = results.metrics(stored, tried.table, tried.refused | refused, trained, note)
     write_json(work.model / "metrics.json", metrics)
     return Made(metrics, release.failures(release.check(work.model)))
-
-
-def _describe(work: WorkDir, bonds: pd.DataFrame, p: parameters.Transform) -> None:
-    chosen = training.descriptors(p)
-    descriptors.remember(work, chosen)
-    for key, rows in bonds.groupby(KEY, sort=False):
-        descriptors.describe(work, cells.CellKey(*key), rows, chosen)
