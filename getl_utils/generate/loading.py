@@ -1,4 +1,4 @@
-"""Uniaxial loading of a glass by LAMMPS: its input text, the run, and the stress–strain curve of its log."""
+"""Loading of a glass by LAMMPS: the input text if it is uniaxial, the run, and its stress–strain curve."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from getl_utils.core.parameters import Loading
+from getl_utils.core.parameters import Loading, Shear
 from getl_utils.core.record import content_hash, read_json
 from getl_utils.files.lammps_log import read_thermo
+from getl_utils.generate import shearing
 from getl_utils.generate.lammps import run_once
 from getl_utils.generate.quench import Protocol, identified, interaction
+from getl_utils.generate.shearing import GPA_PER_BAR
 
-GPA_PER_BAR = 1e-4
 THERMO = "step temp press pe vol density lx ly lz pxx pyy pzz pxy pxz pyz"
 
 
@@ -86,7 +87,7 @@ def input_text(glass: Path, protocol: Protocol, loading: Loading, seed: int, nam
 def load(
     glass: str | Path,
     protocol: Protocol,
-    loading: Loading,
+    loading: Loading | Shear,
     directory: str | Path,
     seed: int,
     name: str = "loading",
@@ -103,12 +104,12 @@ def load(
         LAMMPS data file, as ``final.data`` of a quench.
     protocol : Protocol
         As for `input_text`.
-    loading : Loading
+    loading : Loading or Shear
         The loading.
     directory : str or Path
         Folder of the run. The frames lie in ``<name>.dump``.
     seed : int
-        Of the velocities.
+        Of the velocities; a shear has none.
     name : str
         Of the files.
     command : str
@@ -142,7 +143,10 @@ def load(
         **made_of,
         **loading.model_dump(mode="json"),
     }
-    text = input_text(glass, protocol, loading, seed, name)
+    if isinstance(loading, Shear):
+        text = shearing.input_text(glass, protocol, loading, name)
+    else:
+        text = input_text(glass, protocol, loading, seed, name)
     run_once("loading", text, identity, directory, command, progress, outputs=(f"{name}.*", "log.lammps"))
     return stress_strain(directory)
 
@@ -173,7 +177,8 @@ def stress_strain(directory: str | Path) -> pd.DataFrame:
     """Stress–strain curve of a whole loading, from its log.
 
     Cauchy stress σ = −P against engineering strain ε = L/L₀ − 1, both positive in tension; 1 GPa = 10⁴ bar.
-    `load_strain` and `load_stress` count positive along the loading: −ε and −σ for compression.
+    `load_strain` and `load_stress` count positive along the loading: −ε and −σ for compression. For a shear
+    see ``shearing.curve``.
 
     Parameters
     ----------
@@ -198,6 +203,8 @@ def stress_strain(directory: str | Path) -> pd.DataFrame:
         )
     made = read_json(directory / "loading.json")["identity"]
     log = read_thermo(directory / "log.lammps")
+    if made["mode"] == "shear":
+        return shearing.curve(log, made["plane"])
     log = log[log.stage == log.stage.max()].reset_index(drop=True)
     stress = {side: -log[f"P{side}{side}"] * GPA_PER_BAR for side in "xyz"}
     along, sign = stress.pop(made["axis"]), -1 if made["mode"] == "compression" else 1

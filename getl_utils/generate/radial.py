@@ -1,4 +1,4 @@
-"""Radial distribution functions of cells, total and for each pair of elements."""
+"""Radial distribution functions and structure factors of cells, total and for each pair of elements."""
 
 from __future__ import annotations
 
@@ -56,6 +56,41 @@ def radial_distribution(
     if not used:
         raise ValueError("no frames to average over")
     return pd.DataFrame({"r": (edges[1:] + edges[:-1]) / 2} | {name: g / used for name, g in total.items()})
+
+
+def structure_factor(radial: pd.DataFrame, density: float, q: np.ndarray) -> pd.DataFrame:
+    """Partial structure factors from partial radial distribution functions.
+
+    S_AB(q) = 1 + 4π ρ ∫ r² (g_AB(r) − 1) sin(qr)/(qr) sin(πr/R)/(πr/R) dr (T. E. Faber, J. M. Ziman, Phil.
+    Mag. 11, 153 (1965)). The last factor damps the ripples of an integral that ends at R (E. Lorch, J. Phys.
+    C 2, 229 (1969)), and makes peaks about 2π/R wide.
+
+    Parameters
+    ----------
+    radial : DataFrame
+        From `radial_distribution`, with a large `r_max`.
+    density : float
+        Atoms per Å^3.
+    q : ndarray
+        Where the factors are wanted, 1/Å.
+
+    Returns
+    -------
+    DataFrame
+        q and the columns of `radial`. `total` is that of equal scattering by all atoms.
+
+    Examples
+    --------
+    >>> gas = pd.DataFrame({"r": np.linspace(0.05, 20, 400), "total": 1.0})
+    >>> structure_factor(gas, 0.05, np.array([1.0, 2.0])).total.tolist()
+    [1.0, 1.0]
+    """
+    r = radial.r.to_numpy()
+    step = r[1] - r[0]
+    weight = 4 * np.pi * density * r**2 * np.sinc(r / (r[-1] + step / 2)) * step
+    kernel = np.sinc(np.outer(q, r) / np.pi) * weight
+    columns = {name: 1 + kernel @ (radial[name].to_numpy() - 1) for name in radial if name != "r"}
+    return pd.DataFrame({"q": q} | columns)
 
 
 def _partials(atoms: Atoms, edges: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from getl_utils.core.bonds import BOND
-from getl_utils.inference.trajectory import Trajectory, d2min
+from getl_utils.inference.displacements import d2min
+from getl_utils.inference.trajectory import Trajectory
 
 STATES = ["kept", "broken", "formed"]
 CATEGORIES = ("weak", "medium", "strong")

@@ -88,9 +88,7 @@ class Followed:
 
     def atoms(self) -> Iterator[Atoms]:
         """The structure of each frame, as in the file, Å."""
-        path = self.path
-        for scaled, shift, cell in zip(path.scaled, path.shifts, path.cells, strict=True):
-            yield Atoms(list(path.symbols), (scaled + shift) @ cell, cell=cell, pbc=path.pbc)
+        return map(self.path.atoms, range(len(self.tables)))
 
     @cached_property
     def strengths(self) -> pd.DataFrame:

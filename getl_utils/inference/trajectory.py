@@ -1,8 +1,4 @@
-"""Frames of the same atoms: choosing them, following the atoms, and how they are displaced.
-
-D²min is computed here and not by matscipy, whose function takes time with the square of the number of atoms
-and allows one image of a neighbour only. A test compares the two.
-"""
+"""Frames of the same atoms: choosing them, following the atoms, and how their cell is strained."""
 
 from __future__ import annotations
 
@@ -12,9 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from ase import Atoms
-
-from getl_utils.core.bonds import BOND
-from getl_utils.core.neighbours import neighbours
 
 
 @dataclass(frozen=True)
@@ -59,6 +52,34 @@ class Trajectory:
             Vectors, Å; (pairs, 3).
         """
         return (self.scaled[frame, j] - self.scaled[frame, i] + cells) @ self.cells[frame]
+
+    def atoms(self, frame: int) -> Atoms:
+        """Return the structure of one frame, its atoms where the file has them.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the frame.
+
+        Returns
+        -------
+        Atoms
+            Positions and cell in Å.
+        """
+        cell = self.cells[frame]
+        places = (self.scaled[frame] + self.shifts[frame]) @ cell
+        return Atoms(list(self.symbols), places, cell=cell, pbc=self.pbc)
+
+    def pair(self, frame: int) -> Trajectory:
+        """Return the first frame and another as a trajectory of two.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the other frame.
+        """
+        some = [0, frame]
+        return Trajectory(self.scaled[some], self.shifts[some], self.cells[some], self.symbols, self.pbc)
 
 
 def spread(number: int, most: int) -> list[int]:
@@ -186,7 +207,10 @@ def follow(frames: Iterable[Atoms]) -> Trajectory:
 
 
 def strains(trajectory: Trajectory) -> pd.DataFrame:
-    """Compute the engineering strain L/L₀ − 1 of the three cell vectors in each frame.
+    """Compute the engineering strain of each frame.
+
+    The cell of a frame is h = h₀ F, the rows of h being the cell vectors. The diagonal of F − 1 holds the
+    changes of length along x, y and z. The elements beside it hold the shears.
 
     Parameters
     ----------
@@ -196,55 +220,12 @@ def strains(trajectory: Trajectory) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        frame (0, 1, …), x, y, z, and `strain`, that of the vector that changes most; positive in tension.
+        frame (0, 1, …); x, y, z, the strains L/L₀ − 1 of the three cell vectors; xy, xz, yz, the shears of x
+        along y, and so on; and `strain`, the one that changes most, positive in tension.
     """
     lengths = np.linalg.norm(trajectory.cells, axis=2)
     table = pd.DataFrame(lengths / lengths[0] - 1, columns=list("xyz"))
+    change = np.linalg.inv(trajectory.cells[0]) @ trajectory.cells - np.eye(3)
+    table[["xy", "xz", "yz"]] = change[:, [1, 2, 2], [0, 0, 1]]
     table.insert(0, "frame", range(len(table)))
-    return table.assign(strain=table[table[list("xyz")].iloc[-1].abs().idxmax()])
-
-
-def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
-    """Compute the non-affine displacement D²min of each atom between the first frame and another.
-
-    D²min_i = min over J of (1/n_i) Σ_j |r_ij(t) − r_ij(0)·J|², where j are the n_i neighbours of atom i in
-    the first frame (M. L. Falk, J. S. Langer, Phys. Rev. E 57, 7192 (1998)). The sum there is not divided by
-    n_i. It is here, so that D²min does not grow with the number of neighbours. J = X⁻¹Y with
-    X = Σ r(0)ᵀr(0) and Y = Σ r(0)ᵀr(t).
-
-    Parameters
-    ----------
-    trajectory : Trajectory
-        The frames.
-    frame : int
-        Number of the later frame.
-    cutoff : float
-        Greatest distance of a neighbour in the first frame, Å.
-
-    Returns
-    -------
-    ndarray
-        D²min, Å^2; (atoms,). NaN for an atom that has fewer than three neighbours, or all in one plane.
-    """
-    start = Atoms(
-        trajectory.symbols,
-        trajectory.scaled[0] @ trajectory.cells[0],
-        cell=trajectory.cells[0],
-        pbc=trajectory.pbc,
-    )
-    table, number = neighbours(start, cutoff), len(start)
-    i, j, cells = table.i.to_numpy(), table.j.to_numpy(), table[BOND[2:]].to_numpy()
-    before, after = trajectory.vectors(0, i, j, cells), trajectory.vectors(frame, i, j, cells)
-
-    def _sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        sums = [np.bincount(i, a[:, k] * b[:, m], number) for k in range(3) for m in range(3)]
-        return np.array(sums).T.reshape(number, 3, 3)
-
-    x, y = _sum(before, before), _sum(before, after)
-    size = np.trace(x, axis1=1, axis2=2) / 3
-    solvable = np.linalg.det(x) > 1e-9 * size**3
-    affine = np.full((number, 3, 3), np.nan)
-    affine[solvable] = np.linalg.solve(x[solvable], y[solvable])
-    rest = after - np.einsum("nk,nkm->nm", before, affine[i])
-    result = np.bincount(i, (rest**2).sum(axis=1), number) / np.maximum(1, np.bincount(i, minlength=number))
-    return np.where(solvable, result, np.nan)
+    return table.assign(strain=table[table.iloc[-1, 1:].abs().idxmax()])

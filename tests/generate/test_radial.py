@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from getl_utils.generate.radial import radial_distribution
+from getl_utils.generate.radial import radial_distribution, structure_factor
 
 
 def coordination(atoms, table, name, other, r_max):
@@ -50,3 +50,14 @@ def test_frames_are_averaged():
     assert np.allclose(radial_distribution(cells).total, mean)
     with pytest.raises(ValueError, match="no frames"):
         radial_distribution([])
+
+
+def test_structure_factor_peaks_at_braggs_angle():
+    atoms = bulk("Cu", cubic=True, a=3.6) * (4, 4, 4)
+    atoms.symbols[::2] = "Zr"
+    atoms.rattle(0.1, seed=1)
+    table, q = radial_distribution(atoms, r_max=20, n_bins=1000), np.linspace(1.5, 4, 251)
+    factor = structure_factor(table, len(atoms) / atoms.get_volume(), q)
+    assert factor.q[factor.total.idxmax()] == pytest.approx(2 * np.pi * np.sqrt(3) / 3.6, abs=0.03)
+    mixed = (factor["Cu-Cu"] + factor["Zr-Zr"] + 2 * factor["Zr-Cu"]) / 4
+    assert factor.total.to_numpy() == pytest.approx(mixed.to_numpy())

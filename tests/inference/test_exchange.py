@@ -9,6 +9,7 @@ from matscipy.atomic_strain import get_D_square_min
 from matscipy.neighbours import neighbour_list
 
 from getl_utils.inference import exchange
+from getl_utils.inference.displacements import mean_squares
 from getl_utils.inference.predictor import find_bonds
 from getl_utils.inference.trajectory import follow, spread, strains
 from getl_utils.views import loading
@@ -59,6 +60,20 @@ def test_strains_are_those_of_the_cell():
     frames = [solution(), deformed(solution(), np.diag([1.03, 1.03, 0.9]))]
     strain = strains(follow(frames)).iloc[1]
     assert strain[["x", "y", "z", "strain"]].to_numpy(float) == pytest.approx([0.03, 0.03, -0.1, -0.1])
+
+
+def test_shear_is_a_strain_and_no_displacement():
+    frames = [solution(), deformed(solution(), [[1, 0, 0], [0.04, 1, 0], [0, 0, 1]])]
+    frames.append(deformed(frames[1], np.eye(3)))
+    frames[2].positions[7] += [0.3, 0, 0.4]
+    path = follow(frames)
+    table = strains(path)
+    assert table.xy.tolist() == table.strain.tolist() == pytest.approx([0, 0.04, 0.04])
+    moved = mean_squares(path).set_index(["frame", "element"]).msd
+    assert moved[1].max() < 1e-20
+    number = len(frames[0])
+    assert moved[2, "all"] == pytest.approx(0.25 * (1 / number - 1 / number**2))
+    assert moved[2, frames[0].symbols[7]] > moved[2, "all"]
 
 
 def pairs():

@@ -9,7 +9,7 @@ from getl_utils.core.parameters.data import Expansion, Extract, Load, Mix, Refer
 from getl_utils.core.parameters.extending import extended
 from getl_utils.core.parameters.generate import Cells, Espresso, Generate, Pseudopotential
 from getl_utils.core.parameters.infer import Infer, Workflow
-from getl_utils.core.parameters.lammps import Deformations, Loading, Quench
+from getl_utils.core.parameters.lammps import Deformations, Loading, Quench, Shear
 from getl_utils.core.parameters.learn import Learn
 from getl_utils.core.parameters.reading import (
     STAGES,
@@ -43,6 +43,7 @@ __all__ = [
     "Quench",
     "Reference",
     "Settings",
+    "Shear",
     "Soap",
     "Train",
     "Transform",

@@ -21,7 +21,7 @@ from getl_utils.core.parameters.base import (
     explain,
     field,
 )
-from getl_utils.core.parameters.lammps import Deformations, Loading, Quench
+from getl_utils.core.parameters.lammps import Deformations, Loading, Quench, Shear
 from getl_utils.core.parameters.learn import Learn
 
 ENGINES = ("gpaw", "lobster", "qe", "xtb")
@@ -109,7 +109,7 @@ class Generate(Cells, Reference):
     quench: Quench = Quench()
     large_compositions: Annotated[list[Composition], Unique] = field("glasses for 06_inference", [])
     large_quench: dict[str, Any] = field("what differs from `quench` for them", {})
-    loading: dict[str, Any] = field("of each large glass, as `Loading`; empty: none", {})
+    loading: dict[str, Any] = field("of each large glass, as `Loading` or `Shear`; empty: none", {})
     deformations: Deformations = Deformations()
     engine: Annotated[str, AfterValidator(check_engine)] = field(
         "label engine; none: only write the inputs of pw.x and LOBSTER", "xtb"
@@ -134,9 +134,10 @@ class Generate(Cells, Reference):
         return _nested("large_quench", Quench, {**self.quench.model_dump(), **self.large_quench})
 
     @property
-    def loading_protocol(self) -> Loading | None:
+    def loading_protocol(self) -> Loading | Shear | None:
         """The loading of each large glass; None if `loading` is empty."""
-        return _nested("loading", Loading, self.loading) if self.loading else None
+        kind = Shear if self.loading.get("mode") == "shear" else Loading
+        return _nested("loading", kind, self.loading) if self.loading else None
 
     @property
     def settings_of_learning(self) -> Learn | None:

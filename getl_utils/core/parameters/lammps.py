@@ -133,6 +133,31 @@ class Loading(Settings):
         return self
 
 
+class Shear(Settings):
+    """An athermal, quasistatic shear at constant volume: small strains, a minimisation after each."""
+
+    mode: Literal["shear"] = field("which way", "shear")
+    plane: Literal["xy", "xz", "yz"] = field("direction of the displacement, and normal of its plane", "xy")
+    max_strain: float = field("shear strain at the end", 0.1, gt=0, le=0.45)
+    strain_step: float = field("shear strain before each minimisation", 0.001, gt=0, le=0.05)
+    dump_every: Count = field("strain steps between dumped frames", 10)
+    force_tolerance: float = field("eV/Å, norm of all forces at which a minimisation ends", 1e-3, gt=0, le=1)
+    minimisation_steps: Count = field("iterations of each minimisation, at most", 5000)
+
+    @property
+    def steps(self) -> int:
+        """Number of strain steps."""
+        return round(self.max_strain / self.strain_step)
+
+    @model_validator(mode="after")
+    def _there_is_a_second_frame(self) -> Shear:
+        if self.steps < self.dump_every:
+            raise ValueError(
+                f"the shear takes {self.steps} steps: dump_every {self.dump_every} leaves no second frame"
+            )
+        return self
+
+
 def _check_steps(steps: float, what: str) -> None:
     if not steps < 2**31:
         raise ValueError(f"{what} takes {steps:.3g} steps; LAMMPS counts to {2**31 - 1} in one run")

@@ -1,0 +1,114 @@
+"""One glass under load: what each atom was at rest, and what became of it at several strains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from getl_utils.inference import displacements, exchange, predictor, surroundings, trajectory
+from getl_utils.models.model import Model
+
+ENERGY = "c_energy"  # compute pe/atom in the dump of a shear, eV
+
+
+def follow(
+    frames: Iterable[Atoms],
+    model: Model,
+    limits: Mapping[str, Sequence[float]],
+    strains: Sequence[float],
+    hysteresis: float = 0.1,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predict the frames of a loading and describe each atom at rest and at several strains.
+
+    Parameters
+    ----------
+    frames : iterable of Atoms
+        The same atoms in the same order, the glass at rest first, Å.
+    model : Model
+        Predicts the bonds.
+    limits : mapping of str to (float, float)
+        Window of each bond type, Å; see ``predictor.windows``.
+    strains : sequence of float
+        Strains at which atoms are looked at; the nearest frames are taken.
+    hysteresis : float
+        As for ``exchange.exchanges``.
+
+    Returns
+    -------
+    DataFrame
+        One row an atom: the columns of ``surroundings.rows`` in the first frame, with `energy` (eV) if the
+        frames have it; and for each strain, in %, `d2min_<strain>` (Å^2) and `exchanged_<strain>` (bonds
+        broken and formed).
+    DataFrame
+        One row a frame: frame, strain, bonds, mean_bond (−ICOHP, eV), icosahedra (part of the atoms), broken
+        and formed (parts of the first frame's bonds), msd (Å^2).
+
+    Raises
+    ------
+    ValueError
+        An element is unknown to the model, there are fewer than two frames, their atoms differ, or a strain
+        was not reached.
+    """
+    energies: list[np.ndarray] = []
+    path = trajectory.follow(_noting(frames, energies))
+    if len(path.cells) < 2:
+        raise ValueError("a loading needs two frames or more of the same atoms: the trajectory has one")
+    strain = trajectory.strains(path).strain.abs()
+    chosen = {_percent(one): _frame(strain, one) for one in strains}
+    tables = (predictor.predict(model, path.atoms(n), limits) for n in range(len(path.cells)))
+    first, reach = next(tables), max(high for _, high in limits.values())
+    rest = path.atoms(0)
+    atoms = surroundings.rows(rest, first, {"energy": energies[0]} if energies else {})
+    curve = [_state(rest, first, None)]
+    for n, table in enumerate(tables, 1):
+        changed = exchange.exchanges([first, table], path.pair(n), limits, hysteresis)
+        curve.append(_state(path.atoms(n), table, changed))
+        for name in [name for name, frame in chosen.items() if frame == n]:
+            atoms[f"d2min_{name}"] = displacements.d2min(path, n, reach)
+            some = changed[changed.state != "kept"]
+            atoms[f"exchanged_{name}"] = np.bincount(np.concatenate([some.i, some.j]), minlength=len(rest))
+    moved = displacements.mean_squares(path)
+    states = pd.DataFrame(curve).assign(msd=moved.msd[moved.element == "all"].to_numpy())
+    states.insert(0, "strain", strain)
+    return atoms, states.rename_axis("frame").reset_index()
+
+
+def _noting(frames: Iterable[Atoms], energies: list[np.ndarray]) -> Iterator[Atoms]:
+    """The frames as they come; the energies of the first frame's atoms are noted; a damaged one is told."""
+    for n, atoms in enumerate(frames):
+        if isinstance(atoms, ValueError):
+            raise atoms
+        if n == 0 and ENERGY in atoms.arrays:
+            energies.append(atoms.get_array(ENERGY))
+        yield atoms
+
+
+def _percent(strain: float) -> str:
+    return f"{100 * strain:g}"
+
+
+def _frame(strain: pd.Series, wanted: float) -> int:
+    """Number of the frame at a strain."""
+    frame = int((strain - wanted).abs().idxmin())
+    if abs(strain[frame] - wanted) > 0.1 * wanted:
+        raise ValueError(
+            f"no frame at a strain of {wanted:g}: the nearest has {strain[frame]:.4f}; "
+            "load the glass further, or dump more often"
+        )
+    return frame
+
+
+def _state(atoms: Atoms, bonds: pd.DataFrame, changed: pd.DataFrame | None) -> dict[str, float]:
+    """What one frame is like."""
+    cells, _ = surroundings.geometry(atoms)
+    part = changed.state.value_counts() / (changed.state != "formed").sum() if changed is not None else {}
+    return {
+        "bonds": len(bonds),
+        "mean_bond": float(-bonds.predicted.mean()),
+        "icosahedra": float(cells.icosahedron.mean()),
+        "broken": float(part.get("broken", 0.0)),
+        "formed": float(part.get("formed", 0.0)),
+    }
