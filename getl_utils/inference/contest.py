@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, t
 
-from getl_utils.inference.surroundings import deviations
+from getl_utils.inference.surroundings import BONDS, GEOMETRY, deviations
 
 
 def area(score: Sequence[float], chosen: Sequence[bool]) -> float:
@@ -67,79 +67,101 @@ def largest(values: Sequence[float], part: float = 0.05) -> np.ndarray:
     return rankdata(-values, method="max") <= part * len(values) + 1e-9
 
 
-def design(table: pd.DataFrame, indicators: Sequence[str]) -> np.ndarray:
-    """Lay out indicators for a linear score: for each element a constant and the deviations from its mean.
+def indicators(table: pd.DataFrame, more: Sequence[str] = ("energy",)) -> dict[str, list[str]]:
+    """Name the indicators that take part: single columns of ``surroundings.rows``, and sets of them.
 
     Parameters
     ----------
     table : DataFrame
-        Atoms of one glass: element and the indicators.
-    indicators : sequence of str
-        Columns.
+        Atoms of all glasses.
+    more : sequence of str
+        Columns besides geometry and bonds; those that are not there are left out.
 
     Returns
     -------
-    ndarray
-        (atoms, elements·(1 + indicators)), the elements in alphabetical order.
+    dict of str to list of str
+        Name and columns: `element` (none); each number of an atom, and its average `around` the atom; and the
+        sets `all geometry`, `all bonds`, `geometry + energy` and `everything`.
     """
-    counted = deviations(table[list(indicators)], table.element).to_numpy(float)
-    counted = np.column_stack([np.ones(len(table)), counted])
-    own = [(table.element == name).to_numpy()[:, None] * counted for name in sorted(table.element.unique())]
-    return np.hstack(own)
+    more = [name for name in more if name in table]
+    sets = {"all geometry": GEOMETRY, "all bonds": BONDS, "everything": [*GEOMETRY, *more, *BONDS]}
+    if more:
+        sets[f"geometry + {' + '.join(more)}"] = [*GEOMETRY, *more]
+    found = {"element": []} | {name: [name] for name in sets["everything"]}
+    found |= {f"{name} around": [f"{name}_around"] for name in sets["everything"]}
+    return found | {name: [*some, *(f"{one}_around" for one in some)] for name, some in sets.items()}
 
 
-def scores(
-    table: pd.DataFrame, chosen: pd.Series, indicators: Sequence[str], ridge: float = 1e-3
-) -> pd.Series:
-    """Score the atoms of each glass by what the other glasses teach.
-
-    The score is linear in the `design`. Its weights are those of a ridge regression of chosen (1) or not (0)
-    on the other glasses. A single indicator thus takes from them only its sign, and how often the atoms of
-    each element are chosen.
+def design(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Count indicators from the mean of each glass and element, in standard deviations.
 
     Parameters
     ----------
     table : DataFrame
         Atoms of all glasses: glass, element and the indicators.
-    chosen : Series of bool
-        Which atoms are to be found, with the index of `table`.
-    indicators : sequence of str
-        Columns; may be empty.
-    ridge : float
-        Penalty of the weights as a part of the number of atoms.
+    columns : sequence of str
+        Indicators.
 
     Returns
     -------
-    Series
-        The score of each atom.
+    DataFrame
+        Their columns.
+    """
+    groups = table.glass.astype(str) + " " + table.element.astype(str)
+    return deviations(table[list(columns)], groups)
+
+
+def scores(sheet: np.ndarray, chosen: np.ndarray, glass: np.ndarray, ridge: float = 1e-3) -> np.ndarray:
+    """Score the atoms of each glass by what the other glasses teach.
+
+    The score is linear. Its weights are those of a ridge regression of chosen (1) or not (0) on the atoms of
+    the other glasses. A single indicator thus takes from them its sign, and how often the atoms of each
+    element are chosen.
+
+    Parameters
+    ----------
+    sheet : ndarray
+        Numbers of each atom; (atoms, numbers).
+    chosen : ndarray of bool
+        Which atoms are to be found; (atoms,).
+    glass : ndarray
+        Which glass each atom is of; (atoms,).
+    ridge : float
+        Penalty of the squared weights, for each atom.
+
+    Returns
+    -------
+    ndarray
+        (atoms,)
 
     Raises
     ------
     ValueError
-        There are fewer than two glasses, or their elements differ.
+        There are fewer than two glasses.
     """
-    glasses = dict(list(table.groupby("glass")))
-    if len(glasses) < 2:
+    members = [glass == name for name in pd.unique(glass)]
+    if len(members) < 2:
         raise ValueError("an indicator is judged on a glass by the others: give two glasses or more")
-    if len({tuple(sorted(some.element.unique())) for some in glasses.values()}) > 1:
-        raise ValueError("the glasses have different elements: their atoms cannot be compared")
-    sheets = {name: design(some, indicators) for name, some in glasses.items()}
-    squares = {name: x.T @ x + ridge * len(x) * np.eye(x.shape[1]) for name, x in sheets.items()}
-    found = {name: x.T @ chosen[glasses[name].index].to_numpy(float) for name, x in sheets.items()}
-    result = pd.Series(0.0, table.index)
-    for name, sheet in sheets.items():
-        left, right = (sum(every.values()) - every[name] for every in (squares, found))
-        result[glasses[name].index] = sheet @ np.linalg.solve(left, right)
+    penalty, target = ridge * np.eye(sheet.shape[1]), chosen.astype(float)
+    squares = [sheet[own].T @ sheet[own] + own.sum() * penalty for own in members]
+    found = [sheet[own].T @ target[own] for own in members]
+    result = np.zeros(len(sheet))
+    for n, own in enumerate(members):
+        left, right = (sum(some[:n] + some[n + 1 :]) for some in (squares, found))
+        result[own] = sheet[own] @ np.linalg.solve(left, right)
     return result
 
 
 def contest(
     table: pd.DataFrame,
     outcomes: Sequence[str],
-    indicators: Mapping[str, Sequence[str]],
+    names: Mapping[str, Sequence[str]],
     part: float = 0.05,
 ) -> pd.DataFrame:
     """Judge indicators on each left-out glass, over all atoms and element by element.
+
+    For all atoms each element has weights of its own, so that an indicator is not judged by how well it tells
+    the elements apart: what knows nothing else than the element is the indicator without columns.
 
     Parameters
     ----------
@@ -147,8 +169,8 @@ def contest(
         Atoms of all glasses: glass, element, the indicators, and the outcomes.
     outcomes : sequence of str
         Columns; the atoms with the largest values are to be found, of all atoms or of one element.
-    indicators : mapping of str to sequence of str
-        Name and columns of each indicator; see `scores`. An indicator without columns knows the element only.
+    names : mapping of str to sequence of str
+        Name and columns of each indicator, as from `indicators`.
     part : float
         As for `largest`.
 
@@ -162,19 +184,24 @@ def contest(
     ValueError
         As `scores`, or a column is not there.
     """
-    wanted = {*outcomes, *(column for some in indicators.values() for column in some)}
-    if absent := sorted(wanted - set(table)):
+    columns = sorted({column for some in names.values() for column in some})
+    if absent := sorted({*outcomes, *columns} - set(table)):
         raise ValueError(f"no column {', '.join(absent)} in the table of atoms")
-    table, rows = table.reset_index(drop=True), []
-    for atoms in ["all", *sorted(table.element.unique())]:
+    table = table.reset_index(drop=True)
+    counted, elements, rows = design(table, columns).assign(one=1.0), sorted(table.element.unique()), []
+    for atoms in ["all", *elements]:
         some = table if atoms == "all" else table[table.element == atoms]
+        own = [(some.element == name).to_numpy()[:, None] for name in elements if atoms in ("all", name)]
+        sheets = {name: counted.loc[some.index, ["one", *which]].to_numpy() for name, which in names.items()}
         for outcome in outcomes:
-            chosen = some.groupby("glass")[outcome].transform(largest, part=part).astype(bool)
-            for name, columns in indicators.items():
-                score = scores(some, chosen, columns)
-                for glass, own in some.groupby("glass"):
-                    value = area(score[own.index], chosen[own.index])
-                    rows.append((outcome, atoms, name, glass, value))
+            chosen = some.groupby("glass")[outcome].transform(largest, part=part).to_numpy(bool)
+            for name, sheet in sheets.items():
+                score = scores(np.hstack([sheet * one for one in own]), chosen, some.glass.to_numpy())
+                judged = pd.DataFrame({"glass": some.glass, "score": score, "chosen": chosen})
+                rows += [
+                    (outcome, atoms, name, glass, area(one.score, one.chosen))
+                    for glass, one in judged.groupby("glass")
+                ]
     return pd.DataFrame(rows, columns=["outcome", "atoms", "indicator", "glass", "auc"])
 
 

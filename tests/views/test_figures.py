@@ -9,7 +9,7 @@ from small import ELEMENTS, crystal
 from getl_utils.core.bonds import bond_types, type_of
 from getl_utils.core.neighbours import neighbour_table
 from getl_utils.inference import exchange, trajectory
-from getl_utils.views import agreement, bonds, loading, structure, training
+from getl_utils.views import agreement, bonds, loading, structure, training, yielding
 
 TYPES = bond_types(ELEMENTS)
 RANDOM = np.random.default_rng(0)
@@ -92,7 +92,21 @@ def stages():
     yield structure.slab(ATOMS[0], TABLES[0], ELEMENTS)
 
 
-every_stage = pytest.mark.parametrize("some", [stages, trained, loaded], ids=lambda some: some.__name__)
+def sheared():
+    frames = {"frame": [0, 1] * 2, "strain": [0, 0.1] * 2, "glass": ["a", "a", "b", "b"]}
+    frames |= {name: RANDOM.random(4) for name in ("mean_bond", "icosahedra", "broken", "formed")}
+    stress = pd.DataFrame({"glass": ["a", "b"], "strain": 0.1, "stress": [0.5, 0.7]})
+    yield yielding.response(stress, pd.DataFrame(frames))
+    radial = pd.DataFrame({"r": np.linspace(1, 8, 9), "total": 1.0, "Ti-Ni": 1.0})
+    yield yielding.structure(radial, radial.rename(columns={"r": "q"}))
+    areas = pd.DataFrame({"outcome": "moved", "atoms": ["all", "Ti"], "indicator": "strength around"})
+    areas = areas.assign(mean=0.6, low=0.55, high=0.65, number=5)
+    yield yielding.areas(areas, {"moved": "2 %"}, {"published": 0.94}, ["strength around", "volume"])
+
+
+every_stage = pytest.mark.parametrize(
+    "some", [stages, trained, loaded, sheared], ids=lambda some: some.__name__
+)
 
 
 def drawn(figure):
