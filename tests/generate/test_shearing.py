@@ -70,6 +70,10 @@ def test_a_whole_shear_is_not_repeated(sheared):
 )
 def test_a_shear_that_cannot_be_is_refused(change, says):
     values = {"work_dir": "w", "elements": ["Cu"], "seed": 1, "compositions": ["Cu4"], "runs": [1]}
+    with pytest.raises(ValueError, match="glasses that are sheared"):
+        parameters.for_stage(
+            "01_generate", values | {"loading": {"mode": "shear"}, "large_compositions": ["Cu9"]}
+        )
     with pytest.raises(ValueError, match=says):
         parameters.for_stage("01_generate", values | {"loading": {"mode": "shear"} | change})
 

@@ -156,6 +156,11 @@ class Generate(Cells, Reference):
             raise ValueError(f"`lobster_energies` {self.lobster_energies}: the first must be the smaller one")
         if self.loading and self.large_protocol.calculator:
             raise ValueError("`loading`: LAMMPS loads a glass; with `calculator` there is no loading")
+        if self.large_compositions and self.loading.get("mode") == "shear":
+            raise ValueError(
+                "`loading`: the notebooks follow compression or tension of `large_compositions`; "
+                "glasses that are sheared are named in `compositions` and followed by bench/yielding.py"
+            )
         both = sorted(set(self.compositions) & set(self.large_compositions))
         if both:
             raise ValueError(f"`large_compositions`: {both[0]} is among `compositions`; a glass has one name")
