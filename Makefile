@@ -8,7 +8,6 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb)) $(sort $(wildcard notebooks/s
 INSTALLED := $(VENV)/.installed
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 WORK ?= runs/quick
-DOCUMENTED = $(filter-out getl_utils/models/graph/% getl_utils/models/training.py,$(shell find getl_utils -name "*.py"))  # two not yet
 
 .PHONY: help demo reference test test-slow browser site status ui bench lab check engines graph lint lock notebooks filter clean
 
@@ -66,7 +65,7 @@ lint: $(INSTALLED)  ## run ruff, import-linter on the layers of the package, num
 	$(BIN)/ruff check getl_utils tests bench atomistic_models workflow
 	$(BIN)/ruff format --check getl_utils tests bench atomistic_models workflow
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/numpydoc lint $(DOCUMENTED)
+	$(BIN)/numpydoc lint $(shell find getl_utils -name "*.py")
 
 notebooks: $(INSTALLED)  ## run the notebooks in place, to renew the committed outputs
 	rm -rf runs/example

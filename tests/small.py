@@ -4,12 +4,14 @@ import numpy as np
 from ase.build import bulk
 
 from getl_utils.core import cells, parameters
+from getl_utils.core.bonds import BOND
 from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.record import checksums, code_version, now, write_json
 from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database, descriptors, extract, load
 from getl_utils.generate import lammps as md
 from getl_utils.generate import sub_runs
+from getl_utils.inference import predictor
 from getl_utils.labels import engine as engines
 from getl_utils.labels import label
 from getl_utils.models import model, training
@@ -52,6 +54,18 @@ def crystal(seed, noise=0.1):
     atoms = bulk("TiNi", "cesiumchloride", a=3.0) * (3, 3, 3)
     atoms.positions += np.random.default_rng(seed).normal(scale=noise, size=(len(atoms), 3))
     return atoms
+
+
+def predicted_both_ways(trained, atoms, limits):
+    """The bonds of a structure as a model predicts them, the same from the table of their descriptions."""
+    bonds = predictor.predict(trained, atoms, limits)
+    for bond_type, rows in bonds.groupby("type"):
+        features = trained.describe(atoms, rows[BOND].to_numpy())
+        found = trained.evaluate(bond_type, features, rows.distance.to_numpy())
+        np.testing.assert_allclose(found.mean, -rows.predicted, atol=1e-10)
+        np.testing.assert_allclose(found.sigma, rows.sigma, rtol=1e-9)
+        np.testing.assert_array_equal(found.outside, rows.outside)
+    return bonds
 
 
 def dump(path, atoms):

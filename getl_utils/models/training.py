@@ -62,7 +62,7 @@ class Fit(NamedTuple):
 class Recipe:
     """How one kind of model learns.
 
-    Parameters
+    Attributes
     ----------
     kind : str
         ``linear``, ``published`` or ``graph``.
@@ -88,18 +88,13 @@ def chosen_recipe(stored: Database, p: Train) -> Recipe:
     p : Train
         Parameters of 05_train.
 
-    Returns
-    -------
-    Recipe
-        How it learns.
-
     Raises
     ------
     ValueError
         It is the published model, and parameters or database lack what it needs.
     """
     if p.model.kind == "graph":
-        return graph_recipe(stored, p)
+        return _graph_recipe(stored, p)
     if p.model.kind == "linear":
         return recipe(stored)
     found = published_recipe(stored, p)
@@ -110,7 +105,7 @@ def chosen_recipe(stored: Database, p: Train) -> Recipe:
     return found
 
 
-def graph_recipe(stored: Database, p: Train) -> Recipe:
+def _graph_recipe(stored: Database, p: Train) -> Recipe:
     """A graph network over whole cells, with the parameters `model`; arguments as of `chosen_recipe`.
 
     The features of a bond, as it learns them, are the number of its cell and i, j, T.
@@ -118,15 +113,15 @@ def graph_recipe(stored: Database, p: Train) -> Recipe:
     keys = [CellKey(*key) for key in stored.bonds[KEY].drop_duplicates().itertuples(index=False)]
     number = {key: n for n, key in enumerate(keys)}
 
-    def places(bonds: pd.DataFrame) -> Rows:
+    def _places(bonds: pd.DataFrame) -> Rows:
         cell = [number[CellKey(*key)] for key in bonds[KEY].itertuples(index=False)]
         return np.column_stack([cell, bonds[BOND].to_numpy(np.int64)]), *_numbers(bonds)
 
-    def fit(data: Mapping[str, Rows]) -> Fit:
+    def _fit(data: Mapping[str, Rows]) -> Fit:
         learned = {name: graph.Learned(*part) for name, part in data.items()}
         return Fit(*graph.fit(p.elements, p.model, lambda n: stored.cell(keys[n]), learned, p.seed))
 
-    return Recipe("graph", places, fit)
+    return Recipe("graph", _places, _fit)
 
 
 def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
@@ -138,22 +133,17 @@ def recipe(stored: Database, settings: linear.Settings | None = None) -> Recipe:
         Knows the expansion.
     settings : linear.Settings, optional
         How it is trained. Default: ``linear.Settings()``.
-
-    Returns
-    -------
-    Recipe
-        How it learns.
     """
     expansion = BondExpansion(**stored.facts["descriptors"]["expansion"])
 
-    def fit(data: Mapping[str, Rows]) -> Fit:
+    def _fit(data: Mapping[str, Rows]) -> Fit:
         if not data:
             raise ValueError(NONE)
         x, d, y, labels = (np.concatenate(part) for part in zip(*data.values(), strict=True))
         types = np.repeat(list(data), [len(part[1]) for part in data.values()])
         return Fit(*linear.fit(expansion, x, d, y, types, labels, settings))
 
-    return Recipe("linear", lambda bonds: rows(stored, bonds, "expansion"), fit)
+    return Recipe("linear", lambda bonds: rows(stored, bonds, "expansion"), _fit)
 
 
 def published_recipe(stored: Database, p: Train) -> Recipe | None:
@@ -165,17 +155,12 @@ def published_recipe(stored: Database, p: Train) -> Recipe | None:
         Knows the SOAP.
     p : Train
         Parameters of 05_train, with `published`.
-
-    Returns
-    -------
-    Recipe or None
-        How it learns.
     """
     if not p.published or "soap" not in stored.arrays:
         return None
     soap = Soap(**stored.facts["descriptors"]["soap"])
 
-    def fit(data: Mapping[str, Rows]) -> Fit:
+    def _fit(data: Mapping[str, Rows]) -> Fit:
         trained, refused = {}, {}
         for name, (x, d, y, labels) in data.items():
             try:
@@ -188,7 +173,7 @@ def published_recipe(stored: Database, p: Train) -> Recipe | None:
             raise ValueError("; ".join([NONE, *(f"{name}: {why}" for name, why in refused.items())]))
         return Fit(PublishedModel(soap, trained), refused)
 
-    return Recipe("published", lambda bonds: rows(stored, bonds, "soap"), fit)
+    return Recipe("published", lambda bonds: rows(stored, bonds, "soap"), _fit)
 
 
 def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model, dict[str, str]]:
@@ -234,7 +219,22 @@ def train(stored: Database, p: Train, how: Recipe | None = None) -> tuple[Model,
 
 
 def rows(stored: Database, bonds: pd.DataFrame, descriptor: str) -> Rows:
-    """Features, distance (Å), strength (−ICOHP, eV) and groups of some bonds, as `Recipe.fit` takes them."""
+    """Return some bonds as `Recipe.fit` takes them.
+
+    Parameters
+    ----------
+    stored : Database
+        Holds the bonds.
+    bonds : DataFrame
+        Some of them.
+    descriptor : str
+        Name of the descriptor.
+
+    Returns
+    -------
+    tuple
+        Features (n, m), distance (n,) in Å, strength (−ICOHP) (n,) in eV, and groups (n,).
+    """
     return stored.features(bonds, descriptor), *_numbers(bonds)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import small
 from ase.build import bulk
 
 from getl_utils.core import cells
@@ -92,14 +93,7 @@ def test_one_prediction_by_table_and_by_structure(stored, kind):
     p = train_parameters()
     how = training.published_recipe(stored[0], p) if kind == "published" else None
     trained, _ = training.train(stored[0], p, how)
-    atoms = crystal(30)
-    bonds = predictor.predict(trained, atoms, LIMITS)
-    for bond_type, rows in bonds.groupby("type"):
-        features = trained.describe(atoms, rows[BOND].to_numpy())
-        found = trained.evaluate(bond_type, features, rows.distance.to_numpy())
-        np.testing.assert_allclose(found.mean, -rows.predicted, atol=1e-10)
-        np.testing.assert_allclose(found.sigma, rows.sigma, rtol=1e-9)
-        np.testing.assert_array_equal(found.outside, rows.outside)
+    small.predicted_both_ways(trained, crystal(30), LIMITS)
 
 
 def test_validation_has_every_split_and_both_models(stored):

@@ -1,11 +1,8 @@
 """A trained graph network: an ensemble, the curve of each bond type, and a calibrated σ.
 
-API
----
-``GraphModel.predict(atoms, windows)`` : all bonds of a structure, with mean, σ and the flag "outside".
-``GraphModel.describe(atoms, bonds)`` : what the networks know of given bonds.
-``GraphModel.evaluate(bond_type, features, distance)`` : estimates of bonds described before.
-``GraphModel.to_arrays()`` and ``GraphModel.from_arrays(arrays, facts)`` : for a folder of npz and JSON.
+``GraphModel.predict`` takes a structure and gives all its bonds, with mean, σ and the flag "outside".
+``describe`` gives what the networks know of given bonds, and ``evaluate`` estimates bonds described before.
+``to_arrays`` and ``from_arrays`` are for a folder of npz and JSON.
 """
 
 from __future__ import annotations
@@ -21,80 +18,19 @@ from getl_utils.core.parameters import Graph
 from getl_utils.models import bond_list
 from getl_utils.models.bond_expansion import BondExpansion
 from getl_utils.models.bond_predict import Prediction
-from getl_utils.models.gp import DistanceCurve
 from getl_utils.models.graph import edges as graph
 from getl_utils.models.graph import elements as table
 from getl_utils.models.graph import library
+from getl_utils.models.graph.bond_type import GraphType
 from getl_utils.models.kernels import Bonds
 from getl_utils.models.linear import Estimate
-from getl_utils.models.linear_type import parabola
-
-
-@dataclass(frozen=True)
-class GraphType:
-    """What the model knows of one bond type beside the networks.
-
-    −ICOHP = curve(d) + scale × mean of the networks; σ² = s(d)² (1 + c v / variance), where log s is a
-    parabola in d and v the variance of the networks.
-
-    Parameters
-    ----------
-    window : tuple of float
-        Shortest and longest training bond, Å.
-    span : tuple of float
-        Shortest and longest training bond of all types, Å; lengths are scaled with it.
-    n_bonds, n_groups : int
-        What was learned from: bonds, and groups of them that are left out together.
-    curve : tuple of float
-        Of the distance alone, see `gp.DistanceCurve`, eV.
-    scale : float
-        Standard deviation of the training bonds from the curve, eV.
-    spread : tuple of float
-        log s, s in eV, as a polynomial in the scaled length.
-    share : float
-        c, part of the networks' variance in σ².
-    variance : float
-        Mean variance of the networks on the training bonds, without unit.
-    limit : float
-        Variance above which a bond lies outside the training set.
-    left_out : float
-        Root mean square error of single networks on groups that they did not learn from, eV.
-    """
-
-    window: tuple[float, float]
-    span: tuple[float, float]
-    n_bonds: int
-    n_groups: int
-    curve: tuple[float, ...]
-    scale: float
-    spread: tuple[float, ...]
-    share: float
-    variance: float
-    limit: float
-    left_out: float
-
-    def mean(self, deviation: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Mean of each bond, eV; beyond the window the curve goes on as a straight line."""
-        inside, small = np.clip(distance, *self.window), 1e-4
-        curve = DistanceCurve(np.array(self.curve)).predict
-        slope = (curve(inside + small) - curve(inside - small)) / (2 * small)
-        return curve(inside) + slope * (distance - inside) + self.scale * deviation
-
-    def sigma(self, variance: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """σ of each bond, eV."""
-        own = np.exp(parabola(distance, self.span) @ np.array(self.spread))
-        return own * np.sqrt(1 + self.share * variance / max(self.variance, 1e-12))
-
-    def outside(self, variance: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """True where the training set has nothing alike."""
-        return (variance > self.limit) | (distance < self.window[0]) | (distance > self.window[1])
 
 
 @dataclass(frozen=True)
 class GraphModel:
     """An ensemble of networks for all bond types.
 
-    Parameters
+    Attributes
     ----------
     elements : tuple of str
         In the order that names the bond types.
@@ -115,11 +51,29 @@ class GraphModel:
 
     @property
     def networks(self) -> list[Any]:
-        """The networks, in double precision; ValueError if JAX is not there."""
+        """Return the networks, in double precision; ValueError if JAX is not there."""
         return library.module("run").from_arrays(self.settings, self.weights)
 
     def describe(self, atoms: Atoms, bonds: np.ndarray) -> np.ndarray:
-        """What the networks know of bonds (i, j, T) of a structure, (n, members × width)."""
+        """Return what the networks know of bonds of a structure.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The structure.
+        bonds : (n, 5) array
+            i, j and T of each bond.
+
+        Returns
+        -------
+        (n, members × width) array
+            Features, as `evaluate` takes them.
+
+        Raises
+        ------
+        ValueError
+            A foreign element, a bond that is no edge, or no JAX.
+        """
         place = self._place(atoms, bonds)
         return np.hstack([library.module("run").features(net, *place) for net in self.networks])
 
@@ -133,7 +87,22 @@ class GraphModel:
         return kinds, edges, graph.places(edges, np.asarray(bonds))
 
     def evaluate(self, bond_type: str, features: np.ndarray, distance: np.ndarray) -> Estimate:
-        """Estimate described bonds of one type; see ``linear.LinearModel.evaluate``."""
+        """Estimate described bonds of one type; see ``linear.LinearModel.evaluate``.
+
+        Parameters
+        ----------
+        bond_type : str
+            Their type.
+        features : (n, members × width) array
+            From `describe`.
+        distance : (n,) array
+            Lengths, Å.
+
+        Returns
+        -------
+        Estimate
+            Mean and σ (eV), and the flag "outside".
+        """
         one, width = self._type(bond_type), self.settings.width
         distance, run = np.asarray(distance, float), library.module("run")
         inside = np.clip(distance, *one.window)
@@ -161,7 +130,28 @@ class GraphModel:
     ) -> Prediction:
         """Estimate every bond of a structure; see ``linear.LinearModel.predict``.
 
-        σ costs nothing more, and JAX takes the cores that it is given (`threads` is not used).
+        σ costs nothing more, and JAX takes the cores that it is given.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The structure.
+        windows : mapping, optional
+            Bond type → shortest and longest bond, Å. Default: those of the training bonds.
+        sigma : bool
+            Whether σ and the flag are wanted.
+        threads : int
+            Not used.
+
+        Returns
+        -------
+        Prediction
+            All bonds.
+
+        Raises
+        ------
+        ValueError
+            A window reaches beyond the edges, or a type has no model.
         """
         chosen = {t: one.window for t, one in self.types.items()} if windows is None else dict(windows)
         longest = max((high for _, high in chosen.values()), default=0)
@@ -198,19 +188,46 @@ class GraphModel:
         return self.types[bond_type]
 
     def likeness(self, bond_type: str, one: Bonds, many: Bonds) -> np.ndarray:
-        """Cosine between what the networks know of one bond and of others; see ``Model.likeness``."""
+        """Return the cosine between what the networks know of one bond and of others; see ``Model.likeness``.
+
+        Parameters
+        ----------
+        bond_type : str
+            Their type.
+        one : Bonds
+            A single bond.
+        many : Bonds
+            n bonds.
+
+        Returns
+        -------
+        (n,) array
+            −1 to 1.
+        """
         lengths = np.linalg.norm(many.soap, axis=1) * np.linalg.norm(one.soap)
         return many.soap @ one.soap[0] / np.maximum(lengths, 1e-300)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict]:
-        """Arrays by name, for an npz file, and facts, for a JSON file."""
+        """Return arrays by name, for an npz file, and facts, for a JSON file."""
         types = {t: {k: _plain(v) for k, v in asdict(one).items()} for t, one in self.types.items()}
         settings = {"elements": list(self.elements)} | self.settings.model_dump()
         return dict(self.weights), {"kind": self.kind, "descriptor": settings, "types": types}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], facts: Mapping) -> GraphModel:
-        """The way back from `to_arrays`.
+        """Return the model that `to_arrays` wrote.
+
+        Parameters
+        ----------
+        arrays : mapping
+            Name → array.
+        facts : mapping
+            From the JSON file.
+
+        Returns
+        -------
+        GraphModel
+            The model.
 
         Raises
         ------

@@ -46,5 +46,21 @@ def group_and_period(element: str) -> tuple[int, int]:
 
 
 def table(elements: Sequence[str]) -> list[list[int]]:
-    """Group and period of several elements, counted from 0."""
+    """Return group and period of several elements, counted from 0.
+
+    Parameters
+    ----------
+    elements : sequence of str
+        Symbols.
+
+    Returns
+    -------
+    list
+        Group and period of each.
+
+    Raises
+    ------
+    ValueError
+        As `group_and_period`.
+    """
     return [[group - 1, period - 1] for group, period in map(group_and_period, elements)]

@@ -13,7 +13,8 @@ import optax
 
 from getl_utils.core.parameters import Graph
 from getl_utils.models.graph.edges import Edges
-from getl_utils.models.graph.network import Geometry, Network, network
+from getl_utils.models.graph.network import Network, network
+from getl_utils.models.graph.parts import Geometry
 
 CLIP = 1.0  # largest norm of a gradient
 BONDS = 64  # the number of bonds is filled up to a multiple of it, so that few shapes are compiled
@@ -98,7 +99,20 @@ def _filled(array: np.ndarray, shape: tuple[int, ...], value: float = 0) -> np.n
 
 
 def loss(net: Network, cell: Sample) -> jax.Array:
-    """Weighted mean square of what the network gets wrong in one cell."""
+    """Return the weighted mean square of what a network gets wrong in one cell.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    cell : Sample
+        The cell.
+
+    Returns
+    -------
+    Array
+        A number without unit.
+    """
     wrong = _said(net, cell) - cell.target
     return (cell.weight * wrong**2).sum() / jnp.maximum(cell.weight.sum(), 1e-9)
 
@@ -115,7 +129,26 @@ ADAM = optax.chain(optax.clip_by_global_norm(CLIP), optax.scale_by_adam())
 def step(
     net: Network, state: optax.OptState, cell: Sample, rate: jax.Array, decay: jax.Array
 ) -> tuple[Network, optax.OptState, jax.Array]:
-    """One step of AdamW on one cell."""
+    """Take one step of AdamW on one cell.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    state : OptState
+        Of the optimiser.
+    cell : Sample
+        The cell.
+    rate : Array
+        Size of the step.
+    decay : Array
+        Of the weights.
+
+    Returns
+    -------
+    tuple
+        Network, state and loss.
+    """
     value, slope = eqx.filter_value_and_grad(loss)(net, cell)
     weights = eqx.filter(net, eqx.is_array)
     change, state = ADAM.update(slope, state, weights)
@@ -124,7 +157,20 @@ def step(
 
 
 def rate(p: Graph, done: float) -> float:
-    """Step of the optimiser when a part of the training is done: it rises, and falls as half a cosine."""
+    """Return the step of the optimiser: it rises, and falls as half a cosine.
+
+    Parameters
+    ----------
+    p : Graph
+        Has the largest step.
+    done : float
+        Part of the training that is done, 0 to 1.
+
+    Returns
+    -------
+    float
+        The step.
+    """
     rising = min(done / RISING, 1.0)
     return p.rate * rising * 0.5 * (1 + np.cos(np.pi * done))
 
@@ -175,7 +221,20 @@ def train(
 
 
 def deviations(net: Network, cell: Sample) -> np.ndarray:
-    """What a network says of the bonds of one cell, in single precision."""
+    """Return what a network says of the bonds of one cell, in single precision.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    cell : Sample
+        The cell.
+
+    Returns
+    -------
+    (n,) array
+        Deviations, in units of the spread of the type.
+    """
     return np.asarray(_deviations(net, cell))
 
 

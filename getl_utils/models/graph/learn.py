@@ -18,7 +18,8 @@ from getl_utils.models import gp
 from getl_utils.models.graph import edges as graph
 from getl_utils.models.graph import elements as table
 from getl_utils.models.graph import library
-from getl_utils.models.graph.body import GraphModel, GraphType
+from getl_utils.models.graph.body import GraphModel
+from getl_utils.models.graph.bond_type import GraphType
 from getl_utils.models.linear_type import parabola
 
 FEWEST = 20  # bonds of a type

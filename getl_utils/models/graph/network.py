@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from getl_utils.core.parameters import Graph
 from getl_utils.models.graph.elements import GROUPS, PERIODS
+from getl_utils.models.graph.parts import Geometry, affine, envelope, gaussians, harmonics, normed
 
-INNERMOST, SHARPNESS = 1.2, 1.0  # Å, centre of the first Gaussian; width of a Gaussian over the spacing
 TYPICAL = 10.0  # neighbours: sums over them are divided by it
 
 
-class Geometry(NamedTuple):
-    """Distances of the edges of n atoms (n, k), and directions of the first columns (n, short, 3)."""
-
-    distance: jax.Array
-    unit: jax.Array
-
-
-def affine(layer: eqx.nn.Linear, x: jax.Array) -> jax.Array:
-    """A linear layer on the last axis."""
-    y = x @ layer.weight.T
-    return y if layer.bias is None else y + layer.bias
-
-
-def normed(x: jax.Array) -> jax.Array:
-    """Shifted to mean 0 and scaled to variance 1 on the last axis."""
-    centred = x - x.mean(-1, keepdims=True)
-    return centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
-
-
-def envelope(distance: jax.Array, cutoff: float) -> jax.Array:
-    """½ (1 + cos πd/R), 0 beyond R."""
-    return jnp.where(distance < cutoff, 0.5 * (jnp.cos(jnp.pi * distance / cutoff) + 1), 0.0)
-
-
-def gaussians(distance: jax.Array, cutoff: float, n: int) -> jax.Array:
-    """n Gaussians of the distance, their centres evenly from `INNERMOST` to the cutoff; a new last axis."""
-    centres = np.linspace(INNERMOST, cutoff, n)
-    width = SHARPNESS * (centres[1] - centres[0])
-    return jnp.exp(-0.5 * ((distance[..., None] - centres) / width) ** 2)
-
-
-def harmonics(cosine: jax.Array, l_max: int) -> jax.Array:
-    """The harmonics of m = 0, √(2l+1) P_l(cos θ), in a new second axis."""
-    terms = [jnp.ones_like(cosine), cosine]
-    for n in range(1, l_max):
-        terms.append(((2 * n + 1) * cosine * terms[n] - n * terms[n - 1]) / (n + 1))
-    return jnp.stack([np.sqrt(2 * n + 1) * term for n, term in enumerate(terms[: l_max + 1])], 1)
-
-
 class Angles(eqx.Module):
-    """Messages between the edges of one atom: Σ_b Σ_l W_l [Y_l0(θ_ab) R_l(d_b) ∘ h_b]."""
+    """Messages between the edges of one atom: Σ_b Σ_l W_l [Y_l0(θ_ab) R_l(d_b) ∘ h_b].
+
+    Parameters
+    ----------
+    p : Graph
+        Size of the network.
+    key : Array
+        Of the random weights.
+    """
 
     down: eqx.nn.Linear
     radial: eqx.nn.Linear
@@ -84,7 +50,15 @@ class Angles(eqx.Module):
 
 
 class Layer(eqx.Module):
-    """One step: edges learn from their atoms, then from other edges; atoms learn from their edges."""
+    """One step: edges learn from their atoms, then from other edges; atoms learn from their edges.
+
+    Parameters
+    ----------
+    p : Graph
+        Size of the network.
+    key : Array
+        Of the random weights.
+    """
 
     own: eqx.nn.Linear
     other: eqx.nn.Linear
@@ -131,7 +105,15 @@ class Layer(eqx.Module):
 
 
 class Network(eqx.Module):
-    """Numbers of an edge from all atoms around it, and the deviation of its strength from them."""
+    """Numbers of an edge from all atoms around it, and the deviation of its strength from them.
+
+    Parameters
+    ----------
+    p : Graph
+        Size of the network.
+    key : Array
+        Of the random weights.
+    """
 
     group: jax.Array
     period: jax.Array
@@ -158,26 +140,91 @@ class Network(eqx.Module):
         self.layers = tuple(Layer(p, next(k)) for _ in range(p.depth))
 
     def atoms(self, kinds: jax.Array) -> jax.Array:
-        """First numbers of atoms, (n, width), from group and period (n, 2), counted from 0."""
+        """Return the first numbers of atoms.
+
+        Parameters
+        ----------
+        kinds : (n, 2) array
+            Group and period of each, counted from 0.
+
+        Returns
+        -------
+        (n, width) array
+            Numbers.
+        """
         return self.group[kinds[:, 0]] + self.period[kinds[:, 1]]
 
     def basis(self, distance: jax.Array) -> jax.Array:
-        """Gaussians of the distance."""
+        """Return the Gaussians of the distance.
+
+        Parameters
+        ----------
+        distance : (...) array
+            Å.
+
+        Returns
+        -------
+        (..., n_radial) array
+            0 to 1.
+        """
         return gaussians(distance, self.p.cutoff, self.p.n_radial)
 
     def first(self, x: jax.Array, far: jax.Array, basis: jax.Array, g: Geometry) -> jax.Array:
-        """First numbers of edges, (n, k, width), from atoms x and those at the other ends (n, k, width)."""
+        """Return the first numbers of edges.
+
+        Parameters
+        ----------
+        x : (n, width) array
+            Atoms.
+        far : (n, k, width) array
+            Atoms at the other ends.
+        basis : (n, k, n_radial) array
+            Gaussians of the lengths.
+        g : Geometry
+            Of the edges.
+
+        Returns
+        -------
+        (n, k, width) array
+            Numbers.
+        """
         ends = jnp.concatenate([jnp.broadcast_to(x[:, None], far.shape), far], -1)
         e = affine(self.start, basis) * jax.nn.silu(affine(self.ends, ends))
         return e * envelope(g.distance, self.p.cutoff)[..., None]
 
     def bonds(self, ends: jax.Array, both: jax.Array) -> jax.Array:
-        """Numbers of bonds (n, width) from their atoms (2, n, width) and their two edges (2, n, width)."""
+        """Return the numbers of bonds.
+
+        Parameters
+        ----------
+        ends : (2, n, width) array
+            Their atoms.
+        both : (2, n, width) array
+            Their two edges.
+
+        Returns
+        -------
+        (n, width) array
+            Numbers.
+        """
         parts = [ends.sum(0), ends.prod(0), normed(both).sum(0)]
         return jax.nn.silu(affine(self.pair, jnp.concatenate(parts, -1)))
 
     def deviation(self, features: jax.Array, distance: jax.Array) -> jax.Array:
-        """Deviation (n,) of bonds with these numbers and these lengths, in units of the type's spread."""
+        """Return the deviation of bonds from the curve of their type.
+
+        Parameters
+        ----------
+        features : (n, width) array
+            Their numbers.
+        distance : (n,) array
+            Lengths, Å.
+
+        Returns
+        -------
+        (n,) array
+            In units of the spread of the type.
+        """
         mixed = affine(self.hidden, features) + affine(self.length, self.basis(distance))
         return affine(self.last, jax.nn.silu(mixed))[..., 0]
 
@@ -192,7 +239,20 @@ class Network(eqx.Module):
 
 
 def network(p: Graph, seed: int) -> Network:
-    """A network with random weights; it keeps its size, and what one size does is compiled once."""
+    """Return a network with random weights.
+
+    Parameters
+    ----------
+    p : Graph
+        Size of the network.
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    Network
+        It keeps its size alone, so that what one size does is compiled once.
+    """
     other = {
         name: Graph.model_fields[name].default
         for name in ("members", "calibration", "epochs", "rate", "decay")

@@ -15,14 +15,26 @@ import numpy as np
 
 from getl_utils.core.parameters import Graph
 from getl_utils.models.graph.edges import Edges
-from getl_utils.models.graph.network import Geometry, Layer, Network, affine, network, normed
+from getl_utils.models.graph.network import Layer, Network, network
+from getl_utils.models.graph.parts import Geometry, affine, normed
 
 ATOMS = 64  # computed at once
 ROWS = 1024  # bonds computed at once
 
 
 def to_arrays(nets: list[Network]) -> dict[str, np.ndarray]:
-    """The weights of networks of one size by name, stacked along the first axis."""
+    """Return the weights of networks of one size by name, stacked along the first axis.
+
+    Parameters
+    ----------
+    nets : list of Network
+        The networks.
+
+    Returns
+    -------
+    dict
+        Name → array.
+    """
     stacked = jax.tree_util.tree_map(
         lambda *a: np.stack([np.asarray(x) for x in a]), *(eqx.filter(n, eqx.is_array) for n in nets)
     )
@@ -137,7 +149,22 @@ def features(net: Network, kinds: np.ndarray, edges: Edges, places: np.ndarray) 
 
 
 def deviation(net: Network, features: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Deviation of bonds (n,) in units of the type's spread, from numbers (n, width) and lengths (n,)."""
+    """Return the deviation of bonds from the curve of their type.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    features : (n, width) array
+        From `features`.
+    distance : (n,) array
+        Lengths, Å.
+
+    Returns
+    -------
+    (n,) array
+        In units of the spread of the type.
+    """
     with jax.enable_x64(True):
         both = np.column_stack([features, distance])
         return _in_rows(lambda a: _deviation(net, a[:, :-1], a[:, -1]), both)
