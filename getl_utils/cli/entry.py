@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 
 # These modules register their commands.
-from getl_utils.cli import bonds, errors, learning, records, steps  # noqa: F401
+from getl_utils.cli import bonds, errors, learning, optics, records, steps  # noqa: F401
 from getl_utils.cli.app import app, join_elements
 from getl_utils.files.text import reason
 

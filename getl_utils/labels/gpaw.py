@@ -10,7 +10,7 @@ bands (see `getl_utils.labels.projection.lcao`). ``data_examples/validation`` ha
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Literal
@@ -95,7 +95,7 @@ class Gpaw(Engine):
     @contextmanager
     def solve(self, job: Job) -> Iterator[Any]:
         """Hold GPAW's converged calculation."""
-        dft = _scf(job.atoms, job.settings, job.orbitals)
+        dft = converged(job.atoms, job.settings, common.count_orbitals(job.atoms, job.orbitals))
         yield _bands(dft, job) if job.settings.band_kpoints and job.settings.waves == "lcao" else dft
 
     def project(self, dft: Any, job: Job) -> Projected:
@@ -163,14 +163,37 @@ def _vanished(record: Mapping[str, Any], job: Job) -> list[str]:
     ]
 
 
-def _scf(atoms: Atoms, settings: Settings, orbitals: Mapping[str, Sequence[str]] | None = None) -> Any:
+def converged(atoms: Atoms, settings: Settings, orbitals: int = 0) -> Any:
+    """Return GPAW's converged calculation of a structure.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Periodic in three directions.
+    settings : Settings
+        Settings.
+    orbitals : int
+        Number of orbitals, for plane waves of a large cell.
+
+    Returns
+    -------
+    gpaw.dft.DFT
+        The calculation.
+
+    Raises
+    ------
+    LabelError
+        The density did not converge.
+    ValueError
+        GPAW cannot set up the calculation.
+    """
     import gpaw
     from gpaw.dft import DFT
 
     known = (KeyError, RuntimeError, FileNotFoundError)
     given = _input(settings)
     if settings.waves == "pw":
-        given = gpaw_waves.parameters(given, settings, atoms, common.count_orbitals(atoms, orbitals or {}))
+        given = gpaw_waves.parameters(given, settings, atoms, orbitals)
     try:
         with dense.overlaps():
             dft = DFT(_periodic(atoms, settings), **given)

@@ -12,7 +12,7 @@ from ase.units import Bohr
 from getl_utils.labels import dense as _dense
 from getl_utils.labels import engine as engines
 from getl_utils.labels.engine import LabelError
-from getl_utils.labels.gpaw import Settings, _scf
+from getl_utils.labels.gpaw import Settings, converged
 from getl_utils.labels.projection import hartree_fock, lcao, spheres
 from getl_utils.labels.projection.two_centre import Overlaps
 
@@ -112,7 +112,7 @@ def test_dense_sums_are_gpaws_own(chain, monkeypatch):
 def test_with_gpaws_own_spheres_the_emulation_is_the_sphere_of_the_own_atom_alone(monkeypatch):
     """If the reference set is GPAW's, the fit is exact, and what is left out is the neighbours' spheres."""
     atoms = Atoms("Al2", [[0, 0, 0], [2.6, 0.3, 0]], cell=[5, 4.6, 4.4], pbc=True)
-    dft = _scf(atoms, Settings(grid_spacing=0.3, smearing=0.5))
+    dft = converged(atoms, Settings(grid_spacing=0.3, smearing=0.5))
     (setup,) = set(dft.setups)
     grid, inside = setup.rgd, setup.rgd.r_g <= max(setup.rcut_j)
     waves = {name: np.array([w[inside] for w in getattr(setup.data, name)]) for name in ("phi_jg", "phit_jg")}
@@ -174,7 +174,9 @@ def test_record_says_what_the_label_is():
 
 @needs_gpaw
 def test_shells_that_lack_the_semicore_are_refused_before_the_scf(chain, monkeypatch):
-    monkeypatch.setattr("getl_utils.labels.gpaw._scf", lambda *_: pytest.fail("the calculation was started"))
+    monkeypatch.setattr(
+        "getl_utils.labels.gpaw.converged", lambda *_: pytest.fail("the calculation was started")
+    )
     copper = Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]], cell=[5, 5, 5], pbc=True)
     with pytest.raises(ValueError, match="the orbitals lack 3s 3p of Cu"):
         label(copper, orbitals={"Cu": ["3d", "4s"]})
@@ -205,4 +207,4 @@ def test_failures_are_statuses(chain):
 def test_an_element_without_a_data_set_is_named():
     atoms = Atoms("U2", [[0, 0, 0], [0, 0, 3]], cell=[6, 6, 6], pbc=True)
     with pytest.raises(ValueError, match="GPAW cannot set up the calculation"):
-        _scf(atoms, Settings())
+        converged(atoms, Settings())

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.units import Bohr
-from scipy.interpolate import CubicSpline
 
 from getl_utils.files.espresso_save import Wave, read_bands, read_wave
 from getl_utils.files.upf import read_partial_waves
@@ -164,7 +163,7 @@ def amplitudes(wave: Wave, functions: Functions, atoms: Atoms) -> np.ndarray:
 
 def _at(function: Radial, length: np.ndarray) -> np.ndarray:
     """√(2/π) ∫ r² j_l(qr) f(r) dr at q = `length` (n,), 1/bohr."""
-    return CubicSpline(function.momenta, function.transform)(length)
+    return function.spline(length)
 
 
 def _radials(path: Path) -> tuple[list[Radial], list[Radial]]:

@@ -65,6 +65,11 @@ class Radial:
             @ (self.values * self.r**2 * self.weights)
         )
 
+    @cached_property
+    def spline(self) -> CubicSpline:
+        """F(q) as a function of q (1/bohr)."""
+        return CubicSpline(self.momenta, self.transform)
+
     def mean_radius(self) -> float:
         """Return ⟨r⟩, bohr."""
         return float(np.sum(self.values**2 * self.r**3 * self.weights))

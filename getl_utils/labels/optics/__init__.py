@@ -1,0 +1,1 @@
+"""Optical spectra of crystals: the electrons' oscillator strength, ε(ω), colour."""
