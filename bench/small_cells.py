@@ -16,7 +16,7 @@ from getl_utils.labels import label
 
 PLACE = root() / "data_examples/small_cells"
 MOVED = 0.12  # Å, standard deviation of each coordinate
-SETTINGS = {"engine": "gpaw", "engine_settings": {}}
+SETTINGS = {"engine": "gpaw", "engine_settings": {"folds": True}}  # Γ folds images of so small a cell
 
 
 def crystals() -> dict[str, Atoms]:

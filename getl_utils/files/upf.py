@@ -87,6 +87,34 @@ def read_valence(path: str | Path) -> float:
     return float(found[1])
 
 
+def check_paw(path: str | Path, element: str) -> None:
+    """Refuse a file that is no PAW data set of an element.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    element : str
+        Its element.
+
+    Raises
+    ------
+    ValueError
+        No UPF file of version 2, another kind of pseudopotential, or of another element.
+    """
+    found = re.search(r"<PP_HEADER\b[^>]*>", Path(path).read_text(errors="replace"))
+    header = dict(re.findall(r'(\w+)\s*=\s*"\s*([^"]*?)\s*"', found[0] if found else ""))
+    if header.get("is_paw", "").strip(".").lower() not in ("t", "true"):
+        kind = header.get("pseudo_type") or "no UPF file of version 2"
+        raise ValueError(
+            f"{path}: not a PAW data set but {kind}; a projection needs partial waves: take another "
+            "file for this element"
+        )
+    if header.get("element") != element:
+        raise ValueError(f"{path}: a data set of {header.get('element')}, not of {element}")
+    read_partial_waves(path)
+
+
 def read_partial_waves(path: str | Path) -> PartialWaves:
     """Read partial waves and projectors of a PAW data set.
 

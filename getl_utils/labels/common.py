@@ -16,6 +16,22 @@ from getl_utils.labels.icohp import ProjectedBands, amplitudes, icohp_of_spins, 
 TIE = 1e-3  # Å: images this equally far share the pair's value
 
 
+def heights(atoms: Atoms) -> np.ndarray:
+    """Return the distances of opposite faces of the cell.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
+
+    Returns
+    -------
+    (3,) array
+        Å.
+    """
+    return 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+
+
 def check(
     atoms: Atoms,
     orbitals: Mapping[str, Sequence[str]],
@@ -46,9 +62,7 @@ def check(
     """
     if not len(atoms) or not atoms.pbc.all() or abs(atoms.cell.volume) < 1e-6:
         raise ValueError(f"engine {engine} needs a cell with atoms that is periodic in three directions")
-    cell = atoms.cell.array * np.asarray(mesh)[:, None]
-    normals = np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
-    height = abs(np.linalg.det(cell)) / normals.max()
+    height = (heights(atoms) * mesh).min()
     if height < cutoff:
         where = "at Γ" if tuple(mesh) == (1, 1, 1) else f"with {list(mesh)} k points"
         raise ValueError(
@@ -59,6 +73,47 @@ def check(
         if element not in orbitals:
             raise ValueError(f"no orbitals given for {element}; given are {', '.join(orbitals) or 'none'}")
     check_structure(atoms, where=f"engine {engine}")
+
+
+def check_images(atoms: Atoms, cutoff: float, mesh: Sequence[int] = (1, 1, 1)) -> None:
+    """Refuse a k mesh that folds images: it gives two images of a pair within the cutoff one value.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
+    cutoff : float
+        Length of the longest bond, Å.
+    mesh : sequence of int
+        k points along each lattice vector, see `fold`.
+
+    Raises
+    ------
+    ValueError
+        There are such images. The message names a pair, and says which mesh or window tells all apart.
+
+    Examples
+    --------
+    >>> check_images(Atoms("H2", [[0, 0, 0], [1.5, 0, 0]], cell=[4, 9, 9], pbc=True), 3.0)
+    Traceback (most recent call last):
+    ValueError: Γ alone cannot tell 1 of the bonds up to 3 Å from other images of the same pair, such as \
+atoms 1 and 2 at 1.50 Å; take a mesh of 2 1 1 or more, or bonds shorter than 2.00 Å only
+    """
+    table = neighbour_table(atoms, cutoff)
+    kept, left_out = fold(table, mesh)
+    shared = kept[kept.ties > 1]
+    if not left_out and shared.empty:
+        return
+    known = kept.merge(table, on=["i", "j"], suffixes=("", "_other"))
+    one = known[(known.ties > 1) | (known.distance_other > known.distance + TIE)].iloc[0]
+    thick = heights(atoms)
+    enough = " ".join(map(str, np.floor(2 * cutoff / thick + 1e-6).astype(int) + 1))
+    where = "Γ alone" if tuple(mesh) == (1, 1, 1) else f"A mesh of {' '.join(map(str, mesh))} k points"
+    raise ValueError(
+        f"{where} cannot tell {left_out + len(shared)} of the bonds up to {cutoff:g} Å from other images of "
+        f"the same pair, such as atoms {one.i + 1:.0f} and {one.j + 1:.0f} at {one.distance:.2f} Å; take a "
+        f"mesh of {enough} or more, or bonds shorter than {(thick * mesh).min() / 2:.2f} Å only"
+    )
 
 
 def choose(

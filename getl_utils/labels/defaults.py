@@ -16,28 +16,13 @@ import numpy as np
 from ase import Atoms
 
 from getl_utils.labels import shells
+from getl_utils.labels.common import TIE, heights
 
 THICK, LARGE = 20.0, 12.0  # Å: of the repeated cell; of a cell that needs no mesh
 WINDOW = (0.1, 6.0)  # Å
 SMALL = 16  # atoms: plane waves, and an analysis
 ANALYSED = ("gpaw", "qe")
 MOST_SPILLING = 0.2  # of the charge
-
-
-def heights(atoms: Atoms) -> np.ndarray:
-    """Return the distances of opposite faces of the cell.
-
-    Parameters
-    ----------
-    atoms : Atoms
-        The structure.
-
-    Returns
-    -------
-    (3,) array
-        Å.
-    """
-    return 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
 
 
 def mesh(atoms: Atoms) -> list[int]:
@@ -101,7 +86,8 @@ def settings(
         given |= {"analysis": True} | ({"waves": "pw"} if engine == "gpaw" else {})
     given |= own
     points = given.get("band_kpoints") or given.get("kpoints", [1, 1, 1])
-    longest = round(min(WINDOW[1], float((heights(atoms) * points).min()) / 2), 3)
+    half = float((heights(atoms) * points).min()) / 2
+    longest = round(min(WINDOW[1], half - 2 * TIE), 3)  # at half, two images are equally far
     return {
         "engine": engine,
         "engine_settings": given,

@@ -43,6 +43,7 @@ class EngineSettings(BaseModel):
     most_spilling: float = Field(0.05, gt=0, le=1, description="of the charge; above it a label is refused")
     check_shells: bool = Field(True, description="refuse orbitals that lack a recommended shell")
     analysis: bool = Field(False, description="also COHP(E), charges and bond indices, by orbitals")
+    folds: bool = Field(False, description="take a mesh that folds images, see `common.check_images`")
 
     @property
     def mesh(self) -> tuple[int, int, int]:
@@ -92,12 +93,15 @@ class Engine:
         Name of the engine.
     preview : bool
         True if its numbers are for looking at, not for a database.
+    analyses : bool
+        True if it gives COHP(E), charges and bond indices.
     Settings : type
         Its settings; `Settings.model_fields` says what each means.
     """
 
     name: ClassVar[str]
     preview: ClassVar[bool] = False
+    analyses: ClassVar[bool] = False
     Settings: ClassVar[type[EngineSettings]] = EngineSettings
 
     def missing(self) -> str | None:
@@ -112,9 +116,9 @@ class Engine:
         """Project the bands of a solution on the job's orbitals."""
         raise NotImplementedError
 
-    def shells_of_data_sets(self, job: Job) -> dict[str, list[str]] | None:
-        """Return element → shells that the data sets hold; None: every occupied shell is there."""
-        return None
+    def shells_of_data_sets(self, job: Job) -> dict[str, list[str]]:
+        """Return element → shells that can be projected on: the data set holds them; not for a preview."""
+        raise NotImplementedError
 
     def label(
         self, atoms: Atoms, *, orbitals: Orbitals, minimum_distance: float, cutoff: float, **settings: Any
@@ -123,7 +127,7 @@ class Engine:
 
         A mesh of N k points cannot tell an image of a pair from the one N cells away. The value goes to the
         shortest image. Longer ones are left out and counted in the record (`folded_images`); equally short
-        ones share the value.
+        ones share the value. Such a mesh is refused without the setting `folds`; a preview engine takes it.
 
         Parameters
         ----------
@@ -179,9 +183,20 @@ class Engine:
 
     def check(self, job: Job) -> None:
         """Refuse a structure or orbitals that cannot be labelled, before anything runs."""
-        common.check(job.atoms, job.orbitals, job.window[1], self.name, job.settings.mesh)
-        if job.settings.check_shells and not self.preview:
-            shells.check({e: job.orbitals[e] for e in job.elements}, self.shells_of_data_sets(job))
+        s, asked = job.settings, {e: job.orbitals[e] for e in job.elements if e in job.orbitals}
+        common.check(job.atoms, asked, job.window[1], self.name, s.mesh)
+        if s.analysis and not self.analyses:
+            raise ValueError(
+                f"engine {self.name} gives no analysis; leave `analysis` out, or take gpaw or qe"
+            )
+        if self.preview:
+            return
+        if not s.folds:
+            common.check_images(job.atoms, job.window[1], s.mesh)
+        there = self.shells_of_data_sets(job)
+        shells.check_held(asked, there)
+        if s.check_shells:
+            shells.check(asked, there)
 
     def bonds(self, solved: Any, job: Job) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Return the bonds of a solution in all its projections, and facts for the record."""
@@ -196,11 +211,7 @@ class Engine:
         return table, record
 
     def analyse(self, found: Projected, table: pd.DataFrame, job: Job, projection: str) -> Any:
-        """Return COHP(E), charges and bond indices by orbitals; ValueError if the engine cannot."""
-        if found.electrons is None:
-            raise ValueError(
-                f"engine {self.name} gives no analysis; leave `analysis` out, or take gpaw or qe"
-            )
+        """Return COHP(E), charges and bond indices by orbitals."""
         s, shells_used = job.settings, found.record["orbitals_used"]
         return analysis.analyse(
             found.bands[projection], job.atoms, table, shells_used, found.electrons, s.smearing,

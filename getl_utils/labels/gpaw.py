@@ -23,8 +23,7 @@ from pydantic import Field
 
 from getl_utils.labels import common, dense, gpaw_waves, paw_xc
 from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Projected
-from getl_utils.labels.projection import augmented, hartree_fock
-from getl_utils.labels.projection.lcao import project
+from getl_utils.labels.projection import augmented, frozen_core, hartree_fock, lcao, spheres
 
 VANISHED = 0.02  # μ_B in a sphere
 
@@ -69,6 +68,7 @@ class Gpaw(Engine):
     """
 
     name = "gpaw"
+    analyses = True
     Settings = Settings
 
     def missing(self) -> str | None:
@@ -79,18 +79,37 @@ class Gpaw(Engine):
         return hartree_fock.missing()
 
     def check(self, job: Job) -> None:
-        """Refuse moments of no element of the structure."""
+        """Refuse also a data set, a shell or a reference sphere that is not there, and moments of nothing."""
         super().check(job)
+        s = job.settings
+        for element in job.elements:
+            valence = tuple(lcao._valence(_data_set(element, s)))
+            frozen_core.core(element, tuple(job.orbitals[element]), valence, s.functional)
+        without = [e for e in job.elements if e not in spheres.known()]
+        if s.projection == "lobster" and s.waves == "lcao" and without:
+            raise ValueError(
+                f"projection lobster needs reference spheres of {', '.join(without)}, which are not in "
+                "atomistic_models/paw/spheres.npz; use projection full, or waves: pw"
+            )
+        self._check_moments(job)
+
+    def _check_moments(self, job: Job) -> None:
         moments = job.settings.moments
         if unknown := set(moments or {}) - set(atomic_numbers):
             raise ValueError(f"moments are given for {min(unknown)!r}, which is no element")
-        if moments is not None and job.settings.waves == "pw":
-            raise ValueError("plane waves take no moments; leave moments out, or take waves: lcao")
         if moments is not None and not set(moments) & set(job.elements):
             raise ValueError(
                 f"moments are given for {', '.join(moments) or 'no element'}, and the structure has "
                 f"{', '.join(job.elements)}; name one of these, or leave moments out"
             )
+
+    def shells_of_data_sets(self, job: Job) -> dict[str, list[str]]:
+        """Return the occupied shells of the free atom; in plane waves also the data set's empty ones."""
+        found = {e: list(hartree_fock.expansions(e)) for e in job.elements}
+        for element, names in found.items():
+            held = lcao._valence(_data_set(element, job.settings))
+            names += [n for n in held if n not in names and job.settings.waves == "pw"]
+        return found
 
     @contextmanager
     def solve(self, job: Job) -> Iterator[Any]:
@@ -100,9 +119,11 @@ class Gpaw(Engine):
 
     def project(self, dft: Any, job: Job) -> Projected:
         """Project the bands in both ways."""
+        own = _moments(dft) | _forces(dft)
         if job.settings.waves == "pw":
-            return augmented.label(dft, job.atoms, job.orbitals, job.settings)
-        parts = project(dft, job.atoms, job.orbitals)
+            found = augmented.label(dft, job.atoms, job.orbitals, job.settings)
+            return found._replace(record=found.record | own)
+        parts = lcao.project(dft, job.atoms, job.orbitals)
         symbols = np.array(job.atoms.get_chemical_symbols())[parts.full.orbital_atoms]
         used = {e: list(dict.fromkeys(parts.shells[symbols == e].tolist())) for e in job.elements}
         programs = ", ".join(f"{name} {version(name)}" for name in ("gpaw", "gpaw-data", "qc-atomdb"))
@@ -111,13 +132,8 @@ class Gpaw(Engine):
             "kpoints": len(parts.full.kpoints), "spin_polarised": dft.ibzwfs.nspins == 2,
             "orbitals_used": used, "fermi_level": float(dft.ibzwfs.fermi_level) * Hartree,
             "energy": float(dft.calculate_energy()),
-            "orbitals_in_scf": sum(setup.nao for setup in dft.setups), **_moments(dft), **_forces(dft),
+            "orbitals_in_scf": sum(setup.nao for setup in dft.setups), **own,
         }  # fmt: skip
-        if parts.without and job.settings.projection == "lobster":
-            raise ValueError(
-                f"projection lobster needs reference spheres of {', '.join(parts.without)}, which are not in "
-                "atomistic_models/paw/spheres.npz; use projection full"
-            )
         return Projected(parts.bands(), record, _cells(job.atoms), augmented.electrons(dft, job.atoms, used))
 
     def judge(self, record: Mapping[str, Any], job: Job) -> list[str]:
@@ -126,6 +142,22 @@ class Gpaw(Engine):
 
 
 ENGINE = Gpaw()
+
+
+def _data_set(element: str, settings: Settings) -> Any:
+    """GPAW's data set of an element, and in atomic orbitals also its basis; ValueError if there is none."""
+    from gpaw.basis_data import Basis
+    from gpaw.setup_data import SetupData
+
+    what = f"data set of {element} for {settings.functional}"
+    try:
+        data = SetupData(element, settings.functional)
+        what = f"basis {settings.basis} of {element}; take waves: pw, or another basis"
+        if settings.waves == "lcao":
+            Basis.find(element, settings.basis)
+    except FileNotFoundError:
+        raise ValueError(f"GPAW has no {what}") from None
+    return data
 
 
 def _cells(atoms: Atoms) -> np.ndarray:

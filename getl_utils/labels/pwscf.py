@@ -60,9 +60,10 @@ class PlaneWaveEngine(Engine):
             yield where, scf(job, where, self.real)
 
     def check(self, job: Job) -> None:
-        """Refuse also a data set that is not there."""
+        """Refuse also a data set that is not there, or not PAW."""
         common.check(job.atoms, job.orbitals, job.window[1], self.name, job.settings.kpoints)
-        pseudopotentials(job)
+        for element, file in pseudopotentials(job).items():
+            upf.check_paw(file, element)
         super().check(job)
 
     def shells_of_data_sets(self, job: Job) -> dict[str, list[str]]:

@@ -40,12 +40,18 @@ class Qe(pwscf.PlaneWaveEngine):
     """
 
     name = "qe"
+    analyses = True
     Settings = Settings
     real = True
 
     def missing(self) -> str | None:
         """Return None if pw.x and the orbitals' table are found, otherwise how to get them."""
         return pwscf.missing() or hartree_fock.missing()
+
+    def shells_of_data_sets(self, job: Job) -> dict[str, list[str]]:
+        """Return those shells of the data sets that have an orbital of the free atom."""
+        held = super().shells_of_data_sets(job)
+        return {e: [s for s in names if s in hartree_fock.expansions(e)] for e, names in held.items()}
 
     def project(self, solved: tuple[Path, str], job: Job) -> Projected:
         """Project the plane waves in both ways."""

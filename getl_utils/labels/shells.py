@@ -54,14 +54,14 @@ def lacking(orbitals: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return {e: shells for e, shells in absent.items() if shells}
 
 
-def check(orbitals: Mapping[str, Sequence[str]], there: Mapping[str, Sequence[str]] | None = None) -> None:
+def check(orbitals: Mapping[str, Sequence[str]], there: Mapping[str, Sequence[str]]) -> None:
     """Refuse orbitals that lack a recommended shell.
 
     Parameters
     ----------
     orbitals : mapping
         Element → shells.
-    there : mapping, optional
+    there : mapping
         Element → shells that the data sets hold. A shell that they do not hold need not be asked for.
 
     Raises
@@ -69,13 +69,43 @@ def check(orbitals: Mapping[str, Sequence[str]], there: Mapping[str, Sequence[st
     ValueError
         A shell is lacking; the message names all of them.
     """
-    absent = lacking(orbitals)
-    if there is not None:
-        absent = {e: [s for s in shells if s in there.get(e, [])] for e, shells in absent.items()}
+    absent = {e: [s for s in shells if s in there[e]] for e, shells in lacking(orbitals).items()}
     if any(absent.values()):
         raise ValueError(
             f"the orbitals lack {_words(absent)}, without which a label can be worthless; add these "
             "shells to `orbitals`, or set the engine's check_shells to false"
+        )
+
+
+def check_held(orbitals: Mapping[str, Sequence[str]], there: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a shell that the data sets do not hold: no band has it.
+
+    Parameters
+    ----------
+    orbitals : mapping
+        Element → shells.
+    there : mapping
+        Element → shells that can be projected on.
+
+    Raises
+    ------
+    ValueError
+        There is such a shell; the message names all of them.
+
+    Examples
+    --------
+    >>> check_held({"Al": ["3s", "3d"]}, {"Al": ["3s", "3p"]})
+    Traceback (most recent call last):
+    ValueError: there is no 3d of Al to project on: data set and free atom hold 3s 3p of Al; take it out of \
+`orbitals`
+    """
+    absent = {e: [s for s in shells if s not in there[e]] for e, shells in orbitals.items()}
+    absent = {e: shells for e, shells in absent.items() if shells}
+    if absent:
+        held = _words({e: there[e] for e in absent})
+        raise ValueError(
+            f"there is no {_words(absent)} to project on: data set and free atom hold {held}; take it out of "
+            "`orbitals`"
         )
 
 

@@ -52,6 +52,7 @@ def standin(tmp_path, monkeypatch):
 
 
 def label(atoms, cutoff=2.6, orbitals=ORBITALS, **settings):
+    settings = {"folds": True} | settings  # one atom in the cell
     return engine.label(atoms, orbitals=orbitals, minimum_distance=1.8, cutoff=cutoff, **settings)
 
 

@@ -34,7 +34,7 @@ def test_the_shipped_parameters_lack_nothing(name):
 def test_what_is_lacking_is_refused_with_its_names():
     few = {"Cu": ["3d", "4s"], "Zr": ["4d", "5s"], "Al": ["3s", "3p"]}
     with pytest.raises(ValueError, match="the orbitals lack 3s 3p of Cu, 4s 4p of Zr, without which"):
-        shells.check(few)
+        shells.check(few, shells.recommended())
     assert shells.advice(few) == "add 3s 3p of Cu, 4s 4p of Zr to `orbitals`"
 
 
@@ -46,5 +46,6 @@ def test_a_shell_that_the_data_set_does_not_hold_need_not_be_asked_for():
 
 
 def test_more_than_the_table_asks_for_is_fine_and_an_unknown_element_too():
-    shells.check({"C": ["1s", "2s", "2p"], "Fm": ["7s"]})
+    much = {"C": ["1s", "2s", "2p"], "Fm": ["7s"]}
+    shells.check(much, much)
     assert "all recommended shells" in shells.advice({"C": ["2s", "2p"]})

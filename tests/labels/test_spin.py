@@ -90,9 +90,9 @@ def test_the_files_of_a_label_have_both_spins(tmp_path):
 def test_moments_that_cannot_be_meant_are_refused():
     iron = bulk("Fe")
     with pytest.raises(ValueError, match=r"moments are given for Ni, and the structure has Fe"):
-        label(iron, (2, 2, 2), 2.6, {"Ni": 1.0})
+        label(iron, (3, 3, 3), 2.6, {"Ni": 1.0})
     with pytest.raises(ValueError, match="moments are given for 'fe', which is no element"):
-        label(iron, (2, 2, 2), 2.6, {"fe": 1.0, "Fe": 2.0})
+        label(iron, (3, 3, 3), 2.6, {"fe": 1.0, "Fe": 2.0})
     with pytest.raises(ValueError, match="engine qe has no setting 'moments'"):
         engines.get("qe").read({"moments": {"Fe": 2.0}})
 
@@ -118,6 +118,25 @@ def test_oxygen_has_two_unpaired_electrons_that_weaken_the_bond_of_one_spin():
     found = label(atoms, (1, 1, 1), 2.0, {"O": 1.0}, smearing=0.05)
     assert found.record["total_moment"] == pytest.approx(2, abs=0.01)
     assert found.bonds.icohp_spin_2[0] < found.bonds.icohp_spin_1[0] - 1 < -1
+
+
+@needs_gpaw
+def test_plane_waves_have_spin_and_forces():
+    """Iron on few k points: a moment, bonds of two strengths that add up, in the analysis too."""
+    found = label(bulk("Fe", a=2.87), (4, 4, 4), 2.6, {"Fe": 2.5}, waves="pw", cutoff_energy=350,
+                  analysis=True, forces=True)  # fmt: skip
+    bonds, record = found.bonds, found.record
+    assert record["spin_polarised"]
+    assert 1.8 < record["total_moment"] < 2.8
+    assert record["moments"][0] == pytest.approx(record["total_moment"], abs=0.3)
+    assert record["largest_force"] < 0.05  # by symmetry there is none
+    np.testing.assert_allclose(bonds.icohp_spin_1 + bonds.icohp_spin_2, bonds.icohp, atol=1e-12)
+    assert ((bonds.icohp_spin_1 - bonds.icohp_spin_2).abs() > 0.05).all()
+    assert record["electrons"] == pytest.approx(16, abs=1e-4)  # 3s and 3p of the core with them
+    spins = np.array([value.sum(axis=(1, 2)) for value in found.analysis.found.icohp])
+    np.testing.assert_allclose(spins, bonds[["icohp_spin_1", "icohp_spin_2"]], atol=1e-9)
+    up, down = found.analysis.found.lowdin.sum(axis=1)
+    assert up - down == pytest.approx(record["total_moment"], abs=0.05)
 
 
 @needs_gpaw
