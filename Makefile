@@ -6,6 +6,7 @@ KEEP := --keep-output --keep-count  # nbval compares nothing without counts; oth
 BIN := $(VENV)/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb)) $(sort $(wildcard notebooks/studies/*.ipynb))
 INSTALLED := $(VENV)/.installed
+unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by every process
 LOCK = --universal --python-version 3.11 --generate-hashes --no-header --quiet
 WORK ?= runs/quick
 
@@ -77,11 +78,11 @@ filter: $(INSTALLED)  ## let git strip volatile metadata of notebooks; outputs a
 	git config filter.nbstripout.clean "$(abspath $(BIN))/nbstripout $(KEEP)"
 	git config filter.nbstripout.smudge cat
 
-lock:  ## pin all dependencies with hashes (needs uv)
-	uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements.lock
-	uv pip compile workflow/gpaw.in --no-deps $(LOCK) -o workflow/gpaw.lock
-	uv pip compile workflow/qe.in $(LOCK) -o workflow/qe.lock
-	uv pip compile workflow/graph.in -c requirements.lock $(LOCK) -o workflow/graph.lock
+lock: $(INSTALLED)  ## pin all dependencies with hashes
+	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements.lock
+	$(BIN)/uv pip compile workflow/gpaw.in --no-deps $(LOCK) -o workflow/gpaw.lock
+	$(BIN)/uv pip compile workflow/qe.in $(LOCK) -o workflow/qe.lock
+	$(BIN)/uv pip compile workflow/graph.in -c requirements.lock $(LOCK) -o workflow/graph.lock
 
 clean:  ## delete the environment and caches; results in runs/ stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .snakemake build *.egg-info

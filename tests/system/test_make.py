@@ -33,22 +33,33 @@ def install():
     return module
 
 
-def test_what_the_lock_file_pins_is_counted(install):
-    lock = "ase==3.29 ; python_version < '4' \\\n    --hash=sha256:a==\n    # via getl\nzstd==1.0 \\\n"
-    assert install.wanted(lock) == 2
-    assert install.wanted((REPOSITORY / "requirements.lock").read_text()) > 100
+def test_a_lock_file_is_cut_into_its_packages(install):
+    lock = "ase==3.29 ; python_version < '4' \\\n    --hash=a==\n    # via getl\nuv==1.0 \\\n    --hash=b\n"
+    assert len(install.pinned(lock)) == 2
+    assert install.pinned(lock, "uv") == ["uv==1.0 \\\n    --hash=b\n"]
+    whole = install.LOCK.read_text()
+    assert len(install.pinned(whole)) > 100
+    assert len(install.pinned(whole, "uv")) == 1
 
 
-def test_half_is_fetched_and_half_is_in_place(install, tmp_path):
-    (tmp_path / "pip-1.dist-info").mkdir()
-    progress = install.Progress(4, tmp_path)
-    assert progress.share() == 0
-    progress.fetched = 4
-    assert progress.share() == 0.5
-    for name in "abc":
-        (tmp_path / f"{name}-1.dist-info").mkdir()
-    assert progress.share() == 0.875
-    assert "88%" in progress.text()
+@pytest.mark.parametrize(
+    ("fails", "used"),
+    [("nothing", ["pip uv", "uv lock", "uv ours"]),
+     ("pip uv", ["pip uv", "pip lock", "pip ours"]),
+     ("uv lock", ["pip uv", "uv lock", "pip lock", "pip ours"]),
+     ("uv ours", ["pip uv", "uv lock", "uv ours"])],
+)  # fmt: skip
+def test_where_uv_cannot_install_pip_does(install, fails, used):
+    asked = []
+
+    def run(words):
+        tool = "uv" if "uv" in words else "pip"
+        what = "ours" if "-e" in words else "lock" if str(install.LOCK) in words else "uv"
+        asked.append(f"{tool} {what}")
+        return "no" * (asked[-1] == fails)
+
+    assert install.install(run) == ("no" if fails == "uv ours" else "")
+    assert asked == used
 
 
 @pytest.mark.parametrize(("command", "code"), [("touch {output}", 0), ("false", 1)])
