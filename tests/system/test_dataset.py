@@ -3,14 +3,18 @@
 import hashlib
 import json
 
+import pandas as pd
 import pytest
 
 from getl_utils.core import cells, parameters
+from getl_utils.core.parameters.optics import read_optics
 from getl_utils.core.workdir import WorkDir, resolve
 from getl_utils.etl import extract
+from getl_utils.labels.optics import dataset
 
 ROOT = resolve("data_examples/zrcual")
 LEARNED = resolve("data_examples/cu-zr")
+OPTICS = resolve("data_examples/optics")
 
 
 def read(root):
@@ -22,7 +26,7 @@ def manifest():
     return read(ROOT)
 
 
-@pytest.mark.parametrize("root", [ROOT, LEARNED], ids=lambda r: r.name)
+@pytest.mark.parametrize("root", [ROOT, LEARNED, OPTICS], ids=lambda r: r.name)
 def test_every_file_is_the_one_in_the_manifest(root):
     found = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()} - {"manifest.json"}
     assert {name for name in found if not name.startswith("model/")} == set(read(root)["files"])
@@ -61,3 +65,22 @@ def test_02_reads_every_label(manifest, tmp_path):
     assert len(result.bonds) > 500 * counted["DONE"]
     one = result.bonds.iloc[0]
     assert cells.read(work.cell(one.composition, one.run, one.sub_run)).info["composition"] == one.composition
+
+
+def test_spectra_are_those_of_the_shipped_list_and_small():
+    made, listed = dataset.parameters(OPTICS), read_optics(resolve("parameters/optics/metals.yaml"))
+    assert made.response == listed.response
+    records, spectra = dataset.read(OPTICS)
+    assert set(records) <= {one.name for one in listed.listed()}
+    assert set(spectra) == {name for name, record in records.items() if record["status"] == "DONE"}
+    assert all(record["reason"] for name, record in records.items() if name not in spectra)
+    assert sum((OPTICS / name).stat().st_size for name in read(OPTICS)["files"]) < 20e6
+
+
+def test_the_plasma_frequencies_of_simple_metals_are_the_measured_ones():
+    """Within 15 % of what Drude fits in the infrared give; these scatter as much."""
+    _, spectra = dataset.read(OPTICS)
+    known = pd.read_csv(resolve("data_examples/validation/plasma_frequencies.csv"))
+    for metal, rows in known.groupby("metal"):
+        found = spectra[f"fcc-{metal}"].drude.mean()
+        assert abs(rows.drude / found - 1).min() < 0.15, metal

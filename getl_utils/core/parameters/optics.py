@@ -66,7 +66,7 @@ class Optics(Settings):
     )
     response: Response = Response()
     rate: float = field("eV, γ of the Drude term in colours", 0.1, gt=0, le=10)
-    broadening: float = field("eV, η of the other transitions in colours", 0.05, gt=0, le=10)
+    broadening: float = field("eV, η of the other transitions in colours", 0.1, gt=0, le=10)
 
     @model_validator(mode="after")
     def _formulas_fit_their_prototypes(self) -> Optics:

@@ -28,6 +28,7 @@ from getl_utils.labels.optics.spectrum import Spectrum
 from getl_utils.labels.projection.plane_waves import amplitudes
 from getl_utils.labels.projection.two_centre import Functions
 
+SAME_LENGTH = 1e-6  # Å: vectors of a primitive cell that differ less are alike
 ON_MESH = 1e-6  # of a step: nearer, a k point is one of the coarser mesh
 ALIGNED = 1e-6  # of the tensor: the rest must vanish in these axes
 
@@ -53,6 +54,8 @@ def mesh_size(atoms: Atoms, density: float) -> tuple[int, int, int]:
     (8, 8, 4)
     """
     lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    if np.ptp(atoms.cell.lengths()) < SAME_LENGTH:  # a symmetry may mix them
+        lengths[:] = lengths.max()
     return tuple(int(2 * math.ceil(density * length / 2)) for length in lengths)
 
 

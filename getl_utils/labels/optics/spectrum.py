@@ -14,7 +14,7 @@ for n electrons a volume (Ashcroft and Mermin, Solid State Physics, ch. 1 and ap
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase.units import Bohr, Hartree
@@ -100,6 +100,34 @@ def dielectric(one: Spectrum, omega: np.ndarray, broadening: float, rate: float)
     kernel = one.step / (one.energy**2 - (omega[:, None] + 1j * broadening) ** 2)
     drude = np.outer(1 / (omega * (omega + 1j * rate)), one.drude**2)
     return 1 + kernel @ one.strength - drude
+
+
+def shifted(one: Spectrum, by: float) -> Spectrum:
+    """Move all transitions between bands to higher energies; what a d band that lies too high would need.
+
+    The momenta stay, so that S(E) → S(E − by) · (E − by) / E. The Drude term stays.
+
+    Parameters
+    ----------
+    one : Spectrum
+        The spectrum.
+    by : float
+        eV.
+
+    Returns
+    -------
+    Spectrum
+        The moved spectrum.
+
+    Examples
+    --------
+    >>> flat = Spectrum(np.array([1.0, 2.0, 3.0]), np.ones((3, 3)), np.zeros(3), 1.0, 1.0)
+    >>> shifted(flat, 1.0).strength[:, 0].round(3).tolist()
+    [0.0, 0.5, 0.667]
+    """
+    before = one.energy - by
+    moved = np.stack([np.interp(before, one.energy, axis, left=0.0) for axis in one.strength.T], -1)
+    return replace(one, strength=moved * np.maximum(before / one.energy, 0)[:, None])
 
 
 def reflectivity(epsilon: np.ndarray) -> np.ndarray:
