@@ -1,0 +1,87 @@
+"""What a label adds to its self-consistent field: both projections, ICOHP, COHP(E), and the files.
+
+    python bench/label_cost.py [CELL]
+
+CELL is an extended xyz file; default: a cell of 100 atoms of data_examples/zrcual, at Γ, by `gpaw`. Writes
+data_examples/validation/label_cost.csv: CPU seconds of each part, its share of the field's, and the largest
+memory of the process until then. Three minutes on one core.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from getl_utils.core import cells, parameters
+from getl_utils.core.record import atomic_write
+from getl_utils.labels import analysis, common, engine
+from getl_utils.labels.projection import augmented, lcao
+
+CELL = Path("data_examples/zrcual/cells/Zr49Cu49Al2/1/0.xyz")
+OUT = Path("data_examples/validation/label_cost.csv")
+
+
+class Clock:
+    """Times parts; a part within another one is taken off that one."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[float]] = {}
+        self.inner = 0.0
+
+    def __call__(self, part: str, work: Callable[[], Any]) -> Any:
+        """Run a part, and keep its CPU seconds and the largest memory until its end (MB)."""
+        start, self.inner = time.process_time(), 0.0
+        result = work()
+        took, memory = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.rows[part] = [took - self.inner, memory]
+        self.inner = took
+        print(part, *np.round(self.rows[part], 2), flush=True)
+        return result
+
+
+def measure(cell: Path) -> pd.DataFrame:
+    """Label a cell part by part."""
+    file, clock = "parameters/workstation.yaml", Clock()
+    p = parameters.for_stage("01_generate", parameters.read(file), file)
+    gpaw, atoms, window = engine.get("gpaw"), cells.read(cell), tuple(p.label_window)
+    job = engine.Job(atoms, p.orbitals, window, gpaw.Settings())
+    clock("checks", lambda: gpaw.check(job))
+    solving = gpaw.solve(job)
+    dft = clock("self-consistent field", solving.__enter__)
+    foreign = lcao._foreign
+    lcao._foreign = lambda *given: clock("projection lobster", lambda: foreign(*given))
+    bands = clock("projection full", lambda: lcao.project(dft, atoms, job.orbitals)).bands()
+    for name, one in bands.items():
+        one = {"full": one}
+        table, _ = clock(f"ICOHP {name}", lambda one=one: common.bonds(one, "full", atoms, window, 0.01))
+    electrons = augmented.electrons(dft, atoms, job.orbitals)
+    found = clock(
+        "COHP(E), charges, indices",
+        lambda: analysis.analyse(bands["full"], atoms, table, job.orbitals, electrons, job.settings.smearing),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        clock("files of the analysis", lambda: analysis.write_folder(Path(folder), atoms, found))
+    table = pd.DataFrame.from_dict(clock.rows, "index", columns=["cpu_seconds", "peak_mb"])
+    table.insert(1, "share", table.cpu_seconds / table.cpu_seconds["self-consistent field"])
+    return table.rename_axis("part").reset_index().assign(atoms=len(atoms), bonds=len(found.bonds))
+
+
+def main() -> None:
+    """Measure, and write the table."""
+    table = measure(Path(sys.argv[1]) if len(sys.argv) > 1 else CELL)
+    with atomic_write(OUT) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.4g")
+    added = table[~table.part.isin(["checks", "self-consistent field"])]
+    print(f"added to the self-consistent field: {added.share.sum():.1%}")
+
+
+if __name__ == "__main__":
+    main()
