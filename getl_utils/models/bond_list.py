@@ -177,16 +177,17 @@ def find_bonds(
     6
     """
     table = window_table(expansion, windows)
-    bins = space.sort(atoms, expansion.species(atoms), table[..., 1].max() * (1 + 1e-9))
+    reach = float(table[..., 1].max()) * (1 + 1e-9)
+    bins = space.sort(atoms, expansion.species(atoms), reach)
     n_bonds = np.zeros(len(atoms), np.int64)
-    count(bins, table, 0, len(atoms), n_bonds)
+    count(bins, table, reach, 0, len(atoms), n_bonds)
     bonds = np.empty((n_bonds.sum(), 5), np.int64)
-    _list_all(bins, table, np.cumsum(n_bonds) - n_bonds, bonds)
+    _list_all(bins, table, reach, np.cumsum(n_bonds) - n_bonds, bonds)
     return bonds
 
 
 @njit(cache=True, nogil=True)
-def count(bins: Bins, windows: np.ndarray, first: int, last: int, n_bonds: np.ndarray) -> None:
+def count(bins: Bins, windows: np.ndarray, reach: float, first: int, last: int, n_bonds: np.ndarray) -> None:
     """Count the bonds of the atoms in some places.
 
     Parameters
@@ -195,12 +196,14 @@ def count(bins: Bins, windows: np.ndarray, first: int, last: int, n_bonds: np.nd
         The atoms; made for the longest bond, or more.
     windows : (species, species, 2)
         Shortest and longest bond, Å.
+    reach : float
+        Longest bond of all, Å.
     first, last : int
         Range of places.
     n_bonds : (atoms,) int
         Gets the number of bonds of each of these atoms.
     """
-    near, reach = room(ROOM), windows[:, :, 1].max() * (1 + 1e-9)
+    near = room(ROOM)
     for place in range(first, last):
         n, near = gather(bins, place, reach, near)
         for k in range(n):
@@ -253,13 +256,23 @@ def list_bonds(bins: Bins, place: int, windows: np.ndarray, n: int, near: Near, 
             continue
         row = found
         new[0], new[1] = bins.order[place], bins.order[near.places[k]]
-        new[2:] = near.shifts[k] + bins.wraps[place] - bins.wraps[near.places[k]]
+        for c in range(3):  # number by number: rows as a whole take seconds to compile
+            new[2 + c] = near.shifts[k, c] + bins.wraps[place, c] - bins.wraps[near.places[k], c]
         while row > 0 and _before(new, bonds[row - 1]):
-            bonds[row], partners[row] = bonds[row - 1], partners[row - 1]
+            _copy(bonds[row - 1], bonds[row])
+            partners[row] = partners[row - 1]
             row -= 1
-        bonds[row], partners[row] = new, k
+        _copy(new, bonds[row])
+        partners[row] = k
         found += 1
     return found
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _copy(a: np.ndarray, b: np.ndarray) -> None:
+    """Write row a into row b."""
+    for k in range(len(a)):
+        b[k] = a[k]
 
 
 @njit(cache=True, nogil=True)
@@ -272,9 +285,9 @@ def _before(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _list_all(bins: Bins, windows: np.ndarray, first: np.ndarray, bonds: np.ndarray) -> None:
+def _list_all(bins: Bins, windows: np.ndarray, reach: float, first: np.ndarray, bonds: np.ndarray) -> None:
     """Write i, j, T of all bonds of a cell; those of atom i start at row ``first[i]``."""
-    near, reach = room(ROOM), windows[:, :, 1].max() * (1 + 1e-9)
+    near = room(ROOM)
     for place in range(len(bins.order)):
         n, near = gather(bins, place, reach, near)
         list_bonds(bins, place, windows, n, near, bonds[first[bins.order[place]] :])

@@ -50,7 +50,7 @@ def _fill(
     if n + e.n_species * LANES > len(work.rho):
         work = scratch(e, 2 * n + e.n_species * LANES)
     expand(_select(n, near, partner, sign, e, work), e, work)
-    out[:] = 0.0
+    out.fill(0.0)
     for species in range(e.n_species):
         for l in range(0, e.n_angular, 2 if even else 1):  # noqa: E741
             for m in range(0, e.n_radial, FOUR):

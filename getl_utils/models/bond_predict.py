@@ -102,12 +102,12 @@ def predict_all(
         The bonds.
     """
     species, window, names = expansion.species(atoms), window_table(expansion, windows), list(windows)
-    longest, n_bonds = window[..., 1].max(), np.zeros(len(atoms), np.int64)
+    longest, n_bonds = float(window[..., 1].max()) * (1 + 1e-9), np.zeros(len(atoms), np.int64)
     reach = reach_of(expansion, longest)
-    bins, close = (space.sort(atoms, species, r) for r in (reach, longest * (1 + 1e-9)))
+    bins, close = (space.sort(atoms, species, r) for r in (reach, longest))
     chunks = [(low, min(low + CHUNK, len(atoms))) for low in range(0, len(atoms), CHUNK)]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda c: count(close, window, *c, n_bonds), chunks))
+        list(pool.map(lambda c: count(close, window, longest, *c, n_bonds), chunks))
         n = int(n_bonds.sum())
         m, whole = n if sigma else 0, np.empty((n, 5), np.int64)
         arrays = np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(m), np.empty(m, bool)
