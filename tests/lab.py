@@ -120,9 +120,13 @@ class Server:
         )
 
     def stop(self) -> None:
-        """Stop the server and its kernels."""
+        """Stop the server and its kernels; one that does not end within a minute is killed."""
         self.process.terminate()
-        self.process.wait(30)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def menu(page, *path: str) -> None:
