@@ -84,9 +84,10 @@ def indicators(table: pd.DataFrame, more: Sequence[str] = ("energy",)) -> dict[s
         sets `all geometry`, `all bonds`, `geometry + energy` and `everything`.
     """
     more = [name for name in more if name in table]
-    sets = {"all geometry": GEOMETRY, "all bonds": BONDS, "everything": [*GEOMETRY, *more, *BONDS]}
+    sets = {"all geometry": GEOMETRY, "all bonds": BONDS}
     if more:
         sets[f"geometry + {' + '.join(more)}"] = [*GEOMETRY, *more]
+    sets["everything"] = [*GEOMETRY, *more, *BONDS]
     found = {"element": []} | {name: [name] for name in sets["everything"]}
     found |= {f"{name} around": [f"{name}_around"] for name in sets["everything"]}
     return found | {name: [*some, *(f"{one}_around" for one in some)] for name, some in sets.items()}
@@ -111,7 +112,7 @@ def design(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return deviations(table[list(columns)], groups)
 
 
-def scores(sheet: np.ndarray, chosen: np.ndarray, glass: np.ndarray, ridge: float = 1e-3) -> np.ndarray:
+def scores(sheet: np.ndarray, chosen: np.ndarray, glass: np.ndarray, ridge: float = 0.1) -> np.ndarray:
     """Score the atoms of each glass by what the other glasses teach.
 
     The score is linear. Its weights are those of a ridge regression of chosen (1) or not (0) on the atoms of
@@ -127,7 +128,8 @@ def scores(sheet: np.ndarray, chosen: np.ndarray, glass: np.ndarray, ridge: floa
     glass : ndarray
         Which glass each atom is of; (atoms,).
     ridge : float
-        Penalty of the squared weights, for each atom.
+        Penalty of the squared weights, for each atom. The numbers are counted in standard deviations, so 0.1
+        damps what is nearly the same in several indicators, and little else.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from getl_utils.labels.optics import dataset
 ROOT = resolve("data_examples/zrcual")
 LEARNED = resolve("data_examples/cu-zr")
 OPTICS = resolve("data_examples/optics")
+SHEARED = resolve("data_examples/yielding/cu50zr50")
 
 
 def read(root):
@@ -26,7 +27,7 @@ def manifest():
     return read(ROOT)
 
 
-@pytest.mark.parametrize("root", [ROOT, LEARNED, OPTICS], ids=lambda r: r.name)
+@pytest.mark.parametrize("root", [ROOT, LEARNED, OPTICS, SHEARED], ids=lambda r: r.name)
 def test_every_file_is_the_one_in_the_manifest(root):
     found = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()} - {"manifest.json"}
     assert {name for name in found if not name.startswith("model/")} == set(read(root)["files"])
@@ -43,6 +44,22 @@ def test_02_reads_what_getl_learn_labelled(tmp_path):
     learned = json.loads((LEARNED / "learn/learn.json").read_text())
     assert set(result.bonds.label_id) == {c["label_id"] for step in learned["steps"] for c in step["cells"]}
     assert set(result.bonds.engine) == {"gpaw"}
+
+
+def test_every_sheared_glass_is_followed_to_the_end():
+    made = read(SHEARED)["parameters"]
+    names = {f"{composition}-{run}" for composition in made["compositions"] for run in made["runs"]}
+    assert len(names) >= 5
+    tables = {name: pd.read_csv(SHEARED / f"{name}.csv") for name in ("frames", "stress")}
+    atoms = tables["atoms"] = pd.read_parquet(SHEARED / "atoms.parquet")
+    assert all(set(table.glass) == names for table in tables.values())
+    assert len(set(atoms.glass.value_counts())) == 1
+    assert atoms.notna().all(axis=None)
+    assert (atoms.groupby("glass").d2min_10.median() > atoms.groupby("glass").d2min_2.median()).all()
+    assert tables["stress"].groupby("glass").strain.max().to_numpy() == pytest.approx(0.1, abs=1e-6)
+    assert atoms.groupby("glass").energy.sum().to_numpy() == pytest.approx(
+        tables["stress"].groupby("glass").energy.first().to_numpy(), rel=1e-5
+    )
 
 
 def test_it_is_compact(manifest):
