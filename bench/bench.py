@@ -27,7 +27,7 @@ from ase.build import bulk
 from getl_utils.core import cells, parameters
 from getl_utils.core.bonds import BOND
 from getl_utils.core.record import atomic_write
-from getl_utils.core.workdir import WorkDir, root
+from getl_utils.core.workdir import WorkDir, resolve, root
 from getl_utils.etl import database, descriptors, extract, load
 from getl_utils.etl.soap import Soap, by_quippy
 from getl_utils.files import lammps
@@ -77,11 +77,11 @@ def structure(values: dict, copies: int) -> Atoms:
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 
-def published_database(values: dict) -> database.Database:
-    """All labelled bonds of run 21."""
-    p, work = parameters.for_stage("02_extract", values), WorkDir(PLACE / "run21")
+def labelled_database(values: dict, name: str = "run21") -> database.Database:
+    """All labelled bonds of a parameter file that reads a tree or data set: run 21, or ours."""
+    p, work = parameters.for_stage("02_extract", values), WorkDir(PLACE / name)
     keys = cells.keys(p.compositions, p.runs, p.sub_runs)
-    result = extract.extract(work, keys, [REFERENCE], p.cutoff)
+    result = extract.extract(work, keys, [resolve(place) for place in p.reference_roots], p.cutoff)
     extract.write(work, result)
     chosen = training.descriptors(parameters.for_stage("03_transform", values))
     descriptors.describe_cells(work, result.bonds, chosen)
@@ -200,7 +200,7 @@ def main() -> None:
     PLACE.mkdir(parents=True, exist_ok=True)
     values, there = parameters.read(PARAMETERS), (REFERENCE / GLASS).exists()
     print("published glass, run 21" if there else "NO PUBLISHED DATA HERE: a rattled crystal, made-up labels")
-    stored = published_database(values) if there else made_up_database(values)
+    stored = labelled_database(values) if there else made_up_database(values)
     p = parameters.for_stage("05_train", values)
     how, fits, trained, other = training.published_recipe(stored, p), {}, None, None
     for name, recipe in {"training, all types": None, "training, published model": how}.items():

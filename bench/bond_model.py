@@ -72,7 +72,7 @@ def errors(
     test: np.ndarray,
     kernel: bool = True,
 ) -> dict[str, float]:
-    """Errors (eV) of the linear model, the Gaussian process and the distance alone, on rows of one type."""
+    """Errors (eV) of the linear model, the Gaussian process, the mean of both, and the distance alone."""
     d, y = (data.bonds[name].to_numpy() for name in ("distance", "strength"))
     estimate = trained.evaluate(bond_type, data.features[test], d[test])
     row = {"n_train": len(train), "n_test": len(test)}
@@ -82,7 +82,9 @@ def errors(
     if kernel:
         some = np.random.default_rng(0).permutation(train)[:KERNEL_MOST]
         process = bond_kernel.fit(data.expansion, bond_type, data.features[some], d[some], y[some])
-        row["kernel"] = validation.errors(process.predict(data.features[test], d[test]), y[test])["rmse"]
+        found = process.predict(data.features[test], d[test])
+        row["kernel"] = validation.errors(found, y[test])["rmse"]
+        row["mean"] = validation.errors(0.5 * (found + estimate.mean), y[test])["rmse"]
     return row
 
 

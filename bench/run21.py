@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import PARAMETERS, PLACE, published_database
+from bench import PARAMETERS, PLACE, labelled_database
 from getl_utils.core import parameters
 from getl_utils.core.parameters import Train
 from getl_utils.core.record import atomic_write
@@ -49,7 +49,7 @@ def measure(part: str, data: Database, p: Train, work: WorkDir) -> None:
 
 def main() -> None:
     values = parameters.read(Path(PARAMETERS))
-    data, p = published_database(values), parameters.for_stage("05_train", values)
+    data, p = labelled_database(values), parameters.for_stage("05_train", values)
     for part in sys.argv[1:] or ("validation", "curves", "ablation", "augmentation"):
         measure(part, data, p, WorkDir(PLACE / "run21"))
 

@@ -400,7 +400,7 @@ def results(out):
     }
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [5, pytest.param(30, marks=pytest.mark.slow)])
 def test_kill_9_at_any_moment_changes_nothing(times, folder, tmp_path):
     """A run of ten frames, killed at a random moment and started again, ends as one that was not."""
     path = write_frames(tmp_path / "ten.xyz", 10)

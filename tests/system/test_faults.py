@@ -74,7 +74,7 @@ def labels(work):
     return {key: (work.label(*key) / "ICOHPLIST.lobster").read_bytes() for key in KEYS}
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [5, pytest.param(30, marks=pytest.mark.slow)])
 def test_workers_killed_at_random_moments_lose_no_label_and_compute_none_twice(times, tmp_path):
     whole, _ = prepare(tmp_path / "whole")
     label_everything(tmp_path / "whole", 0)
