@@ -208,7 +208,7 @@ def test_a_k_mesh_equals_the_supercell():
     """Phases of k points and positions outside the cell. Only bands well in the orbitals' span: those are the
     same in both."""
     cell = Atoms("Al2", [[0, 0, 0], [2.5, 0.3, 0.4]], cell=[5.4, 3.1, 3.1], pbc=True)
-    options = {"scf_tolerance": 1e-9, "minimum_projection": 0.8, "band_factor": 2.0}
+    options = {"scf_tolerance": 1e-9, "minimum_projection": 0.8, "band_factor": 2.0, "folds": True}
     mesh = label(cell, 3.0, kpoints=[1, 3, 1], **options).bonds
     cell.positions[1] += [5.4, -3.1, 0]
     large = label(cell * (1, 3, 1), 3.0, kpoints=[1, 1, 1], **options).bonds

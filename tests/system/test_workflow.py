@@ -237,7 +237,7 @@ def test_a_lost_and_a_damaged_label_are_computed_alone(workflow):
     listed = labels[1].with_name("ICOHPLIST.lobster")
     whole = listed.read_bytes()
     listed.write_bytes(whole[:-3] + b"9 \n")
-    code, text = workflow("extract")
+    code, text = workflow("--until", "extract")
     assert code == 0, text[-4000:]
     assert "its checksum differs): will be made again" in text
     assert listed.read_bytes() == whole

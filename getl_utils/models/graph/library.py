@@ -7,7 +7,7 @@ import importlib.util
 from types import ModuleType
 
 NEEDED = ("jax", "equinox", "optax")
-MODULES = ("fit", "network", "run")  # need it
+MODULES = ("fit", "network", "parts", "run")  # need it
 HOW = "run `make graph` (or pip install --require-hashes -r workflow/graph.lock)"
 
 
