@@ -12,7 +12,7 @@ from getl_utils.core.record import content_hash, read_json
 from getl_utils.files.lammps_log import read_thermo
 from getl_utils.generate import shearing
 from getl_utils.generate.lammps import run_once
-from getl_utils.generate.quench import Protocol, identified, interaction
+from getl_utils.generate.quench import START, Protocol, identified, interaction
 from getl_utils.generate.shearing import GPA_PER_BAR
 
 THERMO = "step temp press pe vol density lx ly lz pxx pyy pzz pxy pxz pyz"
@@ -54,10 +54,7 @@ def input_text(glass: Path, protocol: Protocol, loading: Loading, seed: int, nam
     free = {side: f"{side} {p.pressure} {p.pressure} {p.barostat_damping}" for side in "xyz"}
     rate = (-1 if p.mode == "compression" else 1) * p.strain_rate * 1e-12  # 1/s → 1/ps
     lines = [
-        "units metal",
-        "boundary p p p",
-        "atom_style atomic",
-        "neighbor 1.0 bin",
+        *START,
         f'read_data "{glass}"',
         *interaction(protocol),
         f"timestep {p.timestep}",

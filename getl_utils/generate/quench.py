@@ -18,6 +18,9 @@ from getl_utils.files.lammps import last_frame
 from getl_utils.generate import dynamics
 from getl_utils.generate.lammps import run_id, run_once
 
+# First lines of every input. neighbor: exact as any (rebuilt when needed), and 15 % faster than the default.
+START = ("units metal", "boundary p p p", "atom_style atomic", "neighbor 1.0 bin")
+
 
 class Protocol(Quench):
     """A melt–quench of given elements; the defaults are the published ones (Phys. Rev. Materials 4, 113603).
@@ -114,10 +117,7 @@ def _start(counts: Mapping[str, int], protocol: Protocol, seeds: Sequence[int]) 
     apart = f" overlap {protocol.initial_distance} maxtry 10000" if protocol.initial_distance else ""
     side = f"{-half:.6f} {half:.6f}"
     return [
-        "units metal",
-        "boundary p p p",
-        "atom_style atomic",
-        "neighbor 1.0 bin",  # exact as any (rebuilt when needed); 15 % faster here than the default of 2.0 Å
+        *START,
         f"region start block {side} {side} {side}",
         f"create_box {len(protocol.elements)} start",
         *(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from getl_utils.core.parameters import Shear
-from getl_utils.generate.quench import Protocol, interaction
+from getl_utils.generate.quench import START, Protocol, interaction
 
 GPA_PER_BAR = 1e-4
 COLUMNS = "step pe press vol lx ly lz xy xz yz pxx pyy pzz pxy pxz pyz c_total"
@@ -48,10 +48,7 @@ def input_text(glass: Path, protocol: Protocol, shear: Shear, name: str = "loadi
     columns = "id type xs ys zs c_energy modify sort id append yes format float %.9g"
     frame = f"write_dump all custom {name}.dump {columns}"
     lines = [
-        "units metal",
-        "boundary p p p",
-        "atom_style atomic",
-        "neighbor 1.0 bin",
+        *START,
         f'read_data "{glass}"',
         "change_box all triclinic",
         *interaction(protocol),

@@ -62,10 +62,10 @@ def follow(
     first, reach = next(tables), max(high for _, high in limits.values())
     rest = path.atoms(0)
     atoms = surroundings.rows(rest, first, {"energy": energies[0]} if energies else {})
-    curve = [_state(rest, first, None)]
+    curve = [_state(atoms, first, None)]
     for n, table in enumerate(tables, 1):
         changed = exchange.exchanges([first, table], path.pair(n), limits, hysteresis)
-        curve.append(_state(path.atoms(n), table, changed))
+        curve.append(_state(surroundings.geometry(path.atoms(n))[0], table, changed))
         for name in [name for name, frame in chosen.items() if frame == n]:
             atoms[f"d2min_{name}"] = displacements.d2min(path, n, reach)
             some = changed[changed.state != "kept"]
@@ -101,14 +101,13 @@ def _frame(strain: pd.Series, wanted: float) -> int:
     return frame
 
 
-def _state(atoms: Atoms, bonds: pd.DataFrame, changed: pd.DataFrame | None) -> dict[str, float]:
-    """What one frame is like."""
-    cells, _ = surroundings.geometry(atoms)
+def _state(atoms: pd.DataFrame, bonds: pd.DataFrame, changed: pd.DataFrame | None) -> dict[str, float]:
+    """What one frame is like; `atoms` has the columns of ``surroundings.geometry``."""
     part = changed.state.value_counts() / (changed.state != "formed").sum() if changed is not None else {}
     return {
         "bonds": len(bonds),
         "mean_bond": float(-bonds.predicted.mean()),
-        "icosahedra": float(cells.icosahedron.mean()),
+        "icosahedra": float(atoms.icosahedron.mean()),
         "broken": float(part.get("broken", 0.0)),
         "formed": float(part.get("formed", 0.0)),
     }

@@ -74,7 +74,8 @@ class Optics(Settings):
         for formula in self.strained:
             if formula not in known:
                 raise ValueError(f"`strained`: {formula!r} is not among `crystals`")
-        if len({one.name for one in self.listed()}) < len(list(self.listed())):
+        names = [one.name for one in self.listed()]
+        if len(set(names)) < len(names):
             raise ValueError("`strains`: a value is there twice")
         return self
 
