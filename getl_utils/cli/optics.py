@@ -20,12 +20,19 @@ def spectra(
     file: Annotated[Path, typer.Argument(help="parameter file, e.g. parameters/optics/metals.yaml")],
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="spectra to make at most, now")] = None,
     pack: Annotated[Path | None, typer.Option("--pack", help="folder for all spectra in three files")] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option("--known", help="packed spectra that are not computed again; default: those of --pack"),
+    ] = None,
 ) -> None:
     """Compute the spectra of crystals that are not there yet."""
     from getl_utils.core.parameters.optics import read_optics
     from getl_utils.labels.optics import dataset, label
 
     p, failed, done = read_optics(file), 0, 0
+    if packed := known or pack:
+        taken, other = dataset.unpack(packed, p)
+        print(f"{packed}: {len(taken)} spectra taken, {len(other)} of other cells or settings left")
     for one, record in label.label_all(p, limit):
         failed += record["status"] != "DONE"
         done += 1

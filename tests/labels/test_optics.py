@@ -288,6 +288,35 @@ def test_a_list_of_crystals_is_made_once_packed_and_read(tmp_path, capsys, monke
     assert "holds another run" in capsys.readouterr().err
 
 
+def test_packed_spectra_are_not_computed_again(tmp_path, monkeypatch, capsys):
+    """The shipped set seeds a work directory; a cell of another volume is left, and GPAW would be asked."""
+    shipped = resolve("data_examples/optics")
+    records, spectra = dataset.read(shipped)
+    values = dataset.parameters(shipped).model_dump() | {"work_dir": str(tmp_path / "w")}
+    values |= {"crystals": {"fcc": ["Al", "Cu"], "B2": ["NiAl"]}, "volumes": {"Cu": 12.5}, "strained": []}
+    file = tmp_path / "a.yaml"
+    file.write_text(json.dumps(values))
+    monkeypatch.setattr(label, "missing", lambda: "run: make engines")
+    assert cli.main(["spectra", str(file), "--known", str(shipped)]) == 1
+    assert "2 spectra taken, 1 of other cells or settings left" in capsys.readouterr().out
+    p = read_optics(file)
+    one = label.read(tmp_path / "w/crystals/B2-NiAl")
+    np.testing.assert_array_equal(one.strength, spectra["B2-NiAl"].strength)
+    np.testing.assert_array_equal(one.energy, spectra["B2-NiAl"].energy)
+    kept = json.loads((tmp_path / "w/crystals/B2-NiAl/label.json").read_text())
+    assert {k: kept[k] for k in kept if k != "sha256"} == {
+        k: v for k, v in records["B2-NiAl"].items() if k != "sha256"
+    }
+    assert dataset.unpack(shipped, p) == ([], ["fcc-Cu"])  # what is there is not taken twice
+    file.write_text(json.dumps(values | {"volumes": {}}))
+    assert cli.main(["spectra", str(file), "--known", str(shipped), "--pack", str(tmp_path / "set")]) == 0
+    assert dataset.read(tmp_path / "set")[0].keys() == {"fcc-Al", "fcc-Cu", "B2-NiAl"}
+    assert dataset.unpack(tmp_path / "nothing", p) == ([], [])
+    (tmp_path / "set" / dataset.CELLS).write_text("")
+    with pytest.raises(ValueError, match="differs from"):
+        dataset.unpack(tmp_path / "set", p)
+
+
 def test_a_mesh_that_changes_the_colour_is_refused(tmp_path, monkeypatch):
     p = Optics(work_dir=str(tmp_path), crystals={"fcc": ["Al"]}, response={"most_change": 0.5})
     monkeypatch.setattr(response, "spectra", lambda *_: (lorentz(), lorentz(peak=2.5), {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import pandas as pd
 from ase import Atoms
 
 from getl_utils.core.parameters.optics import Optics
+from getl_utils.core.process import lock
 from getl_utils.core.record import atomic_write, checksums, code_version, damaged, now, read_json, write_json
-from getl_utils.labels.optics import label
+from getl_utils.labels.optics import crystals, label
 from getl_utils.labels.optics.spectrum import Spectrum
 
 MANIFEST, LABELS, STRENGTHS, CELLS = "manifest.json", "labels.json", "strengths.parquet", "crystals.xyz"
@@ -75,6 +76,61 @@ def _made(p: Optics) -> tuple[list[dict[str, Any]], list[pd.DataFrame], list[Ato
     return records, tables, cells
 
 
+def unpack(folder: Path, p: Optics) -> tuple[list[str], list[str]]:
+    """Put the spectra of a packed set into the work directory, so that they are not computed again.
+
+    A spectrum is taken if its crystal is in the list, has the same cell and the same settings, and is not in
+    the work directory. Failed ones are taken, too.
+
+    Parameters
+    ----------
+    folder : Path
+        The packed set; nothing is taken if there is none.
+    p : Optics
+        Parameters of the spectra.
+
+    Returns
+    -------
+    tuple of list
+        Names of the crystals that were taken, and of those that have another cell or other settings.
+
+    Raises
+    ------
+    ValueError
+        A file of the set is not as it was packed.
+    """
+    if not (folder / MANIFEST).exists():
+        return [], []
+    known = read_json(folder / MANIFEST)["files"]
+    if checksums(folder, [folder / name for name in known if (folder / name).exists()]) != known:
+        raise ValueError(f"{folder}: a file differs from {MANIFEST}; fetch this folder again or delete it")
+    records = {record["name"]: record for record in read_json(folder / LABELS)}
+    tables = dict(iter(_table(folder).groupby("name", observed=True)))
+    taken, other = [], []
+    for one in p.listed():
+        record = records.get(one.name)
+        if record is None or (label.folder_of(p, one) / label.RECORD).exists():
+            continue
+        atoms = crystals.build(one, p.volumes)
+        same = record["identity"] == label.identity(atoms, p)
+        (taken if same else other).append(one.name)
+        if same:
+            _put(label.folder_of(p, one), record, atoms, tables.get(one.name))
+    return taken, other
+
+
+def _put(folder: Path, record: Mapping[str, Any], atoms: Atoms, table: pd.DataFrame | None) -> None:
+    """Write cell, spectrum if there is one, and the record last, with the checksums of these files."""
+    with lock(folder):
+        with atomic_write(folder / label.CELL) as temporary:
+            ase.io.write(temporary, atoms, format="extxyz")
+        if table is not None:
+            with atomic_write(folder / label.STRENGTH) as temporary:
+                table.drop(columns="name").to_parquet(temporary, index=False)
+        files = [folder / name for name in (label.CELL, label.STRENGTH) if (folder / name).exists()]
+        write_json(folder / label.RECORD, {**record, "sha256": checksums(folder, files)})
+
+
 def read(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Spectrum]]:
     """Read a packed set.
 
@@ -89,7 +145,14 @@ def read(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Spectrum]]:
         Name → record of every crystal, and name → spectrum of those that have one.
     """
     records = {record["name"]: record for record in read_json(folder / LABELS)}
-    return records, dict(_spectra(pd.read_parquet(folder / STRENGTHS), records))
+    tables = _table(folder).groupby("name", sort=False, observed=True)
+    return records, {str(name): label.read_spectrum(records[str(name)], rows) for name, rows in tables}
+
+
+def _table(folder: Path) -> pd.DataFrame:
+    """All strengths; the energies as they were before they were packed in single precision."""
+    table = pd.read_parquet(folder / STRENGTHS).astype({"energy": float})
+    return table.assign(energy=table.energy.round(6))
 
 
 def parameters(folder: Path) -> Optics:
@@ -106,9 +169,3 @@ def parameters(folder: Path) -> Optics:
         The parameters.
     """
     return Optics(**read_json(folder / MANIFEST)["parameters"])
-
-
-def _spectra(table: pd.DataFrame, records: Mapping[str, Any]) -> Iterator[tuple[str, Spectrum]]:
-    for name, rows in table.astype({"energy": float}).groupby("name", sort=False, observed=True):
-        rows = rows.assign(energy=rows.energy.round(6))
-        yield str(name), label.read_spectrum(records[str(name)], rows)

@@ -148,14 +148,10 @@ def label_one(one: Crystal, atoms: Atoms, p: Optics) -> dict[str, Any]:
     ValueError
         The folder holds a spectrum of other settings.
     """
-    folder = folder_of(p, one)
-    settings = {"engine": "optics", **p.response.model_dump()}
-    cell = {"symbols": atoms.get_chemical_symbols(), "cell": atoms.cell.array.round(8).tolist()}
-    cell["positions"] = atoms.positions.round(8).tolist()
-    identity = {"cell_id": content_hash(cell), "settings": settings}
+    folder, which = folder_of(p, one), identity(atoms, p)
 
     def _make() -> dict[str, Any]:
-        facts = {"name": one.name, "prototype": one.prototype, "strain": one.strain, **identity}
+        facts = {"name": one.name, "prototype": one.prototype, "strain": one.strain, **which}
         facts |= {"formula": atoms.get_chemical_formula("metal"), "volume": float(atoms.cell.volume)}
         with atomic_write(folder / CELL) as temporary:
             ase.io.write(temporary, atoms, format="extxyz")
@@ -163,7 +159,27 @@ def label_one(one: Crystal, atoms: Atoms, p: Optics) -> dict[str, Any]:
         return facts | _computed(atoms, folder, p)
 
     with lock(folder):
-        return once(folder / RECORD, identity, _make, [STRENGTH, CELL], repair=True)
+        return once(folder / RECORD, which, _make, [STRENGTH, CELL], repair=True)
+
+
+def identity(atoms: Atoms, p: Optics) -> dict[str, Any]:
+    """Return what a spectrum depends on: the cell and the settings.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The cell.
+    p : Optics
+        Parameters.
+
+    Returns
+    -------
+    dict
+        As the record has it.
+    """
+    cell = {"symbols": atoms.get_chemical_symbols(), "cell": atoms.cell.array.round(8).tolist()}
+    cell["positions"] = atoms.positions.round(8).tolist()
+    return {"cell_id": content_hash(cell), "settings": {"engine": "optics", **p.response.model_dump()}}
 
 
 def _computed(atoms: Atoms, folder: Path, p: Optics) -> dict[str, Any]:
