@@ -19,7 +19,8 @@ finish() {
 keep=${1:-}
 trap finish EXIT
 if [ ! -x "$root/usr/bin/make" ]; then
-  mirror=$(sed -nE 's/^(deb|URIs:) *(\[[^]]*\] *)?(http[^ ]*).*/\3/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -1)
+  mirror=$(find /etc/apt -name '*.list' -o -name '*.sources' | sort | xargs sed -nE 's/^(deb|URIs:) *(\[[^]]*\] *)?(http[^ ]*).*/\3/p' |
+    grep -m1 '/debian/\?$')
   debootstrap --variant=minbase --include=ca-certificates,git,make,python3,python3-venv bookworm "$root" "$mirror" | tail -1
 fi
 mkdir -p "$root/work"

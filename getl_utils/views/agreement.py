@@ -14,7 +14,9 @@ from getl_utils.models.agreement import agreement, match, read, table
 from getl_utils.views import style
 
 
-def parity(matched: pd.DataFrame, names: tuple[str, str] = ("ours", "theirs")) -> style.Drawing:
+def parity(
+    matched: pd.DataFrame, names: tuple[str, str] = ("ours", "theirs"), points: str = "bonds"
+) -> style.Drawing:
     """Draw one −ICOHP of each bond against the other, a panel per type, with their linear map.
 
     Parameters
@@ -23,6 +25,8 @@ def parity(matched: pd.DataFrame, names: tuple[str, str] = ("ours", "theirs")) -
         type, ours, theirs (ICOHP, eV), as from ``models.agreement.match``.
     names : tuple of str
         What the two are called on the axes.
+    points : str
+        What a point is called in the title, in the plural.
 
     Returns
     -------
@@ -42,7 +46,7 @@ def parity(matched: pd.DataFrame, names: tuple[str, str] = ("ours", "theirs")) -
         if np.isfinite(fit["slope"]):  # two bonds have no line of their own
             panel.text(0.04, 0.97, numbers, transform=panel.transAxes, va="top", fontsize=8)
         first, second = (f"−ICOHP, {name} (eV)" for name in names)
-        panel.set(title=f"{name}: {len(group)} bonds", xlabel=first, ylabel=second)
+        panel.set(title=f"{name}: {len(group)} {points}", xlabel=first, ylabel=second)
     return figure, matched
 
 
@@ -99,6 +103,8 @@ def differences(compared: pd.DataFrame, types: Sequence[str]) -> style.Drawing:
             style.colours(types),
         )
         panel.axhline(0, color="0.6", lw=1)
+        for level in (-2, 2) if column == "ratio" else ():
+            panel.axhline(level, color="0.6", lw=1, ls=":")
         panel.plot(group.distance, group[column], ".", ms=3, color=colour[name], rasterized=True)
         panel.set(xlabel="distance (Å)", ylabel=label)
     return figure, compared

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import binom
 
 from getl_utils.core.bonds import bond_types
@@ -218,6 +219,7 @@ def mobility(atoms: pd.DataFrame, elements: Sequence[str], parts: int = 8) -> Dr
             )
     left.set(yscale="log", xlabel="Σ −ICOHP at first, from the element's mean (std)", ylabel="D²min (Å²)")
     right.set(yscale="log", xlabel="bonds that the atom exchanged", ylabel="median D²min (Å²)")
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for panel in (left, right):
         log_ticks(panel.yaxis)
     legend(left)

@@ -53,7 +53,7 @@ def curves(table: pd.DataFrame, bottom: float = -10.0, top: float = 5.0) -> Draw
         panel.plot(wide[pair], wide.index, lw=1.4, color=colours(shown)[pair], label=pair)
     panel.axhline(0, color="k", lw=0.8)
     panel.axvline(0, color="k", lw=0.8)
-    panel.set(xlabel="−COHP (1): right is bonding", ylabel="energy above the Fermi level (eV)")
+    panel.set(xlabel="−COHP (eV per eV): right is bonding", ylabel="energy above the Fermi level (eV)")
     legend(panel)
     return figure, wide.reset_index()
 

@@ -62,20 +62,22 @@ def errors(table: pd.DataFrame) -> Drawing:
     shown = table[table.split.isin(names)].reset_index(drop=True)
     shown = shown.assign(drawn=shown.split.map(names))
     shown = shown.assign(ratio=shown.rmse / shown.baseline_rmse, bar=shown.rmse_std / shown.baseline_rmse)
+    if "published_rmse" in shown:
+        shown = shown.assign(published_ratio=shown.published_rmse / shown.baseline_rmse)
     figure, (panel,) = axes(width=7.5, height=3.4)
     types = list(dict.fromkeys(shown.type))
     for n, (name, colour) in enumerate(colours(list(names.values())).items()):
         some, mark = shown[shown.drawn == name], MARKS[n % len(MARKS)]
         places = some.type.map(types.index) + 0.7 * ((n + 0.5) / len(names) - 0.5)
         panel.errorbar(places, some.ratio, some.bar.fillna(0), fmt=mark, c=colour, ms=5, lw=1, label=name)
-        if "published_rmse" in some:
-            other = some.published_rmse / some.baseline_rmse
-            panel.plot(places, other, mark, mfc="none", color=colour, ms=5, alpha=0.6)
+        if "published_ratio" in some:
+            panel.plot(places, some.published_ratio, mark, mfc="none", color=colour, ms=5, alpha=0.6)
     panel.axhline(1, color="0.5", lw=1, ls=":")
-    if "published_rmse" in shown and shown.published_rmse.notna().any():
+    if "published_ratio" in shown and shown.published_ratio.notna().any():
         panel.plot([], [], "o", mfc="none", color="0.5", ms=5, label="hollow: published model")
     panel.set(xlabel="bond type", ylabel="RMSE, ratio to the distance alone")
-    panel.set(ylim=(0, min(1.6, 1.1 * max(1.0, shown.ratio.max()))))
+    highest = shown.reindex(columns=["ratio", "published_ratio"]).max().max()
+    panel.set(ylim=(0, min(2.0, 1.1 * max(1.0, highest))))
     panel.set_xticks(range(len(types)), types)
     legend(panel, loc="center left", bbox_to_anchor=(1, 0.5), title="held out")
     return figure, shown.drop(columns="bar")
@@ -150,6 +152,9 @@ def learning_curves(curves: pd.DataFrame, types: Sequence[str], axis: str = "bon
         panel.set(xscale="log", yscale="log", xlabel=f"training {axis}", ylabel="RMSE (eV)")
         log_ticks(panel.xaxis, alone.index)
         log_ticks(panel.yaxis)
+    ends = np.array([panel.get_ylim() for panel in grid.values()]).reshape(-1, 2)
+    for panel in grid.values():  # one scale, so that panels can be compared
+        panel.set(ylim=(ends[:, 0].min(), ends[:, 1].max()))
     for panel in list(grid.values())[:1]:
         legend(panel, fontsize=7)
     return figure, curves

@@ -174,6 +174,36 @@ def test_splits_that_hold_out_the_same_bonds_are_drawn_once():
     assert numbers.ratio.tolist() == pytest.approx((ERRORS.rmse / ERRORS.baseline_rmse).tolist())
 
 
+def test_marks_of_the_other_model_are_not_cut_off():
+    figure, numbers = training.errors(ERRORS.assign(published_rmse=1.5 * ERRORS.baseline_rmse))
+    assert numbers.published_ratio.max() < figure.axes[0].get_ylim()[1]
+
+
+def test_learning_curves_of_all_types_have_one_scale():
+    curves = pd.DataFrame({"type": TYPES * 2, "n": [25] * 3 + [50] * 3, "rmse": np.geomspace(0.01, 0.3, 6)})
+    figure, _ = training.learning_curves(curves.assign(baseline_rmse=0.2), TYPES)
+    (limits,) = {panel.get_ylim() for panel in drawn(figure)}
+    assert limits[0] <= 0.01
+    assert limits[1] >= 0.3
+
+
+def test_two_sigma_is_marked_where_a_difference_has_a_sigma():
+    compared = BONDS.assign(difference=0.01, ratio=0.3, where="both")
+    for table, levels in ((compared, {0, -2, 2}), (compared.drop(columns="ratio"), {0})):
+        panel = agreement.differences(table, TYPES)[0].axes[0]
+        assert {line.get_ydata()[0] for line in panel.lines if len(line.get_ydata()) == 2} >= levels
+        assert (2 in {line.get_ydata()[0] for line in panel.lines}) == (2 in levels)
+
+
+def test_numbers_of_exchanged_bonds_have_whole_ticks():
+    atoms = pd.DataFrame(
+        {"element": ELEMENTS[0], "strength": RANDOM.random(90), "exchanged": np.arange(90) % 3}
+    )
+    figure, _ = loading.mobility(atoms.assign(d2min=1 + RANDOM.random(90)), ELEMENTS)
+    ticks = figure.axes[1].get_xticks()
+    assert np.array_equal(ticks, ticks.round())
+
+
 def test_learning_curves_are_of_one_axis_and_of_both_models():
     rows = {"type": TYPES[0], "n": [1, 2] * 2, "axis": ["cells"] * 2 + ["quenches"] * 2, "rmse": 0.1}
     curves = pd.DataFrame(rows | {"baseline_rmse": 0.2, "published_rmse": [0.15, np.nan] * 2})
