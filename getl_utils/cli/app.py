@@ -9,8 +9,6 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from getl_utils.core.bonds import parse_composition
-
 RENAMED = {
     "check": "doctor",
     "validate": "compare-labels",
@@ -133,6 +131,8 @@ def elements_of(words: Sequence[str]) -> list[str]:
 
 
 def _is_element(word: str) -> bool:
+    from getl_utils.core.bonds import parse_composition
+
     try:
         return word.isalpha() and list(parse_composition(word)) == [word]
     except ValueError:

@@ -11,7 +11,6 @@ import yaml
 
 from getl_utils.cli import prediction
 from getl_utils.cli.app import command, elements_of
-from getl_utils.core import parameters
 from getl_utils.files.elements import RULE
 from getl_utils.files.frames import FORMATS, read_structure
 
@@ -46,6 +45,8 @@ def predict(
     allow: Allow = [],
 ) -> None:
     """Predict the ICOHP of every bond of structures of any size."""
+    from getl_utils.core import parameters
+
     start, chosen = time.perf_counter(), elements_of(elements)
     limits = parameters.read_windows(windows) if windows else {}
     options = {"which": prediction.chosen_frames(frames), "lobster_files": lobster}
@@ -121,6 +122,8 @@ def _asked(orbitals: Path) -> dict[str, Any]:
 
 def _label_settings(file: Path, engine: str, orbitals: Path | None, own: dict[str, Any]) -> dict[str, Any]:
     """What a label depends on, from a parameter file, a file of orbitals, and options."""
+    from getl_utils.core import parameters
+
     p = parameters.for_stage("01_generate", parameters.read(file), str(file))
     given = dict(p.engine_settings) if engine == p.engine else {}
     return {

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from getl_utils.cli.app import command
-from getl_utils.core import parameters
 from getl_utils.core.record import write_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from getl_utils.core import parameters
 
 Without = StrEnum("Without", {name: name for name in ("none", "cell", "quench")})
 File = Annotated[
@@ -47,6 +50,7 @@ def cell_errors(
     out: Table = None,
 ) -> None:
     """Print the RMSD of each model and type on one cell."""
+    from getl_utils.core import parameters
     from getl_utils.models import cell_test
 
     values = parameters.read(file)
@@ -79,6 +83,7 @@ def published_errors(
     out: Table = None,
 ) -> None:
     """Print the errors of the published model on random splits of a published database."""
+    from getl_utils.core import parameters
     from getl_utils.models import training, validation
 
     values = parameters.read(file)

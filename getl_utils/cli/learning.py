@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from getl_utils.cli.app import command
-from getl_utils.core import parameters
 from getl_utils.core.workdir import WorkDir
+
+if TYPE_CHECKING:
+    from getl_utils.core import parameters
 
 
 @command(
@@ -24,6 +26,7 @@ def learn(
     only_labels: Annotated[bool, typer.Option("--only-labels", help="train no model at the end")] = False,
 ) -> None:
     """Label the cells that teach most; train a model of them."""
+    from getl_utils.core import parameters
     from getl_utils.ops import learn as learning
 
     values = parameters.read(file)

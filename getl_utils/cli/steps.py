@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
 
 from getl_utils.cli.app import command
-from getl_utils.core import parameters
 from getl_utils.core.cells import CellKey
 from getl_utils.core.workdir import WorkDir
 
-Stage = StrEnum("Stage", {name: name for name in parameters.STAGES})
+if TYPE_CHECKING:
+    from getl_utils.core import parameters
+
 Unit = StrEnum("Unit", {name: name for name in ("quench", "large", "load", "label", "espresso", "lobster")})
 
 
@@ -52,10 +53,12 @@ def run(
 @command("parameters", "Takes a parameter file; prints one stage's values.")
 def stage_parameters(
     file: Annotated[Path, typer.Argument(help="a file of parameters/, or your own")],
-    stage: Annotated[Stage, typer.Argument(help="the notebook whose parameters are printed")],
+    stage: Annotated[str, typer.Argument(help="the notebook whose parameters are printed, e.g. 05_train")],
 ) -> None:
     """Check a parameter file and print one stage's part of it in full."""
-    p = parameters.for_stage(stage.value, parameters.read(file), str(file))
+    from getl_utils.core import parameters
+
+    p = parameters.for_stage(stage, parameters.read(file), str(file))
     print(yaml.safe_dump(p.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
 
 
@@ -74,6 +77,8 @@ def step(
     sub_run: Annotated[int, typer.Argument(min=0, max=14, help="number of the deformed cell")] = 0,
 ) -> None:
     """Do one unit of 01_generate, as the workflow does."""
+    from getl_utils.core import parameters
+
     values = parameters.read(file)
     p = parameters.for_stage("01_generate", values, str(file))
     work, key = WorkDir(p.work_dir), CellKey(composition, run, sub_run)
@@ -98,6 +103,7 @@ def _simulate(unit: Unit, work: WorkDir, p: parameters.Generate, key: CellKey) -
 
 
 def _label(unit: Unit, work: WorkDir, p: parameters.Generate, key: CellKey, values: Any) -> dict[str, Any]:
+    from getl_utils.core import parameters
     from getl_utils.labels import batch, label
 
     if unit is Unit.label:

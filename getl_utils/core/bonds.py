@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from ase import Atoms
 from ase.data import atomic_numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEY = ["composition", "run", "sub_run"]
 BOND = ["i", "j", "tx", "ty", "tz"]
@@ -92,6 +95,7 @@ def quench_of(table: pd.DataFrame) -> pd.Series:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> quench_of(pd.DataFrame({"composition": ["Ni5Ti5"], "run": [2]})).tolist()
     ['Ni5Ti5/2']
     """
@@ -239,6 +243,7 @@ def place(labels: pd.DataFrame, atoms: Atoms, tolerance: float = 2e-3) -> pd.Dat
     Examples
     --------
     >>> cell = Atoms("Cu2", [[0, 0, 0], [9, 0, 0]], cell=[10, 10, 10], pbc=True)
+    >>> import pandas as pd
     >>> printed = pd.DataFrame([[0, 1, 1, 0, 0, 1.0, -0.3]], columns=[*BOND, "distance", "icohp"])
     >>> int(place(printed, cell).tx[0])
     -1

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import ase.io
 from ase import Atoms
 
 from getl_utils.core.record import atomic_write, content_hash
@@ -58,6 +57,8 @@ def write(path: Path, atoms: Atoms, key: CellKey, run_id: str = "") -> None:
     run_id : str
         Id of its quench, for the comment line.
     """
+    import ase.io  # takes half a second: only where it is used
+
     info = {**key._asdict(), "run_id": run_id or f"run-{content_hash(key.composition, key.run)}"}
     bare = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True, info=info)
     with atomic_write(path) as temporary:
@@ -82,6 +83,8 @@ def read(path: str | Path) -> Atoms:
     ValueError
         The file is not whole or has no lattice.
     """
+    import ase.io
+
     try:
         atoms = ase.io.read(path, format="extxyz")
     except FileNotFoundError:

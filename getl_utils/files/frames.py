@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase import Atoms
 
@@ -150,6 +149,8 @@ def _format(path: Path) -> str:
 
 def _by_ase(path: Path, form: str) -> Atoms:
     """The one structure of a file, by ASE's reader of this format."""
+    import ase.io  # takes half a second: only where it is used
+
     try:
         _check_lines(path, form)
         atoms = ase.io.read(str(path.resolve()), index=0, format=form, do_not_split_by_at_sign=True)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.io.lammpsrun import construct_cell
 
 from getl_utils.files import elements as rule
 from getl_utils.files.lammps_data import read_data as read_data
@@ -237,7 +236,11 @@ def _box(frame: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     if general:
         cell, origin = box[:, :3], box[:, 3]
     else:
-        cell, origin = construct_cell(box[:, :2].ravel(), box[:, 2] if box.shape[1] == 3 else np.zeros(3))
+        low, high = box[:, :2].T
+        xy, xz, yz = box[:, 2] if box.shape[1] == 3 else (0.0, 0.0, 0.0)
+        room = high - low - np.abs([xy, yz, 0]) - np.abs([xz, 0, 0])
+        cell = np.array([[room[0], 0, 0], [xy, room[1], 0], [xz, yz, room[2]]])
+        origin = low - np.minimum([xy, yz, 0], 0) - np.minimum([xz, 0, 0], 0)
     if not abs(np.linalg.det(cell)) > 1e-6:
         raise ValueError(f"{frame['where']}: a box without volume; run again with a shorter timestep")
     return cell, origin

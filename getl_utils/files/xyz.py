@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 
 from ase import Atoms
-from ase.io.extxyz import key_val_str_to_dict, read_xyz
 
 from getl_utils.files.text import lines_of
 
@@ -63,6 +62,8 @@ def read_frames(path: str | Path) -> Iterator[Atoms | ValueError]:
 
 def _atoms(rows: list[str]) -> Atoms:
     """Atoms of the comment and the rows of one frame."""
+    from ase.io.extxyz import key_val_str_to_dict, read_xyz  # takes half a second: only where it is used
+
     if len(rows) < 2:
         raise ValueError("no atoms")
     columns, width = (

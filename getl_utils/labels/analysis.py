@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.io import write
 
 from getl_utils.core.bonds import BOND
 from getl_utils.core.neighbours import neighbour_table
@@ -127,6 +126,8 @@ def write_folder(folder: Path, atoms: Atoms, analysis: Analysis) -> None:
     analysis : Analysis
         The analysis.
     """
+    import ase.io  # takes half a second: only where it is used
+
     symbols, a, found = atoms.get_chemical_symbols(), analysis, analysis.found
     for kind, values in (("COHP", found.icohp), ("COOP", found.icoop), ("COBI", found.icobi)):
         tables.write_list(folder / f"I{kind}LIST.lobster", kind, a.bonds, values, symbols, a.names)
@@ -139,7 +140,9 @@ def write_folder(folder: Path, atoms: Atoms, analysis: Analysis) -> None:
         folder / "DOSCAR.lobster", found.energies, found.total, found.total_integrated, states
     )
     with atomic_write(folder / "POSCAR.lobster") as temporary:
-        write(temporary, Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), format="vasp")
+        ase.io.write(
+            temporary, Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), format="vasp"
+        )
     for name, table in _tables(symbols, a).items():
         with atomic_write(folder / f"{name}.parquet") as temporary:
             table.to_parquet(temporary, index=False)

@@ -21,7 +21,6 @@ import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree
 from scipy.linalg import eigh
-from scipy.optimize import brentq
 from scipy.special import expit
 
 from getl_utils.files.espresso_save import Wave
@@ -200,6 +199,8 @@ def occupy(
     >>> occupy(np.array([[[-1.0, 1.0]]]), np.ones(1), 2, 0.1)[1].round(3).tolist()
     [[[2.0, 0.0]]]
     """
+    from scipy.optimize import brentq  # slow to import
+
     each = 2 / len(levels)
 
     def _filled(fermi: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from getl_utils.core.parameters import Train
 from getl_utils.core.progress import each
@@ -62,7 +62,7 @@ def coverage(z: np.ndarray) -> dict[str, float]:
     >>> coverage(np.array([0.0, 0.7, 1.7, -3.0]))
     {'in_50': 0.25, 'in_68': 0.5, 'in_90': 0.5, 'in_95': 0.75}
     """
-    return {f"in_{level}": float(np.mean(np.abs(z) <= norm.ppf(0.5 + level / 200))) for level in LEVELS}
+    return {f"in_{level}": float(np.mean(np.abs(z) <= ndtri(0.5 + level / 200))) for level in LEVELS}
 
 
 def score(

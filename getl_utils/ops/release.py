@@ -19,7 +19,7 @@ from getl_utils.core.bonds import quench_of
 from getl_utils.core.parameters import Hyperparameters, Train
 from getl_utils.core.record import damaged, read_json, sha256
 from getl_utils.etl import database
-from getl_utils.models import model, splits, training, validation
+from getl_utils.models import model, splits
 
 CHECKS = Path(__file__).with_name("release_checks.py")
 RESULT = "checks.json"
@@ -209,8 +209,10 @@ def require(folder: str | Path, allowed: Sequence[str] = ()) -> dict[str, str]:
     return failed
 
 
-def _recipe(trained: model.Model, stored: database.Database) -> tuple[training.Recipe, Train]:
+def _recipe(trained: model.Model, stored: database.Database) -> tuple[Any, Train]:
     """How the model in question was trained."""
+    from getl_utils.models import training
+
     facts, h = trained.facts, {}
     given: dict[str, Any] = {"work_dir": "unused", "elements": facts.elements, "seed": max(facts.seed, 0)}
     if facts.kind == "published":
@@ -230,6 +232,8 @@ def _settings(facts: Any) -> dict[str, Any]:
 
 def _hold_out(trained: model.Model, stored: database.Database) -> dict[str, HeldOut]:
     """Bond type → what models without a group predict."""
+    from getl_utils.models import validation  # slow to import, and `require` needs neither
+
     how, p = _recipe(trained, stored)
     tables, _ = validation.learnable(stored, trained.types)
     runs = quench_of(stored.bonds)

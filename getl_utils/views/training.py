@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from getl_utils.views.style import COLOURS, SIGNED, Drawing, axes, colours, legend, log_ticks, panels
 
@@ -113,9 +113,9 @@ def calibration(z: pd.DataFrame, levels: Sequence[float] = tuple(np.linspace(0.0
     rows = [pd.DataFrame({"split": [], "level": [], "inside": []})]
     for name, colour in colours(list(dict.fromkeys(z.split))).items():
         some = z.z[z.split == name].to_numpy()
-        inside = [np.mean(np.abs(some) <= norm.ppf(0.5 + level / 2)) for level in levels]
+        inside = [np.mean(np.abs(some) <= ndtri(0.5 + level / 2)) for level in levels]
         left.plot(levels, inside, color=colour, label=name)
-        right.stairs(*np.histogram(norm.cdf(some), 20, (0, 1), density=True), color=colour)
+        right.stairs(*np.histogram(ndtr(some), 20, (0, 1), density=True), color=colour)
         rows.append(pd.DataFrame({"split": name, "level": levels, "inside": inside}))
     left.set(xlabel="level of the interval", ylabel="fraction of bonds inside")
     right.set(xlabel="probability integral transform", ylabel="density", ylim=(0, None))
