@@ -93,6 +93,8 @@ def check(folder: str | Path, own: Sequence[str | Path] = (), progress: bool = F
         "getl_utils.ops.release_plugin",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:nbval",  # takes two seconds to import
         "-c",
         os.devnull,
     ]
