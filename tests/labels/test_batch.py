@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import forked
 import numpy as np
 import pandas as pd
 import pytest
@@ -205,25 +206,9 @@ def test_a_job_whose_time_is_over_ends_its_program_and_is_run_again(work, tmp_pa
 
 def test_the_workflow_has_them_as_jobs_of_their_own(work, tmp_path):
     file = write_parameters(work, tmp_path)
-    words = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(REPOSITORY / "workflow/Snakefile"),
-        "--cores",
-        "1",
-        "--dry-run",
-    ]
-    answer = subprocess.run(
-        [*words, "--configfile", str(file)],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    )
-    said = answer.stdout + answer.stderr
-    assert answer.returncode == 0, said
+    words = ["--snakefile", "workflow/Snakefile", "--cores", "1", "--dry-run", "--configfile", str(file)]
+    code, said = forked.snakemake(words, REPOSITORY, tmp_path / "said.txt")
+    assert code == 0, said
     for rule in ("espresso", "lobster"):
         assert {line.split()[1] for line in said.splitlines() if line.split()[:1] == [rule]} == {"3"}, said
 

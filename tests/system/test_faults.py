@@ -2,7 +2,6 @@
 label lost."""
 
 import contextlib
-import multiprocessing
 import os
 import random
 import resource
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import REPOSITORY
+from forked import FORKS
 from small import LIMITS, PARAMETERS, Standin, describe, quenched
 from test_workflow import COMPOSITION, Workflow
 
@@ -35,8 +35,6 @@ from getl_utils.ops import verify
 
 VALUES = {**PARAMETERS, "sub_runs": list(range(15))}
 KEYS = cells.keys(VALUES["compositions"], VALUES["runs"], VALUES["sub_runs"])
-SERVER = multiprocessing.get_context("forkserver")  # starts in a moment, with the modules loaded
-SERVER.set_forkserver_preload(["getl_utils.labels.label", "getl_utils.inference.predictor", "small"])
 
 
 class Slow(Standin):
@@ -82,7 +80,7 @@ def test_workers_killed_at_random_moments_lose_no_label_and_compute_none_twice(t
     chance, done, killed = random.Random(1), {}, 0
     for number in range(times):
         victims = [
-            SERVER.Process(target=label_everything, args=(work.path, 10 * number + n)) for n in range(2)
+            FORKS.Process(target=label_everything, args=(work.path, 10 * number + n)) for n in range(2)
         ]
         for victim in victims:
             victim.start()
@@ -106,7 +104,7 @@ def test_workers_killed_at_random_moments_lose_no_label_and_compute_none_twice(t
 def disk_fails(function, limit, *arguments):
     """Run `function` where no file can grow beyond `limit` bytes: the write fails in its middle. How it
     ended."""
-    child = SERVER.Process(target=_limited, args=(function, limit, *arguments))
+    child = FORKS.Process(target=_limited, args=(function, limit, *arguments))
     child.start()
     child.join(120)
     return child.exitcode

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pandas as pd
 import pytest
 import yaml
@@ -40,6 +41,7 @@ class Workflow:
         )
         self.values = {**OWN_ALLOY, "work_dir": str(folder / "work")}
         self.values["quench"] = {**OWN_ALLOY["quench"], "potential": str(self.potential)}
+        self.words = ["--snakefile", "workflow/Snakefile", "--cores", "2", "--configfile", str(self.file)]
         self.write()
         self.types(COMMANDS[0])  # makes the potential
 
@@ -67,31 +69,14 @@ class Workflow:
         assert result.returncode == 0, f"{line}\n{(result.stdout + result.stderr)[-4000:]}"
         return result.stdout + result.stderr
 
-    def command(self, *words):
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            str(REPOSITORY / "workflow/Snakefile"),
-            "--cores",
-            "2",
-        ]
-        return [*command, "--configfile", str(self.file), *words]
+    def command(self):
+        return [sys.executable, "-m", "snakemake", *self.words]
 
     def environment(self):
         return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
     def __call__(self, *words):
-        result = subprocess.run(
-            self.command(*words),
-            capture_output=True,
-            text=True,
-            cwd=REPOSITORY,
-            env=self.environment(),
-            timeout=1800,
-        )
-        return result.returncode, result.stdout + result.stderr
+        return forked.snakemake([*self.words, *words], REPOSITORY, self.folder / "said.txt")
 
     def would_run(self):
         """Return how many jobs of each rule a dry run announces."""
@@ -144,7 +129,7 @@ def test_an_alloy_of_ones_own_goes_from_melt_to_predicted_bonds(workflow):
 
 def test_the_study_of_a_loading_follows_an_alloy_of_ones_own(workflow, tmp_path):
     work, study = workflow.folder / "work", "notebooks/studies/bonds_under_load.ipynb"
-    words = [sys.executable, "-m", "papermill", study, str(tmp_path / "executed.ipynb"), "-k", "python3"]
+    words = [sys.executable, "workflow/notebook.py", study, str(tmp_path / "executed.ipynb"), "-k", "python3"]
     words += ["-f", str(work / "parameters/06_inference.yaml"), "--cwd", "notebooks/studies"]
     answer = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr[-2000:]
