@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from getl_utils.core.record import read_json, write_json
+from getl_utils.core.record import write_json
 from getl_utils.core.workdir import root
 
 SHIPPED = "data_examples/models"
@@ -56,8 +56,9 @@ def _shipped() -> list[Path]:
 
 
 def _elements(folder: Path) -> list[str]:
-    facts = read_json(folder / "model.json")
-    return list(facts["elements"])
+    from getl_utils.models import schema
+
+    return schema.read(folder).elements
 
 
 def chosen_frames(word: str) -> str | list[int]:

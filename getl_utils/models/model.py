@@ -11,7 +11,7 @@ from ase import Atoms
 
 from getl_utils.core.arrays import check_arrays
 from getl_utils.core.bonds import bond_types
-from getl_utils.core.record import atomic_write, read_json, write_json
+from getl_utils.core.record import atomic_write, write_json
 from getl_utils.models import schema
 from getl_utils.models.bond_predict import Prediction
 from getl_utils.models.graph.body import GraphModel
@@ -22,7 +22,6 @@ from getl_utils.models.schema import Facts
 
 Body = LinearModel | PublishedModel | GraphModel
 KINDS: dict[str, type[Body]] = {one.kind: one for one in (LinearModel, PublishedModel, GraphModel)}
-LARGEST = 50_000_000  # bytes of model.json
 
 
 @dataclass(frozen=True)
@@ -170,15 +169,9 @@ def load(folder: Path) -> Model:
     ValueError
         It is of another format, damaged, not finite, or its two files do not belong together.
     """
-    path = folder / "model.json"
-    if not path.exists():
-        raise FileNotFoundError(f"{folder} holds no model: run 05_train first, with the same work_dir")
-    for file in (path, folder / "model.npz"):
-        if not file.is_file():
-            raise ValueError(f"{file} is not a regular file; train the model again")
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"{path} is larger than {LARGEST} bytes; train the model again")
-    found = schema.facts(read_json(path), str(folder))
+    found = schema.read(folder)
+    if not (folder / "model.npz").is_file():
+        raise ValueError(f"{folder / 'model.npz'} is not a regular file; train the model again")
     try:
         with np.load(check_arrays(folder / "model.npz"), allow_pickle=False) as stored:
             arrays = {name: np.asarray(stored[name], float) for name in stored.files}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from ase.data import atomic_numbers
@@ -17,8 +18,10 @@ from pydantic import (
 
 from getl_utils.core.bonds import bond_types
 from getl_utils.core.parameters import Graph
+from getl_utils.core.record import read_json
 
 FORMAT = 4
+LARGEST = 50_000_000  # bytes of model.json
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}$"
 Length = Annotated[float, Field(gt=0, le=20, allow_inf_nan=False)]  # Å
 Number = FiniteFloat | int | list[FiniteFloat]
@@ -109,6 +112,36 @@ class Facts(_Strict):
         if foreign:
             raise ValueError(f"{foreign[0]} is no bond type of {self.elements}")
         return self
+
+
+def read(folder: Path) -> Facts:
+    """Read the facts of a model, without its arrays.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``model.json``.
+
+    Returns
+    -------
+    Facts
+        What it says.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no model.
+    ValueError
+        As `facts`, or it is no regular file, or too large.
+    """
+    path = folder / "model.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} holds no model: run 05_train first, with the same work_dir")
+    if not path.is_file():
+        raise ValueError(f"{path} is not a regular file; train the model again")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path} is larger than {LARGEST} bytes; train the model again")
+    return facts(read_json(path), str(folder))
 
 
 def facts(values: Any, where: str) -> Facts:

@@ -11,6 +11,7 @@ from getl_utils.core.record import content_hash, read_json, sha256
 from getl_utils.models import model
 
 METADATA = "ro-crate-metadata.json"
+KINDS = {"linear": "linear", "published": "Gaussian process", "graph": "graph network"}  # of models
 
 
 class Package(NamedTuple):
@@ -77,7 +78,7 @@ def describe(source: Path) -> Package:
 def _model(source: Path) -> Package:
     facts = model.load(source).facts
     bonds = sum(one.n_bonds for one in facts.types.values())
-    kind = {"linear": "linear", "published": "Gaussian process"}[facts.kind]
+    kind = KINDS[facts.kind]
     numbers: dict[str, Any] = {"model_id": facts.model_id, "database_id": facts.database_id, "kind": kind}
     numbers |= {"label engine": facts.engine, "elements": " ".join(facts.elements), "training bonds": bonds}
     for name, one in facts.types.items():

@@ -16,7 +16,8 @@ import yaml
 
 from getl_utils.core.record import content_hash, read_json
 from getl_utils.core.workdir import WorkDir
-from getl_utils.models import validation
+from getl_utils.models import schema, validation
+from getl_utils.models.schema import Facts
 from getl_utils.ops import release
 
 ALIASES = ("candidate", "production")
@@ -67,8 +68,8 @@ def model_name(work: WorkDir) -> str:
     FileNotFoundError
         There is no model yet.
     """
-    facts = read_json(work.require(work.model / "model.json", "05_train"))
-    return f"getl-{'-'.join(facts['elements'])}-{facts['engine']}"
+    facts = schema.read(work.model)
+    return f"getl-{'-'.join(facts.elements)}-{facts.engine}"
 
 
 def track(work: WorkDir, uri: str = "") -> str:
@@ -94,14 +95,14 @@ def track(work: WorkDir, uri: str = "") -> str:
     FileNotFoundError
         There is no model yet.
     """
-    facts = read_json(work.require(work.model / "model.json", "05_train"))
+    facts = schema.read(work.model)
     uri = uri or default_uri(work)
     mlflow, tags = _mlflow(uri), _tags(work, facts)
     experiment = _experiment(mlflow, uri)
     same = mlflow.search_runs([experiment], f"tags.content = '{tags['content']}'", output_format="list")
     if same:
         return same[0].info.run_id
-    name = f"{work.path.name} {facts['model_id']}"
+    name = f"{work.path.name} {facts.model_id}"
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags) as parent:
         _log(mlflow, _parameters(work), _totals(work))
         for bond_type, parameters, metrics in _types(work, facts):
@@ -141,12 +142,12 @@ def promote(work: WorkDir, alias: str, uri: str = "") -> str:
         raise ValueError(f"{alias!r} is no name for a model: {' or '.join(ALIASES)}")
     if alias == "production":
         release.require(work.model)
-    facts, name = read_json(work.require(work.model / "model.json", "05_train")), model_name(work)
+    facts, name = schema.read(work.model), model_name(work)
     client = _mlflow(uri or default_uri(work)).MlflowClient()
     versions = client.search_model_versions(f"name = '{name}'")
-    found = [int(v.version) for v in versions if v.tags.get("model_id") == facts["model_id"]]
+    found = [int(v.version) for v in versions if v.tags.get("model_id") == facts.model_id]
     if not found:
-        raise ValueError(f"model {facts['model_id']} is not tracked: run `getl track {work.path}` first")
+        raise ValueError(f"model {facts.model_id} is not tracked: run `getl track {work.path}` first")
     client.set_registered_model_alias(name, alias, str(max(found)))
     return f"{name} version {max(found)}"
 
@@ -161,10 +162,10 @@ def _experiment(mlflow: Any, uri: str) -> str:
     return mlflow.create_experiment("getl", artifact_location=place)
 
 
-def _tags(work: WorkDir, facts: dict[str, Any]) -> dict[str, str]:
+def _tags(work: WorkDir, facts: Facts) -> dict[str, str]:
     """The ids, and the hash of all that is tracked."""
     mark = read_json(work.mark("05_train")) if work.mark("05_train").exists() else {}
-    ids = {name: str(facts[name]) for name in ("model_id", "database_id", "engine", "kind")}
+    ids = {name: str(getattr(facts, name)) for name in ("model_id", "database_id", "engine", "kind")}
     files = [work.model / name for name in ("model.json", "metrics.json", "validation.csv", release.RESULT)]
     files += [work.path / "predictions" / "summary.csv", work.path / "parameters" / "all.yaml"]
     content = content_hash(*(path for path in files if path.exists()))
@@ -209,16 +210,16 @@ def _totals(work: WorkDir) -> dict[str, float]:
     return totals
 
 
-def _types(work: WorkDir, facts: dict[str, Any]) -> Iterator[tuple[str, dict[str, str], dict[str, float]]]:
+def _types(work: WorkDir, facts: Facts) -> Iterator[tuple[str, dict[str, str], dict[str, float]]]:
     """Per bond type: hyperparameters, and per split the mean errors (eV) beside the baseline's."""
     file = work.model / "validation.csv"
     rows = validation.summary(pd.read_csv(file) if file.exists() else pd.DataFrame())
-    for bond_type, known in facts["types"].items():
+    for bond_type, known in facts.types.items():
         metrics = {}
         for row in rows[rows.type == bond_type].to_dict("records") if len(rows) else ():
             split = row["split"].replace(" ", "_")
             metrics |= {f"{split}.{name}": row[name] for name in ("rmse", "mae", "baseline_rmse", "ratio")}
-        yield bond_type, dict(_flat(known)), metrics
+        yield bond_type, dict(_flat(known.numbers)), metrics
 
 
 def _log(mlflow: Any, parameters: dict[str, str], metrics: dict[str, float]) -> None:
@@ -227,12 +228,12 @@ def _log(mlflow: Any, parameters: dict[str, str], metrics: dict[str, float]) -> 
     mlflow.log_metrics({name: float(value) for name, value in metrics.items() if pd.notna(value)})
 
 
-def _register(client: Any, work: WorkDir, run: Any, facts: dict[str, Any]) -> None:
+def _register(client: Any, work: WorkDir, run: Any, facts: Facts) -> None:
     """A new version of the model; `candidate` if it passed its checks, but for failures allowed by name."""
     name = model_name(work)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    tags = {key: str(facts[key]) for key in ("model_id", "database_id", "engine")}
+    tags = {key: str(getattr(facts, key)) for key in ("model_id", "database_id", "engine")}
     source = f"{run.artifact_uri}/model"
     version = client.create_model_version(name, source, run.run_id, tags=tags).version
     file = work.path / "parameters" / "06_inference.yaml"

@@ -17,7 +17,7 @@ from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import extract
 from getl_utils.inference import predictor
 from getl_utils.models import model
-from getl_utils.ops import export
+from getl_utils.ops import export, package
 
 MODEL = REPOSITORY / "data_examples/models/zr-cu-al"
 DATA = REPOSITORY / "data_examples/zrcual"
@@ -60,6 +60,10 @@ def test_the_numbers_are_those_of_the_records(exported):
     facts = {f["name"]: f["value"] for f in root["additionalProperty"]}
     assert facts["model_id"] == root["version"] == read_json(MODEL / "model.json")["model_id"]
     assert [one.id for one in root["isBasedOn"]] == ["https://doi.org/10.1/data"]
+
+
+def test_every_kind_of_model_has_a_name():
+    assert set(package.KINDS) == set(model.KINDS)
 
 
 def test_the_exported_model_predicts_the_same(exported, tmp_path, capsys):
