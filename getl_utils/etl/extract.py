@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ase.io
 import numpy as np
 import pandas as pd
 from ase import Atoms
@@ -187,6 +186,8 @@ def import_cells(work: WorkDir, places: dict[CellKey, Path], roots: Sequence[Pat
     roots : sequence of Path
         Data sets in our layout.
     """
+    import ase.io  # takes half a second: only where it is used
+
     for key, folder in places.items():
         if work.cell(*key).exists():
             continue

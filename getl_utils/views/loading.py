@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-from scipy.stats import binom
 
 from getl_utils.core.bonds import bond_types
 from getl_utils.views.style import (
@@ -174,6 +173,8 @@ def median_interval(values: Sequence[float], level: float = 0.68) -> tuple[float
     >>> median_interval([5, 1, 3, 2, 4])
     (3.0, 1.0, 5.0)
     """
+    from scipy.stats import binom  # takes a second
+
     ordered = np.sort(np.asarray(values, float))
     low = max(0, int(binom.ppf((1 - level) / 2, len(ordered), 0.5)) - 1)
     return float(np.median(ordered)), float(ordered[low]), float(ordered[len(ordered) - 1 - low])
