@@ -177,11 +177,13 @@ def _frames(clusters: pd.DataFrame, work: WorkDir, cutoff: float) -> Iterator[At
     """Central atom first, then its neighbours where they really are, outside the cell if need be."""
     for key, rows in clusters.groupby(KEY, sort=False):
         atoms = cells.read(work.cell(*key))
-        around = dict(list(neighbours(atoms, cutoff).groupby("i")))
+        table = neighbours(atoms, cutoff).sort_values("i", kind="stable")
+        j, shifts = table.j.to_numpy(), table[BOND[2:]].to_numpy()
+        ends = np.searchsorted(table.i, np.arange(len(atoms) + 1))
         for c in rows.itertuples():
-            near = around[c.centre]
-            frame = atoms[[c.centre, *near.j]]
-            frame.positions[1:] += near[BOND[2:]].to_numpy() @ atoms.cell.array
+            near = slice(ends[c.centre], ends[c.centre + 1])
+            frame = atoms[[c.centre, *j[near]]]
+            frame.positions[1:] += shifts[near] @ atoms.cell.array
             frame.info = {
                 "ID_RUN": key[1],
                 "SUB_STEP": key[2],
