@@ -11,20 +11,15 @@ from typing import Any
 from getl_utils.core.record import code_version, now, safe_path, write_json
 
 
-def root(start: str | Path | None = None) -> Path:
-    """Return the repository that holds a folder, or the folder if none does.
-
-    Parameters
-    ----------
-    start : str or Path, optional
-        The folder; the current one by default.
+def root() -> Path:
+    """Return the repository that holds the current folder, or that folder if none does.
 
     Returns
     -------
     Path
         The nearest folder above with ``getl_utils/`` and ``notebooks/``.
     """
-    here = Path(start or Path.cwd()).resolve()
+    here = Path.cwd().resolve()
     for folder in (here, *here.parents):
         if (folder / "getl_utils").is_dir() and (folder / "notebooks").is_dir():
             return folder

@@ -189,24 +189,22 @@ def checks(atoms: Atoms, arrays: Mapping[str, np.ndarray], cutoff: float) -> dic
     }
 
 
-def principal_components(vectors: np.ndarray, n: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Project vectors on their first principal components.
+def principal_components(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Project vectors on their first two principal components.
 
     Parameters
     ----------
     vectors : (n_rows, n_columns)
         Any numbers.
-    n : int
-        How many components.
 
     Returns
     -------
-    coordinates : (n_rows, n)
+    coordinates : (n_rows, 2)
         Along each component.
-    explained : (n,)
+    explained : (2,)
         Fraction of the variance along each.
     """
     centred = vectors - vectors.mean(axis=0)
     values, axes = np.linalg.eigh(centred.T @ centred)
     values, axes = np.maximum(values[::-1], 0), axes[:, ::-1]
-    return centred @ axes[:, :n], values[:n] / values.sum()
+    return centred @ axes[:, :2], values[:2] / values.sum()

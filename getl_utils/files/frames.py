@@ -71,8 +71,8 @@ def readings(
     yield from kept
 
 
-def read_structure(path: Path, elements: Sequence[str] = (), isolated: bool = True) -> Atoms:
-    """Read the first frame of a structure file.
+def read_structure(path: Path, elements: Sequence[str] = ()) -> Atoms:
+    """Read the first frame of a structure file. A structure without a lattice is a cluster.
 
     Parameters
     ----------
@@ -80,15 +80,13 @@ def read_structure(path: Path, elements: Sequence[str] = (), isolated: bool = Tr
         Structure file.
     elements : sequence of str, optional
         Elements in the order of the types, for a LAMMPS file that does not tell them.
-    isolated : bool, default True
-        Accept a structure without a lattice, as an isolated cluster.
 
     Raises
     ------
     ValueError
         The frame cannot be used; says why.
     """
-    one = next(readings(path, elements, isolated=isolated, given=bool(elements)))
+    one = next(readings(path, elements, isolated=True, given=bool(elements)))
     if isinstance(one, ValueError):
         raise one
     return one

@@ -29,7 +29,7 @@ class CutOffError(ValueError):
     """The last frame of a dump is not whole: its simulation still runs or was stopped."""
 
 
-def read_dump(path: str | Path, elements: Sequence[str], known: Sequence[str] = ()) -> Iterator[Atoms]:
+def read_dump(path: str | Path, elements: Sequence[str]) -> Iterator[Atoms]:
     """Read a text dump frame by frame, with one frame in memory at a time.
 
     x = s·h for scaled coordinates and x − origin for unscaled ones; the rows of h are the box vectors
@@ -43,8 +43,6 @@ def read_dump(path: str | Path, elements: Sequence[str], known: Sequence[str] = 
     elements : sequence of str
         Symbol of each type, in their order, where the columns do not tell (see `elements.of_types`). May be
         empty.
-    known : sequence of str, optional
-        Elements that a mass in the column `mass` may mean. Default: `elements`.
 
     Yields
     ------
@@ -68,7 +66,7 @@ def read_dump(path: str | Path, elements: Sequence[str], known: Sequence[str] = 
     [('Cu', [[2.0, 2.0, 1.0]], 7)]
     """
     for frame in _whole_frames(path):
-        yield _atoms(frame, elements, known)
+        yield _atoms(frame, elements, ())
 
 
 def read_frames(

@@ -46,24 +46,22 @@ def drift(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["frame", "of", "sigma", "new"])
 
 
-def warnings(table: pd.DataFrame, limit: float = LIMIT) -> list[str]:
+def warnings(table: pd.DataFrame) -> list[str]:
     """Say which bond types have drifted.
 
     Parameters
     ----------
     table : DataFrame
         From `drift`.
-    limit : float
-        Fraction that may be outside.
 
     Returns
     -------
     list of str
-        A line for each type beyond the limit: in which frame most of it is outside, and how much.
+        A line for each type of which more than `LIMIT` is outside: in which frame most is, and how much.
     """
     worst = table.loc[table.groupby("of", sort=False).new.idxmax()]
     return [
         f"{row.of}: {row.new:.0%} of its bonds are unlike the training set (frame {row.frame}; "
-        f"limit {limit:.0%})"
-        for row in worst[worst.new > limit].itertuples()
+        f"limit {LIMIT:.0%})"
+        for row in worst[worst.new > LIMIT].itertuples()
     ]

@@ -175,10 +175,8 @@ def at_equal_length(bonds: pd.DataFrame, width: float = 0.1) -> pd.DataFrame:
     )
 
 
-def categories(
-    strength: Sequence[float], element: Sequence[str], names: Sequence[str] = CATEGORIES
-) -> pd.Categorical:
-    """Sort atoms into categories by strength, equally many of each element in each category.
+def categories(strength: Sequence[float], element: Sequence[str]) -> pd.Categorical:
+    """Sort atoms into `CATEGORIES` by strength, equally many of each element in each category.
 
     Parameters
     ----------
@@ -186,8 +184,6 @@ def categories(
         Bond strength of each atom, eV; (atoms,).
     element : sequence of str
         Element of each atom; (atoms,).
-    names : sequence of str, optional
-        Categories, from weak to strong.
 
     Returns
     -------
@@ -201,7 +197,9 @@ def categories(
     """
     groups = pd.Series(np.asarray(strength, float)).groupby(np.asarray(element, object))
     rank, number = groups.rank(method="first") - 1, groups.transform("size")
-    return pd.Categorical.from_codes((rank * len(names) // number).astype(int), list(names), ordered=True)
+    return pd.Categorical.from_codes(
+        (rank * len(CATEGORIES) // number).astype(int), list(CATEGORIES), ordered=True
+    )
 
 
 def atom_table(

@@ -199,36 +199,6 @@ def cells_learned(table: pd.DataFrame, types: Sequence[str], target: float = 0.0
     return figure, table
 
 
-def rivals(table: pd.DataFrame, models: Sequence[str]) -> Drawing:
-    """Draw the errors of several models over that of the distance alone, a panel per group left out.
-
-    Parameters
-    ----------
-    table : DataFrame
-        type, left_out and a column for each model: RMSE over that of the distance alone.
-    models : sequence of str
-        Columns, in the order of their colours.
-
-    Returns
-    -------
-    Figure, DataFrame
-        The picture, and `table`.
-    """
-    names = list(dict.fromkeys(table.left_out))
-    figure, grid = panels(names, width=3.6, height=2.8)
-    width = 0.8 / len(models)
-    for name, panel in grid.items():
-        rows = table[table.left_out == name]
-        for n, model in enumerate(models):
-            places = np.arange(len(rows)) + (n - (len(models) - 1) / 2) * width
-            panel.bar(places, rows[model], width, color=COLOURS[n], label=model)
-        panel.axhline(1, color="0.6", lw=1)
-        panel.set_xticks(np.arange(len(rows)), rows.type)
-        panel.set(title=f"{name} left out", xlabel="bond type", ylabel="RMSE, ratio to the distance alone")
-    legend(next(iter(grid.values())))
-    return figure, table
-
-
 def descriptors(table: pd.DataFrame, types: Sequence[str]) -> Drawing:
     """Draw the bonds of each type on the first two principal components of their descriptors.
 

@@ -68,8 +68,6 @@ def trained():
     yield training.calibration(pd.DataFrame({"split": "random", "z": RANDOM.normal(size=50)}))
     curve = {"type": TYPES[0], "n": [25, 50, 100], "seed": 0, "rmse": [0.3, 0.2, 0.1], "baseline_rmse": 0.3}
     yield training.learning_curves(pd.DataFrame(curve), TYPES)
-    rivals = pd.DataFrame({"type": TYPES, "left_out": "NiTi", "graph": 0.3, "linear": 0.4})
-    yield training.rivals(rivals, ["graph", "linear"])
     yield training.descriptors(BONDS.assign(pc1=RANDOM.random(), pc2=0.1, excess=BONDS.icohp), TYPES)
     yield agreement.parity(BONDS.assign(ours=BONDS.icohp, theirs=1.1 * BONDS.icohp))
     cells = pd.DataFrame({"type": TYPES * 2, "slope": 1.0})
