@@ -16,6 +16,7 @@ from getl_utils.core.workdir import WorkDir
 from getl_utils.etl import database
 from getl_utils.inference import predictor
 from getl_utils.models import model, validation
+from getl_utils.models.spectra import model as spectra
 from getl_utils.views import explore, structure
 from getl_utils.views.explore import atoms3d
 from getl_utils.views.explore.structures import slice_of
@@ -282,3 +283,14 @@ def test_what_stays_of_a_view_in_a_committed_notebook_is_its_picture(glasses):
         {"text/plain"},
     ]
     assert "widgets" not in notebook.metadata
+
+
+def test_the_spectrum_follows_composition_and_elements():
+    view = explore.spectrum(spectra.load(REPOSITORY / "data_examples/optics_model"))
+    assert moved(view, count=16) == (True, True)
+    assert "50 % Au" in view.facts.value
+    assert moved(view, second="Ni") == (True, True)
+    view.set(first="Cu", second="Cu")
+    alone = view.facts.value
+    view.set(count=3)
+    assert view.facts.value == alone  # an alloy of an element with itself

@@ -34,3 +34,22 @@ def test_reflectivities_keep_both_tables():
     figure, numbers = optics.reflectivities(one, one.head(1))
     assert numbers.what.tolist() == ["calculated", "calculated", "measured"]
     assert len(figure.axes[0].lines) == 2
+
+
+def test_predicted_elements_stand_in_brackets():
+    figure, numbers = optics.periodic_table({"Cu": RED}, {"Au": GREY, "Cu": GREY})
+    assert {text.get_text() for text in figure.axes[0].texts} == {"(Au)", "Cu"}
+    assert numbers.set_index("element").predicted.to_dict() == {"Au": True, "Cu": False}
+
+
+def test_counts_stand_in_the_places_of_the_elements():
+    figure, numbers = optics.counts({"Al": 4, "Zr": 1})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["Al\n4", "Zr\n1"]
+    assert numbers.crystals.tolist() == [4, 1]
+
+
+def test_a_learning_curve_is_the_mean_over_the_orders():
+    curves = pd.DataFrame({"n": [4, 4, 8, 8], "missed": [0.4, 0.6, 0.2, 0.4]})
+    figure, numbers = optics.learning(curves, {"missed": "missed"})
+    assert numbers["mean"].round(6).tolist() == [0.5, 0.3]
+    assert len(figure.axes) == 1

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt, ValidationError, model_validator
 from getl_utils.core.bonds import parse_composition
 from getl_utils.core.parameters.base import Path, Settings, Unique, explain, field
 from getl_utils.core.parameters.extending import extended, load
+from getl_utils.core.parameters.train import Graph
 
 Prototype = Literal["fcc", "bcc", "hcp", "B2", "L1_0", "L1_2", "C1", "C11b", "C15"]
 # atoms of each species in the formula; the first species is the one with the first number
@@ -52,7 +53,14 @@ class Response(Settings):
     )
 
 
-class Optics(Settings):
+class Light(Settings):
+    """What broadens a spectrum and sets its colour."""
+
+    rate: float = field("eV, γ of the Drude term in colours", 0.1, gt=0, le=10)
+    broadening: float = field("eV, η of the other transitions in colours", 0.1, gt=0, le=10)
+
+
+class Optics(Light):
     """The parameters of `getl spectra`."""
 
     work_dir: Path = field("folder of the spectra")
@@ -65,8 +73,6 @@ class Optics(Settings):
         "element → Å³ per atom, instead of that of the element's own crystal", {}
     )
     response: Response = Response()
-    rate: float = field("eV, γ of the Drude term in colours", 0.1, gt=0, le=10)
-    broadening: float = field("eV, η of the other transitions in colours", 0.1, gt=0, le=10)
 
     @model_validator(mode="after")
     def _formulas_fit_their_prototypes(self) -> Optics:
@@ -98,6 +104,41 @@ class Optics(Settings):
                 for strain in self.strains if formula in self.strained else self.strains[:1]:
                     mark = f"{strain:+.3f}" if strain else ""
                     yield Crystal(f"{prototype}-{formula}{mark}", prototype, species, strain)
+
+
+class Elements(Settings):
+    """Spectra of alloys as means of those of their elements."""
+
+    kind: Literal["elements"] = field("which model", "elements")
+    mean: Literal["epsilon", "electrons"] = field(
+        "what is averaged: ε, or the electrons an atom has at each energy, which then follow the volume",
+        "electrons",
+    )
+
+
+class Ridge(Settings):
+    """Kernel ridge regression on composition, volume and mean distances."""
+
+    kind: Literal["ridge"] = field("which model", "ridge")
+    cutoff: float = field("Å, longest distance", 5.0, gt=2, le=8)
+    n_radial: int = field("Gaussians of the distance", 8, ge=2, le=128)
+
+
+class Crystals(Graph):
+    """A graph network over crystals; needs `make graph`."""
+
+    cutoff: float = field("Å, longest edge", 4.5, gt=2, le=8)
+    angle_cutoff: float = field("Å, longest edge that has angles; 0: no angles", 3.5, ge=0, le=6)
+    n_radial: int = field("Gaussians of the distance", 16, ge=2, le=128)
+    l_max: int = field("largest degree of the harmonics of the angle", 2, ge=0, le=10)
+    atoms: Literal["mean", "attention"] = field("how a crystal sums over its atoms", "mean")
+    width: int = field("numbers of an atom and of an edge", 16, ge=4, le=512)
+    epochs: int = field("steps; each sees all crystals", 300, ge=1, le=100_000)
+    rate: float = field("largest step of the optimiser", 1e-2, gt=0, le=1)
+    calibration: int = field("networks of the ensembles that leave out crystals to find σ", 2, ge=1, le=50)
+
+
+Spectral = Annotated[Elements | Ridge | Crystals, Field(discriminator="kind")]
 
 
 def _species(prototype: str, formula: str) -> tuple[str, ...]:

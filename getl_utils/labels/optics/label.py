@@ -19,7 +19,7 @@ from ase import Atoms
 
 from getl_utils.core.neighbours import check_structure
 from getl_utils.core.once import once
-from getl_utils.core.parameters.optics import Crystal, Optics
+from getl_utils.core.parameters.optics import Crystal, Light, Optics
 from getl_utils.core.process import lock
 from getl_utils.core.record import atomic_write, content_hash, read_json
 from getl_utils.labels import engine
@@ -36,7 +36,7 @@ def missing() -> str | None:
     return engine.get("gpaw").missing()
 
 
-def reflect(one: Spectrum, omega: np.ndarray, p: Optics) -> np.ndarray:
+def reflect(one: Spectrum, omega: np.ndarray, p: Light) -> np.ndarray:
     """Return the reflectivity of a polycrystal: the mean over the three axes.
 
     Parameters
@@ -45,8 +45,8 @@ def reflect(one: Spectrum, omega: np.ndarray, p: Optics) -> np.ndarray:
         The spectrum.
     omega : (w,) array
         Energies of the light, eV.
-    p : Optics
-        Holds η and γ.
+    p : Light
+        η and γ.
 
     Returns
     -------
@@ -56,15 +56,15 @@ def reflect(one: Spectrum, omega: np.ndarray, p: Optics) -> np.ndarray:
     return reflectivity(dielectric(one, omega, p.broadening, p.rate)).mean(1)
 
 
-def seen(one: Spectrum, p: Optics) -> np.ndarray:
+def seen(one: Spectrum, p: Light) -> np.ndarray:
     """Return X, Y and Z of a polycrystal.
 
     Parameters
     ----------
     one : Spectrum
         The spectrum.
-    p : Optics
-        Holds η and γ.
+    p : Light
+        η and γ.
 
     Returns
     -------

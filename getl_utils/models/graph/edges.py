@@ -39,7 +39,7 @@ class Edges(NamedTuple):
     short: int
 
 
-def find(atoms: Atoms, cutoff: float, angle_cutoff: float) -> Edges:
+def find(atoms: Atoms, cutoff: float, angle_cutoff: float, step: int = STEP) -> Edges:
     """Find the edges of a structure.
 
     Parameters
@@ -50,6 +50,8 @@ def find(atoms: Atoms, cutoff: float, angle_cutoff: float) -> Edges:
         Longest edge, Å.
     angle_cutoff : float
         Longest edge that has angles with others of its atom, Å.
+    step : int
+        Columns come in multiples of it.
 
     Returns
     -------
@@ -72,13 +74,13 @@ def find(atoms: Atoms, cutoff: float, angle_cutoff: float) -> Edges:
     i, j, shift, distance = i[order], j[order], shift[order], distance[order]
     counts = np.bincount(i, minlength=len(atoms))
     column = np.arange(len(i)) - np.repeat(np.cumsum(counts) - counts, counts)
-    shape = len(atoms), _rounded(counts.max())
+    shape = len(atoms), _rounded(counts.max(), step)
     out = Edges(
         np.zeros(shape, np.int32),
         np.zeros((*shape, 3), np.int32),
         np.full(shape, float(cutoff)),
         np.zeros((*shape, 3)),
-        min(_rounded(np.bincount(i[distance < angle_cutoff], minlength=1).max()), shape[1]),
+        min(_rounded(np.bincount(i[distance < angle_cutoff], minlength=1).max(), step), shape[1]),
     )
     vectors = atoms.positions[j] - atoms.positions[i] + shift @ atoms.cell.array
     out.neighbour[i, column], out.shift[i, column], out.distance[i, column] = j, shift, distance
@@ -86,8 +88,8 @@ def find(atoms: Atoms, cutoff: float, angle_cutoff: float) -> Edges:
     return out
 
 
-def _rounded(count: int) -> int:
-    return max(-(-int(count) // STEP), 1) * STEP
+def _rounded(count: int, step: int) -> int:
+    return max(-(-int(count) // step), 1) * step
 
 
 def places(edges: Edges, bonds: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -13,12 +13,14 @@ import optax
 
 from getl_utils.core.parameters import Graph
 from getl_utils.models.graph.edges import Edges
+from getl_utils.models.graph.messages import Messages
 from getl_utils.models.graph.network import Network, network
 from getl_utils.models.graph.parts import Geometry
 
 CLIP = 1.0  # largest norm of a gradient
 BONDS = 64  # the number of bonds is filled up to a multiple of it, so that few shapes are compiled
 RISING = 0.03  # part of the training in which the step of the optimiser rises
+Loss = Callable[[Any, Any], jax.Array]
 
 
 class Cell(NamedTuple):
@@ -127,22 +129,24 @@ ADAM = optax.chain(optax.clip_by_global_norm(CLIP), optax.scale_by_adam())
 
 @eqx.filter_jit
 def step(
-    net: Network, state: optax.OptState, cell: Sample, rate: jax.Array, decay: jax.Array
-) -> tuple[Network, optax.OptState, jax.Array]:
+    net: Messages, state: optax.OptState, cell: Any, rate: jax.Array, decay: jax.Array, loss: Loss = loss
+) -> tuple[Messages, optax.OptState, jax.Array]:
     """Take one step of AdamW on one cell.
 
     Parameters
     ----------
-    net : Network
+    net : Messages
         The network.
     state : OptState
         Of the optimiser.
     cell : Sample
-        The cell.
+        The cell, or what else `loss` takes.
     rate : Array
         Size of the step.
     decay : Array
         Of the weights.
+    loss : callable
+        Network and cell → what the network gets wrong.
 
     Returns
     -------
@@ -177,10 +181,12 @@ def rate(p: Graph, done: float) -> float:
 
 def train(
     p: Graph,
-    cells: Sequence[Sample],
+    cells: Sequence[Any],
     seed: int,
     progress: Callable[[int, float], None] | None = None,
-) -> Network:
+    make: Callable[[Graph, int], Messages] = network,
+    loss: Loss = loss,
+) -> Messages:
     """Train one network by AdamW, one cell at a time.
 
     Parameters
@@ -193,10 +199,14 @@ def train(
         Of the first weights and of the order of the cells.
     progress : callable, optional
         Called with each epoch and its mean loss.
+    make : callable
+        Settings and seed → a network.
+    loss : callable
+        Network and cell → what the network gets wrong.
 
     Returns
     -------
-    Network
+    Messages
         The trained network.
 
     Raises
@@ -204,13 +214,13 @@ def train(
     ValueError
         The loss is not finite.
     """
-    net, random = network(p, seed), np.random.default_rng(seed)
+    net, random = make(p, seed), np.random.default_rng(seed)
     state, steps = ADAM.init(eqx.filter(net, eqx.is_array)), p.epochs * len(cells)
     for epoch in range(p.epochs):
         losses = []
         for n, cell in enumerate(random.permutation(len(cells))):
             now = rate(p, (epoch * len(cells) + n + 1) / (steps + 1))
-            net, state, value = step(net, state, cells[cell], jnp.float32(now), jnp.float32(p.decay))
+            net, state, value = step(net, state, cells[cell], jnp.float32(now), jnp.float32(p.decay), loss)
             losses.append(value)
         mean = float(np.mean(losses))
         if not np.isfinite(mean):

@@ -1,4 +1,4 @@
-"""Whether JAX is there; the two modules that need it are imported here and nowhere else."""
+"""Whether JAX is there; the modules that need it are imported here and nowhere else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 from types import ModuleType
 
 NEEDED = ("jax", "equinox", "optax")
-MODULES = ("fit", "network", "parts", "run")  # need it
+MODULES = ("crystal", "fit", "messages", "network", "parts", "run")  # need it
 HOW = "run `make graph` (or pip install --require-hashes -r workflow/graph.lock)"
 
 

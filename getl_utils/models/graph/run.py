@@ -6,7 +6,7 @@ but rounding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import equinox as eqx
 import jax
@@ -15,19 +15,20 @@ import numpy as np
 
 from getl_utils.core.parameters import Graph
 from getl_utils.models.graph.edges import Edges
-from getl_utils.models.graph.network import Layer, Network, network
+from getl_utils.models.graph.messages import Layer, Messages
+from getl_utils.models.graph.network import Network, network
 from getl_utils.models.graph.parts import Geometry, affine, normed
 
 ATOMS = 64  # computed at once
 ROWS = 1024  # bonds computed at once
 
 
-def to_arrays(nets: list[Network]) -> dict[str, np.ndarray]:
+def to_arrays(nets: list[Messages]) -> dict[str, np.ndarray]:
     """Return the weights of networks of one size by name, stacked along the first axis.
 
     Parameters
     ----------
-    nets : list of Network
+    nets : list of Messages
         The networks.
 
     Returns
@@ -42,7 +43,9 @@ def to_arrays(nets: list[Network]) -> dict[str, np.ndarray]:
     return {_name(path): array for path, array in leaves}
 
 
-def from_arrays(p: Graph, arrays: Mapping[str, np.ndarray]) -> list[Network]:
+def from_arrays(
+    p: Graph, arrays: Mapping[str, np.ndarray], make: Callable[[Graph, int], Messages] = network
+) -> list[Messages]:
     """The way back from `to_arrays`, in double precision.
 
     Parameters
@@ -51,10 +54,12 @@ def from_arrays(p: Graph, arrays: Mapping[str, np.ndarray]) -> list[Network]:
         Size of the networks.
     arrays : mapping
         Name → weights.
+    make : callable
+        Settings and seed → a network.
 
     Returns
     -------
-    list of Network
+    list of Messages
         One for each member.
 
     Raises
@@ -62,7 +67,7 @@ def from_arrays(p: Graph, arrays: Mapping[str, np.ndarray]) -> list[Network]:
     ValueError
         An array is missing, or has another shape.
     """
-    skeleton = eqx.filter_eval_shape(network, p, 0)
+    skeleton = eqx.filter_eval_shape(make, p, 0)
     weights, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     leaves, form = jax.tree_util.tree_flatten_with_path(weights)
     nets = []
@@ -86,12 +91,12 @@ def _name(path: tuple) -> str:
 
 
 @eqx.filter_jit
-def _first(net: Network, x: jax.Array, far: jax.Array, g: Geometry) -> jax.Array:
+def _first(net: Messages, x: jax.Array, far: jax.Array, g: Geometry) -> jax.Array:
     return net.first(x, far, net.basis(g.distance), g)
 
 
 @eqx.filter_jit
-def _layer(net: Network, layer: Layer, x: jax.Array, sent: jax.Array, e: jax.Array, g: Geometry) -> tuple:
+def _layer(net: Messages, layer: Layer, x: jax.Array, sent: jax.Array, e: jax.Array, g: Geometry) -> tuple:
     return layer(x, sent, e, net.basis(g.distance), g)
 
 
@@ -130,6 +135,30 @@ def features(net: Network, kinds: np.ndarray, edges: Edges, places: np.ndarray) 
         One row for each bond.
     """
     with jax.enable_x64(True):
+        x, e = spread(net, kinds, edges)
+        flat, atoms = e.reshape(-1, e.shape[-1]), places // e.shape[1]
+        both = np.concatenate([x[atoms], flat[places]], axis=1)  # n, 4, width
+        return _in_rows(lambda a: _bonds(net, *jnp.split(a.transpose(1, 0, 2), 2)), both)
+
+
+def spread(net: Messages, kinds: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the atoms and edges of a structure after all messages, some atoms at a time.
+
+    Parameters
+    ----------
+    net : Messages
+        Of double precision.
+    kinds : (n_atoms, 2) int
+        Group and period of each atom, counted from 0.
+    edges : Edges
+        Of the structure.
+
+    Returns
+    -------
+    tuple
+        Atoms (n, width) and edges (n, k, width).
+    """
+    with jax.enable_x64(True):
         n, k = edges.neighbour.shape
         x = np.asarray(net.atoms(jnp.asarray(kinds)))
         e = np.empty((n, k, x.shape[1]))
@@ -143,9 +172,7 @@ def features(net: Network, kinds: np.ndarray, edges: Edges, places: np.ndarray) 
                 after, told = _layer(net, layer, *arguments, g)
                 new[rows], e[rows] = _cut(after, rows), _cut(told, rows)
             x = new
-        flat, atoms = e.reshape(n * k, -1), places // k
-        both = np.concatenate([x[atoms], flat[places]], axis=1)  # n, 4, width
-        return _in_rows(lambda a: _bonds(net, *jnp.split(a.transpose(1, 0, 2), 2)), both)
+        return x, e
 
 
 def deviation(net: Network, features: np.ndarray, distance: np.ndarray) -> np.ndarray:

@@ -1,0 +1,151 @@
+"""Which model predicts spectra of crystals that it did not learn from?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from getl_utils.core.parameters.optics import Crystals, Elements, Light, Ridge
+from getl_utils.labels.optics import colour, label
+from getl_utils.models.spectra import components, crystals
+from getl_utils.models.spectra.crystals import Known
+from getl_utils.models.spectra.model import FITS
+
+ERRORS = ["missed", "drude", "delta_e"]
+
+
+def left_out(
+    known: Sequence[Known], p: Elements | Ridge | Crystals, split: str, how: Light, seed: int = 0
+) -> pd.DataFrame:
+    """Hold each group back once, and predict it by a model of the others.
+
+    Parameters
+    ----------
+    known : sequence of Known
+        All crystals.
+    p : Elements, Ridge or Crystals
+        Which model.
+    split : str
+        ``composition`` or ``prototype``.
+    how : Light
+        η and γ of the colours.
+    seed : int
+        Of the model.
+
+    Returns
+    -------
+    DataFrame
+        name, group, elements, prototype, and the columns of `errors`.
+    """
+    rows = []
+    for group, others, held in folds(known, split):
+        body = FITS[type(p)](others, p, seed)
+        for one in held:
+            row = {"name": one.name, "group": group, "elements": len(crystals.fractions(one.atoms))}
+            row |= {"prototype": one.prototype}
+            rows.append(row | errors(body.estimate(one.atoms)[0], one, how))
+    return pd.DataFrame(rows)
+
+
+def folds(known: Sequence[Known], split: str) -> Iterator[tuple[str, list[Known], list[Known]]]:
+    """List the groups, each with the others and itself.
+
+    Parameters
+    ----------
+    known : sequence of Known
+        All crystals.
+    split : str
+        ``composition`` or ``prototype``.
+
+    Yields
+    ------
+    (str, list, list)
+        Name of the group, what is learned from, and what is held back.
+    """
+    names = crystals.groups(known, split)
+    for group in dict.fromkeys(names.tolist()):
+        yield (
+            group,
+            [one for one, name in zip(known, names, strict=True) if name != group],
+            [one for one, name in zip(known, names, strict=True) if name == group],
+        )
+
+
+def errors(found: np.ndarray, one: Known, how: Light) -> dict[str, float]:
+    """Return what numbers get wrong of a crystal.
+
+    Parameters
+    ----------
+    found : (c,) array
+        Predicted numbers.
+    one : Known
+        The crystal.
+    how : Light
+        η and γ of the colours.
+
+    Returns
+    -------
+    dict
+        missed: part of the conductivity between bands that is wrong (`components.missed`); drude: error of
+        the Drude frequency, eV; delta_e: difference of the colours.
+    """
+    said = components.spectrum(found, one.atoms.cell.volume / len(one.atoms))
+    true = np.sqrt((one.spectrum.drude**2).mean())
+    seen = [colour.lab(label.seen(spectrum, how)) for spectrum in (said, one.spectrum)]
+    return {
+        "missed": components.missed(said, one.spectrum),
+        "drude": float(abs(said.drude[0] - true)),
+        "delta_e": float(colour.difference(*seen)),
+    }
+
+
+def learning(
+    known: Sequence[Known],
+    p: Elements | Ridge | Crystals,
+    sizes: Sequence[int],
+    how: Light,
+    seed: int = 0,
+    tested: int = 5,
+) -> pd.DataFrame:
+    """Error against the number of crystals learned from; large sets hold small ones.
+
+    Parameters
+    ----------
+    known : sequence of Known
+        All crystals.
+    p : Elements, Ridge or Crystals
+        Which model.
+    sizes : sequence of int
+        Crystals to learn from; those that are more than there are have no row.
+    how : Light
+        η and γ of the colours.
+    seed : int
+        Of the order of the compositions and of the model.
+    tested : int
+        Crystals to test on, at least; the last compositions of the order.
+
+    Returns
+    -------
+    DataFrame
+        n, seed, and the mean over the test crystals of the columns of `errors`.
+    """
+    names = crystals.groups(known, "composition")
+    order = np.random.default_rng(seed).permutation(np.unique(names))
+    listed = [one for name in order for one, own in zip(known, names, strict=True) if own == name]
+    held = len(listed) - tested
+    while (
+        held > 0
+        and crystals.groups(listed[held - 1 : held + 1], "composition")
+        .tolist()
+        .count(crystals.groups([listed[held]], "composition")[0])
+        == 2
+    ):
+        held -= 1  # no composition on both sides
+    rows = []
+    for n in (size for size in sizes if size <= held):
+        body = FITS[type(p)](listed[:n], p, seed)
+        found = [errors(body.estimate(one.atoms)[0], one, how) for one in listed[held:]]
+        rows.append({"n": n, "seed": seed} | pd.DataFrame(found).mean().to_dict())
+    return pd.DataFrame(rows, columns=["n", "seed", *ERRORS])
