@@ -1,4 +1,4 @@
-"""Which model predicts spectra of crystals that it did not learn from?"""
+"""Errors of models of spectra on crystals that they did not learn from."""
 
 from __future__ import annotations
 
