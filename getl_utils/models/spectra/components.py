@@ -109,7 +109,7 @@ def spectrum(found: np.ndarray, volume: float, nodes: tuple[float, ...] = tuple(
     Examples
     --------
     >>> free = np.append(np.zeros(COUNT - 1), 1.0)
-    >>> round(spectrum(free, 17.0).drude[0], 2)
+    >>> round(float(spectrum(free, 17.0).drude[0]), 2)
     9.01
     """
     energy, shapes = tents(nodes)
