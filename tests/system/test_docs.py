@@ -144,3 +144,17 @@ def test_the_readmes_errors_are_those_of_the_tables():
         some = table.get_group(f"{first}-{second}").iloc[::-1]
         assert ours == " | ".join(f"{r.rmse:.3f} ({r.ratio:.2f})" for r in some.itertuples())
         assert theirs == ", ".join(f"{ratio:.2f}" for ratio in some.published_ratio)
+
+
+def test_the_errors_of_models_of_spectra_are_those_of_the_table():
+    found = pd.read_csv(REPOSITORY / "data_examples/validation/spectra_errors.csv")
+    by = found.groupby(["model", "split", found.elements > 1])[["missed", "drude", "delta_e"]].mean().round(2)
+    places = [(split, alloy) for split in ("composition", "prototype") for alloy in (False, True)]
+    rows = re.findall(
+        r"^\| ([\w, ]+) \| ([\d.]+ / .*) \|$", (REPOSITORY / "docs/optics.md").read_text(), re.M
+    )
+    assert {model for model, _ in rows} == set(found.model)
+    for model, cells in rows:
+        numbers = [by.loc[(model, *place)] for place in places]
+        expected = [f"{one.missed:.2f} / {one.drude:.2f} / {one.delta_e:.1f}" for one in numbers]
+        assert cells.split(" | ") == expected, model
