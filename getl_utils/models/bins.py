@@ -11,6 +11,9 @@ import numpy as np
 from ase import Atoms
 from numba import njit
 
+# of loops that only other loops call: no way from Python, whose compilation takes longer than theirs
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 
 class Bins(NamedTuple):
     """The atoms of one cell, sorted by bin.
@@ -61,6 +64,8 @@ class Near(NamedTuple):
         Number of its element.
     bonded : (n,) int
         The neighbours to which bonds lead, see `bond_list.list_bonds`.
+    sorted : (n,) int
+        The neighbours, element by element, see `sort_species`.
     """
 
     vectors: np.ndarray
@@ -68,6 +73,7 @@ class Near(NamedTuple):
     shifts: np.ndarray
     species: np.ndarray
     bonded: np.ndarray
+    sorted: np.ndarray
 
 
 def sort(atoms: Atoms, species: np.ndarray, reach: float) -> Bins:
@@ -137,7 +143,7 @@ def _shape(heights: np.ndarray, reach: float, n_atoms: int) -> np.ndarray:
     return shape
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, **INNER)
 def room(n: int) -> Near:
     """Make room for neighbours.
 
@@ -151,11 +157,11 @@ def room(n: int) -> Near:
     Near
         Arrays with any content.
     """
-    shifts, species, bonded = np.empty((n, 3), np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
-    return Near(np.empty((n, 3)), np.empty(n, np.int64), shifts, species, bonded)
+    shifts, places, species = np.empty((n, 3), np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    return Near(np.empty((n, 3)), places, shifts, species, np.empty(n, np.int64), np.empty(n, np.int64))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, **INNER)
 def gather(bins: Bins, place: int, reach: float, near: Near) -> tuple[int, Near]:
     """Find the neighbours of one atom.
 
@@ -184,14 +190,14 @@ def gather(bins: Bins, place: int, reach: float, near: Near) -> tuple[int, Near]
     return n, near
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, **INNER)
 def _gather(bins: Bins, place: int, reach: float, near: Near) -> int:
     """Write the neighbours of one atom; how many there are, also if they do not fit.
 
     Bins that follow each other along the third vector are next to each other in memory and read as one run.
     """
     shape, span, start, n = bins.shape, bins.span, bins.start, 0
-    home = np.searchsorted(start, place, side="right") - 1
+    home = _bin(start, place)
     home_x, home_y, home_z = home // (shape[1] * shape[2]), (home // shape[2]) % shape[1], home % shape[2]
     for bx in range(home_x - span[0], home_x + span[0] + 1):
         sx = bx // shape[0]
@@ -211,6 +217,19 @@ def _gather(bins: Bins, place: int, reach: float, near: Near) -> int:
                     run = start[row + low], start[row + high + 1]
                     n = _run(bins, place, run, (sx, sy, sz), reach, n, near)
     return n
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _bin(start: np.ndarray, place: int) -> int:
+    """Find the bin of a place by halving; numpy's searchsorted takes half a second to compile."""
+    low, high = 0, len(start) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if start[middle] <= place:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @njit(cache=True, nogil=True, inline="always")

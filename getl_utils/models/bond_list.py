@@ -10,7 +10,7 @@ from ase import Atoms
 from numba import njit
 
 from getl_utils.models import bins as space
-from getl_utils.models.bins import Bins, Near, gather, room
+from getl_utils.models.bins import INNER, Bins, Near, gather, room
 
 if TYPE_CHECKING:
     from getl_utils.models.bond_expansion import BondExpansion
@@ -226,7 +226,7 @@ def _is_bond(bins: Bins, place: int, k: int, near: Near, windows: np.ndarray) ->
     return i < j or (i == j and (x > 0 or (x == 0 and (y > 0 or (y == 0 and z > 0)))))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, **INNER)
 def list_bonds(bins: Bins, place: int, windows: np.ndarray, n: int, near: Near, bonds: np.ndarray) -> int:
     """List the bonds of one atom in the order of (j, T).
 
@@ -275,7 +275,7 @@ def _copy(a: np.ndarray, b: np.ndarray) -> None:
         b[k] = a[k]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, **INNER)
 def _before(a: np.ndarray, b: np.ndarray) -> bool:
     """True if row a sorts before row b."""
     for k in range(len(a)):

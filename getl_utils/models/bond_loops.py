@@ -7,13 +7,25 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
-from getl_utils.models.bins import Bins, Near, gather, room
+from getl_utils.models.bins import INNER, Bins, Near, gather, room
 from getl_utils.models.bond_list import ROOM, list_bonds
 from getl_utils.models.bond_terms import FOUR, LANES, Scratch, Shape, expand, scratch, sums
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _select(n: int, near: Near, partner: int, sign: float, e: Shape, work: Scratch) -> int:
+@njit(cache=True, nogil=True, **INNER)
+def _sort(n: int, near: Near, first: np.ndarray) -> None:
+    """Sort the neighbours of an atom by element: number s has ``sorted[first[s] : first[s + 1]]``."""
+    found = 0
+    for species in range(len(first) - 1):
+        for k in range(n):
+            if near.species[k] == species:
+                near.sorted[found] = k
+                found += 1
+        first[species + 1] = found
+
+
+@njit(cache=True, nogil=True, fastmath=True, **INNER)
+def _select(near: Near, partner: int, sign: float, e: Shape, work: Scratch) -> int:
     """Write ρ and cos θ of the neighbours within the cutoff of a bond, element by element; how many rows.
 
     The bond leads to neighbour `partner`; its axis is multiplied by `sign`.
@@ -22,8 +34,9 @@ def _select(n: int, near: Near, partner: int, sign: float, e: Shape, work: Scrat
     x, y, z = vectors[partner, 0], vectors[partner, 1], vectors[partner, 2]
     scale = sign / sqrt(x * x + y * y + z * z)
     for species in range(e.n_species):
-        for k in range(n):
-            if near.species[k] != species or k == partner:
+        for row in range(work.first[species], work.first[species + 1]):
+            k = near.sorted[row]
+            if k == partner:
                 continue
             dx, dy, dz = vectors[k, 0] - 0.5 * x, vectors[k, 1] - 0.5 * y, vectors[k, 2] - 0.5 * z
             square = dx * dx + dy * dy + dz * dz
@@ -39,7 +52,7 @@ def _select(n: int, near: Near, partner: int, sign: float, e: Shape, work: Scrat
     return found
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, **INNER)
 def _fill(
     out: np.ndarray, n: int, near: Near, partner: int, sign: float, e: Shape, work: Scratch, even: bool
 ) -> Scratch:
@@ -48,11 +61,16 @@ def _fill(
     Returns `work`, or larger arrays if the n neighbours do not fit.
     """
     if n + e.n_species * LANES > len(work.rho):
+        first = work.first
         work = scratch(e, 2 * n + e.n_species * LANES)
-    expand(_select(n, near, partner, sign, e, work), e, work)
-    out.fill(0.0)
+        work.first[:] = first
+    expand(_select(near, partner, sign, e, work), e, work)
     for species in range(e.n_species):
-        for l in range(0, e.n_angular, 2 if even else 1):  # noqa: E741
+        for l in range(e.n_angular):  # noqa: E741
+            if even and l % 2:
+                for m in range(e.n_radial):
+                    out[species, l, m] = 0.0
+                continue
             for m in range(0, e.n_radial, FOUR):
                 four = sums(work, work.ends[species], work.ends[species + 1], l, m)
                 for k in range(min(FOUR, e.n_radial - m)):
@@ -127,6 +145,7 @@ def describe(
         place, other = places_of[i], places_of[j]
         if i != atom:
             n, near = gather(bins, place, reach, near)
+            _sort(n, near, work.first)
             atom = i
         shift = bonds[row, 2:] - bins.wraps[place] + bins.wraps[other]
         partner = find(near.places[:n], near.shifts[:n], other, shift)
@@ -138,7 +157,7 @@ def describe(
     return -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, **INNER)
 def find(places: np.ndarray, shifts: np.ndarray, other: int, shift: np.ndarray) -> int:
     """Find a neighbour.
 
@@ -210,6 +229,7 @@ def describe_all(
     for place in range(low, high):
         start = first[bins.order[place]]
         n, near = gather(bins, place, reach, near)
+        _sort(n, near, work.first)
         for b in range(list_bonds(bins, place, windows, n, near, bonds[start:])):
             partner = near.bonded[b]
             a, other = bins.species[place], near.species[partner]

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from getl_utils.models.bins import INNER
+
 EXPONENTIAL = tuple(1 / factorial(k) for k in range(12))  # of y: exp(y)
 COSINE = tuple((-1) ** k * (pi / 2) ** (2 * k) / factorial(2 * k) for k in range(12))  # of u²: cos(π u / 2)
 
@@ -31,8 +33,8 @@ class Scratch(NamedTuple):
 
     Attributes
     ----------
-    ends : (n_species + 1,)
-        Where the neighbours of each element end.
+    first, ends : (n_species + 1,)
+        Where the neighbours of each element begin among all of the atom, and end among those of the bond.
     rho, cosine, ratio : (n,)
         Distance from the middle (Å), cosine to the axis, and q of `expand`.
     radial : (n_radial or more, n)
@@ -41,6 +43,7 @@ class Scratch(NamedTuple):
         Legendre polynomials.
     """
 
+    first: np.ndarray
     ends: np.ndarray
     rho: np.ndarray
     cosine: np.ndarray
@@ -49,7 +52,7 @@ class Scratch(NamedTuple):
     legendre: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, **INNER)
 def scratch(e: Shape, n: int) -> Scratch:
     """Make room for neighbours.
 
@@ -66,8 +69,9 @@ def scratch(e: Shape, n: int) -> Scratch:
         Arrays with any content.
     """
     rows = -(-e.n_radial // FOUR) * FOUR  # whole fours
-    ends, radial, legendre = np.zeros(e.n_species + 1, np.int64), (rows, n), (e.n_angular, n)
-    return Scratch(ends, np.empty(n), np.empty(n), np.empty(n), np.empty(radial), np.empty(legendre))
+    first, ends = np.zeros(e.n_species + 1, np.int64), np.zeros(e.n_species + 1, np.int64)
+    radial, legendre = (rows, n), (e.n_angular, n)
+    return Scratch(first, ends, np.empty(n), np.empty(n), np.empty(n), np.empty(radial), np.empty(legendre))
 
 
 @njit(nogil=True, fastmath=True, inline="always")
@@ -77,7 +81,7 @@ def _polynomial(c: tuple[float, ...], x: float) -> float:
     return c[0] + x * (c[1] + x * (c[2] + x * (c[3] + x * (c[4] + x * (c[5] + x * high)))))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, **INNER)
 def _exponential(y: np.ndarray, n: int, largest: float) -> None:
     """Replace the first n numbers by their exponentials; none is larger in size than `largest`.
 
@@ -93,7 +97,7 @@ def _exponential(y: np.ndarray, n: int, largest: float) -> None:
             y[k] *= y[k]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, **INNER)
 def expand(n: int, e: Shape, work: Scratch) -> None:
     """Evaluate the radial functions times the cutoff, and the Legendre polynomials.
 
