@@ -217,7 +217,7 @@ def _finish(
         span=span,
         weights=weights,
         factor=whole,
-        spread=_spread(residual / np.sqrt(1 + leverage), parabola(part.distance, span)),
+        spread=_spread(residual / np.sqrt(1 + leverage), parabola(part.distance, span), part.groups),
         limit=float(np.quantile(known, settings.outside)),
         n_bonds=len(part.strength),
         n_groups=len(sums.by_group),
@@ -258,9 +258,22 @@ def _squares(factor: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return ((rows @ factor.T) ** 2).sum(axis=1)
 
 
-def _spread(residual: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """log s as a parabola of the length, such that 90 % of the left-out residuals lie in their interval."""
+def _spread(residual: np.ndarray, shape: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """log s as a parabola of the length, such that 90 % of the bonds of a new group lie in their interval.
+
+    Each group that was left out says how wide the interval must be for its bonds. The width for a group that
+    is new to all is the mean of these plus one standard error of a prediction, sd √(1 + 1/G). It is never
+    less than what all left-out bonds together need.
+    """
     size = np.abs(residual)
     spread = np.linalg.lstsq(shape, np.log(np.maximum(size, 1e-6)), rcond=None)[0]
-    spread[0] += np.log(np.quantile(size / np.exp(shape @ spread), 0.9) / Z90)
+    relative = size / np.exp(shape @ spread)
+    needed = np.array([_quantile(relative[groups == group]) for group in np.unique(groups)])
+    new = needed.mean() + needed.std(ddof=1) * np.sqrt(1 + 1 / len(needed))
+    spread[0] += np.log(max(new, _quantile(relative)) / Z90)
     return spread
+
+
+def _quantile(values: np.ndarray) -> float:
+    """The value below which one more of the kind lies with 90 % (Vovk et al., split conformal prediction)."""
+    return float(np.quantile(values, min(1.0, 0.9 * (1 + 1 / len(values)))))
