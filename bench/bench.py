@@ -81,7 +81,9 @@ def labelled_database(values: dict, name: str = "run21") -> database.Database:
     """All labelled bonds of a parameter file that reads a tree or data set: run 21, or ours."""
     p, work = parameters.for_stage("02_extract", values), WorkDir(PLACE / name)
     keys = cells.keys(p.compositions, p.runs, p.sub_runs)
-    result = extract.extract(work, keys, [resolve(place) for place in p.reference_roots], p.cutoff)
+    result = extract.extract(
+        work, keys, [resolve(place) for place in p.reference_roots], p.cutoff, projection=p.projection
+    )
     extract.write(work, result)
     chosen = training.descriptors(parameters.for_stage("03_transform", values))
     descriptors.describe_cells(work, result.bonds, chosen)

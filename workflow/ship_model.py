@@ -53,7 +53,7 @@ def card(work: WorkDir, parameters: str, name: str, data: str) -> str:
 - **Identity:** `{trained.model_id}`, of database `{trained.facts.database_id}`, trained by `{parameters}`.
 - **Predicts:** ICOHP (eV, negative = bonding), its σ, and whether a bond is outside what the model has seen.
 - **Learned from:** {len(bonds)} bonds of {len(quenches)} quenches of {", ".join(bonds.composition.unique())}.
-- **Labels:** engine `{trained.facts.engine}`, in `{data}`.
+- **Labels:** engine `{trained.facts.engine}`, projection `{trained.facts.projection}`, in `{data}`.
 - **Checks:** {passed} passed (`checks.json`); `getl test-model` runs them again.
 - **Licence:** MIT, as the repository.
 

@@ -170,6 +170,7 @@ def _model(folder: Path, allowed: Sequence[str]) -> Any:
     trained = model.load(folder)
     note = engine.preview_note(trained.facts.engine)
     made_by = f"labels by {trained.facts.engine}{f' ({note})' if note else ''}"
+    made_by += f", projection {trained.facts.projection}" if trained.facts.projection else ""
     print(f"model {trained.model_id} in {folder}: {made_by}")
     for name, why in release.require(folder, allowed).items():
         print(f"allowed by name, {name}: {why}")

@@ -55,7 +55,7 @@ def collect(
         descriptors that are missing, of another cell or other settings, or damaged.
     """
     keep = bonds.kept.astype(bool) | (choice == "labelled")
-    engines = _engines(bonds[keep], mix_engines)
+    engines, projections = _engines(bonds[keep], mix_engines)
     settings = read_json(work.require(work.path / "descriptors" / "descriptors.json", "03_transform"))
     parts: list[pd.DataFrame] = []
     arrays: dict[str, list[np.ndarray]] = {name: [] for name in settings}
@@ -70,7 +70,8 @@ def collect(
             ends[name] += len(found[name])
     table = pd.concat(parts, ignore_index=True)[keep.to_numpy()[_order(bonds)]].reset_index(drop=True)
     table["type"] = type_of(table.element_i, table.element_j, elements)
-    facts = {"engine": " + ".join(engines), "descriptors": settings, "elements": list(elements)}
+    facts = {"engine": " + ".join(engines), "projection": " + ".join(projections)}
+    facts |= {"descriptors": settings, "elements": list(elements)}
     return Database(table, {n: np.concatenate(a) for n, a in arrays.items()}, clusters, facts, work)
 
 
@@ -79,7 +80,8 @@ def _order(bonds: pd.DataFrame) -> np.ndarray:
     return np.argsort(bonds.groupby(KEY, sort=False).ngroup().to_numpy(), kind="stable")
 
 
-def _engines(kept: pd.DataFrame, mix_engines: Sequence[str]) -> list[str]:
+def _engines(kept: pd.DataFrame, mix_engines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Engines and projections of the labels."""
     engines = sorted(kept.engine.unique())
     if not len(kept):
         raise ValueError("no bond to learn from: see status.csv and DUB.info of 02_extract for the reasons")
@@ -94,7 +96,7 @@ def _engines(kept: pd.DataFrame, mix_engines: Sequence[str]) -> list[str]:
             f"labels of two projections ({', '.join(projections)}) would mix in one database; extract one "
             "of them, or keep them in separate work_dirs"
         )
-    return engines
+    return engines, projections
 
 
 def mix(source: Database, compositions: Sequence[str], bonds_per_type: int, seed: int) -> Database:

@@ -92,6 +92,7 @@ class Facts(_Strict):
     kind: Literal["linear", "published", "graph"]
     model_id: Annotated[str, Field(pattern=NAME)]
     engine: Annotated[str, Field(max_length=200)]
+    projection: Annotated[str, Field(max_length=200)] = ""  # of the labels; empty: not recorded
     database: Annotated[str, Field(pattern=NAME)]
     database_id: Annotated[str, Field(pattern=NAME)]
     elements: Annotated[list[str], Field(min_length=1, max_length=20)]

@@ -291,6 +291,8 @@ def assemble(body: Body, stored: Database, p: Train) -> Model:
     """
     arrays, found = body.to_arrays()
     values: dict[str, Any] = {"format": schema.FORMAT, "kind": found["kind"]}
+    if projection := stored.facts.get("projection"):
+        values["projection"] = projection
     values |= {"engine": stored.facts["engine"], "elements": list(p.elements), "seed": p.seed}
     values |= {"database": p.database, "database_id": stored.facts["database_id"]}
     values |= {"descriptor": found["descriptor"], "types": found["types"]}

@@ -53,7 +53,9 @@ def finish(work: WorkDir, values: Mapping[str, Any]) -> Made:
         parameters.for_stage(s, values) for s in ("02_extract", "03_transform", "04_load", "05_train")
     )
     roots = [resolve(root) for root in e.reference_roots]
-    found = extract.extract(work, cells.keys(e.compositions, e.runs, e.sub_runs), roots, e.cutoff)
+    found = extract.extract(
+        work, cells.keys(e.compositions, e.runs, e.sub_runs), roots, e.cutoff, projection=e.projection
+    )
     extract.write(work, found)
     descriptors.describe_cells(work, found.bonds, training.descriptors(t))
     everything = load.collect(work, found.bonds, found.clusters, d.elements, d.bonds, d.mix_engines)

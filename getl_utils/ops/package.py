@@ -87,8 +87,9 @@ def _model(source: Path) -> Package:
         numbers[f"{name}: training bonds"] = one.n_bonds
     text = f"A {kind} model that predicts the ICOHP (eV) and its uncertainty of every bond of a structure of "
     text += (
-        f"{', '.join(facts.elements)}. It learned from {bonds} bonds labelled by the engine {facts.engine}. "
+        f"{', '.join(facts.elements)}. It learned from {bonds} bonds labelled by the engine {facts.engine}"
     )
+    text += f", projection {facts.projection}. " if facts.projection else ". "
     text += "`getl predict FILE --model FOLDER --out bonds` applies it."
     title = f"GETL model of bond strengths (−ICOHP) in {'–'.join(facts.elements)}"
     words = ["ICOHP", "chemical bonding", "machine learning", *facts.elements]

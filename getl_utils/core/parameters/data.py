@@ -42,6 +42,10 @@ class Soap(Settings):
 class Extract(Cells, Reference):
     """02_extract."""
 
+    projection: Literal["", "full", "lobster"] = field(
+        "of the labels that have both, see docs/labels.md; empty: the one that each label chose", ""
+    )
+
 
 class Transform(Cells):
     """03_transform."""
