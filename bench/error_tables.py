@@ -46,11 +46,11 @@ Labels = dict[tuple[str, str], pd.DataFrame]
 
 
 def labels() -> Labels:
-    """(cell, variant) → bonds with `type` and `strength`; "published" are the labels of the data set."""
+    """(cell, variant) → bonds with `type` and `strength`; "published" are the labels of the data set at Γ."""
     found = {}
     for (case, variant), part in dft_cells.unpack(FOLDER).groupby(["case", "variant"]):
         found[case, variant] = zrcual.typed(part, structure(case))
-        path = zrcual.DATA / "labels" / case / "1" / "0" / "ICOHPLIST.lobster"
+        path = zrcual.GAMMA / "labels" / case / "1" / "0" / "ICOHPLIST.lobster"
         if path.exists():
             found[case, "published"] = zrcual.typed(agreement.read(path, structure(case)), structure(case))
     return found

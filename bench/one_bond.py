@@ -30,7 +30,7 @@ from getl_utils.labels import common, engine
 from getl_utils.labels.icohp import ProjectedBands, _amplitudes, _lowdin
 from getl_utils.labels.populations import populations
 
-OUT, LABELS = Path("data_examples/one_bond"), Path("data_examples/zrcual/labels")
+OUT, LABELS = Path("data_examples/one_bond"), Path("data_examples/zrcual_gamma/labels")
 NEAR, REACH = 0.05, 3.6  # Å: of the median length; of a neighbour from the middle of the bond
 BOND = ["i", "j", "tx", "ty", "tz"]
 

@@ -15,6 +15,7 @@ from getl_utils.models import agreement, linear
 from getl_utils.models.bond_expansion import BondExpansion, describe
 
 DATA, PARAMETERS = Path("data_examples/zrcual"), "parameters/workstation.yaml"
+GAMMA = Path("data_examples/zrcual_gamma")  # labels of the same cells with bands at Γ only
 BOND = ["i", "j", "tx", "ty", "tz"]
 
 
@@ -38,14 +39,24 @@ def typed(bonds: pd.DataFrame, atoms: Atoms) -> pd.DataFrame:
     return bonds[[*BOND, "distance"]].assign(type=names, strength=-bonds.icohp)
 
 
-def table() -> pd.DataFrame:
-    """All labelled bonds: cell, i, j, T, distance (Å), type, strength and Fermi level of the cell (eV)."""
+def values(folder: Path, atoms: Atoms, projection: str) -> pd.DataFrame:
+    """Bonds of one label with the ICOHP (eV) of a projection; lists of five decimals are `full`."""
+    if not (folder / "bonds.parquet").exists():
+        return agreement.read(folder / "ICOHPLIST.lobster", atoms)
+    bonds = pd.read_parquet(folder / "bonds.parquet")
+    return bonds.assign(icohp=bonds[f"icohp_{projection}"])
+
+
+def table(data: Path = DATA, projection: str = "full") -> pd.DataFrame:
+    """All labelled bonds of a data set on these cells: cell, i, j, T, distance (Å), type, strength (eV).
+
+    `fermi` is the Fermi level of the cell, eV.
+    """
     parts = []
-    for path in sorted((DATA / "labels").glob("*/*/*/ICOHPLIST.lobster")):
+    for path in sorted((data / "labels").glob("*/*/*/label.json")):
         composition, run, sub_run = path.parts[-4:-1]
-        atoms = cell(composition, int(run), int(sub_run))
-        bonds = typed(agreement.read(path, atoms), atoms)
-        fermi = read_json(path.parent / "label.json")["fermi_level"]
+        atoms, fermi = cell(composition, int(run), int(sub_run)), read_json(path)["fermi_level"]
+        bonds = typed(values(path.parent, atoms, projection), atoms)
         parts.append(bonds.assign(composition=composition, run=int(run), sub_run=int(sub_run), fermi=fermi))
     return pd.concat(parts, ignore_index=True)
 

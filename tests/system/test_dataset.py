@@ -13,6 +13,7 @@ from getl_utils.etl import extract
 from getl_utils.labels.optics import dataset
 
 ROOT = resolve("data_examples/zrcual")
+GAMMA = resolve("data_examples/zrcual_gamma")
 LEARNED = resolve("data_examples/cu-zr")
 OPTICS = resolve("data_examples/optics")
 SHEARED = resolve("data_examples/yielding/cu50zr50")
@@ -27,7 +28,7 @@ def manifest():
     return read(ROOT)
 
 
-@pytest.mark.parametrize("root", [ROOT, LEARNED, OPTICS, SHEARED], ids=lambda r: r.name)
+@pytest.mark.parametrize("root", [ROOT, GAMMA, LEARNED, OPTICS, SHEARED], ids=lambda r: r.name)
 def test_every_file_is_the_one_in_the_manifest(root):
     found = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()} - {"manifest.json"}
     assert {name for name in found if not name.startswith("model/")} == set(read(root)["files"])
@@ -82,6 +83,19 @@ def test_02_reads_every_label(manifest, tmp_path):
     assert len(result.bonds) > 500 * counted["DONE"]
     one = result.bonds.iloc[0]
     assert cells.read(work.cell(one.composition, one.run, one.sub_run)).info["composition"] == one.composition
+
+
+def test_02_takes_the_projection_that_is_asked_for(tmp_path):
+    key, found = cells.keys(["Zr49Cu49Al2"], [1], [0]), {}
+    for projection in ("", "full", "lobster"):
+        result = extract.extract(WorkDir(tmp_path / projection), key, [ROOT], 3.75, projection=projection)
+        found[projection] = result.bonds
+    assert found[""].icohp.equals(found["full"].icohp)
+    assert [set(found[name].projection) for name in found] == [{"full"}, {"full"}, {"lobster"}]
+    assert 0.01 < (found["lobster"].icohp - found["full"].icohp).abs().mean() < 0.1
+    lacking = extract.extract(WorkDir(tmp_path / "gamma"), key, [ROOT, GAMMA], 3.75, projection="lobster")
+    assert not len(lacking.bonds)
+    assert "has projection full only, not lobster" in lacking.status.reason[0]
 
 
 def test_spectra_are_those_of_the_shipped_list_and_small():

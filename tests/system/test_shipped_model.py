@@ -28,6 +28,12 @@ def test_all_its_checks_passed_and_its_card_names_it(folder):
     assert f"`{model.load(folder).model_id}`" in (folder / "README.md").read_text()
 
 
+def test_every_model_of_the_data_set_says_of_which_projection_its_labels_are():
+    said = {folder.parent.name: model.load(folder).facts.projection for folder in FOLDERS}
+    assert said["zrcual"] == "lobster"
+    assert said["models"] == "full"
+
+
 def test_it_is_the_default_for_its_elements():
     assert default_model(["Zr", "Cu"]).name == "zr-cu-al"
     with pytest.raises(ValueError, match="no shipped model knows Ni Ti"):
