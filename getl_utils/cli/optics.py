@@ -12,7 +12,7 @@ from getl_utils.cli.app import command
 
 @command(
     "spectra",
-    "Takes a list of crystals, or structures and a model; gives spectra and colours.",
+    "Takes crystals, or structures and a model; gives spectra.",
     "It can be stopped and started again at any time: what is made is not made again. Ends with 1 if a "
     "spectrum failed; its record says why.",
 )

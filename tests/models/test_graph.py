@@ -20,6 +20,7 @@ from getl_utils.inference import predictor
 from getl_utils.models import model, schema, training, validation
 from getl_utils.models.graph import edges, elements, library
 from getl_utils.models.splits import Split
+from getl_utils.ops.release_checks import COVERED
 
 if library.missing() is None:
     import jax
@@ -241,7 +242,7 @@ def test_sigma_covers_what_was_left_out(stored, trained):
         bonds = predictor.predict(trained, crystal(seed), LIMITS)
         z.append((strength(crystal(seed), bonds) + bonds.predicted) / bonds.sigma)
     inside = np.mean(np.abs(np.concatenate(z)) < 2)
-    assert inside > 0.9
+    assert inside >= COVERED
     assert np.std(np.concatenate(z)) > 0.3  # nor is σ far too large
 
 
