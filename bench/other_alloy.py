@@ -14,7 +14,7 @@ labels the 90 % intervals hold, the share of flagged bonds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -51,19 +51,20 @@ def copper_zirconium(projection: str) -> Iterator[tuple[str, Atoms, pd.DataFrame
         yield f"{composition}/{run}/{sub_run}", atoms, zrcual.values(path.parent, atoms, projection)
 
 
-def published(_: str) -> Iterator[tuple[str, Atoms, pd.DataFrame]]:
+@cache
+def run_21() -> list[tuple[str, Atoms, pd.DataFrame]]:
     """The same of run 21, whose labels are LOBSTER's whatever the projection of the model."""
     p, work = parameters.for_stage("02_extract", parameters.read(PARAMETERS)), WorkDir(PLACE / "outside")
     keys = cells.keys(p.compositions, p.runs, p.sub_runs)
     found = extract.extract(work, keys, [resolve(place) for place in p.reference_roots], p.cutoff)
-    for key, part in found.bonds.groupby(["composition", "run", "sub_run"]):
-        yield "/".join(str(k) for k in key), cells.read(work.cell(*key)), part
+    return [
+        ("/".join(str(k) for k in key), cells.read(work.cell(*key)), part)
+        for key, part in found.bonds.groupby(["composition", "run", "sub_run"])
+    ]
 
 
-def row(part: pd.DataFrame, learned: pd.DataFrame) -> dict[str, float]:
-    """Numbers of one type of bonds."""
-    same = learned[learned.type == part.type.iloc[0]]
-    curve = gp.fit_curve(same.distance.to_numpy(), same.strength.to_numpy())
+def row(part: pd.DataFrame, curve: gp.DistanceCurve) -> dict[str, float]:
+    """Numbers of one type of bonds; the curve is −ICOHP (eV) of the distance alone."""
     error = part.icohp - part.predicted
     slope, shift = np.polyfit(part.predicted, part.icohp, 1)
     alone = zrcual.rms(part.icohp + curve.predict(part.distance.to_numpy()))
@@ -78,22 +79,25 @@ def row(part: pd.DataFrame, learned: pd.DataFrame) -> dict[str, float]:
 def main() -> None:
     """Write the table, a row per cell and type and one per type over all cells."""
     rows = []
-    sources = {"cu-zr": copper_zirconium} | ({"run 21": published} if REFERENCE.is_dir() else {})
-    if len(sources) == 1:
+    if not REFERENCE.is_dir():
         print(f"NOT COMPARED WITH LOBSTER: no {REFERENCE}")
-    for (projection, folder), (data, source) in product(MODELS.items(), sources.items()):
-        learned, shipped = zrcual.table(projection=projection), model.load(folder)
-        bonds = pd.concat(
-            [beside(shipped, atoms, labels).assign(cell=cell) for cell, atoms, labels in source(projection)]
-        )
-        for (cell, name), part in [
-            *bonds.groupby(["cell", "type"]),
-            *((("all", name), part) for name, part in bonds.groupby("type")),
-        ]:
-            if len(part) >= FEWEST:
-                rows.append(
-                    {"data": data, "model": projection, "cell": cell, "type": name, **row(part, learned)}
-                )
+    for projection, folder in MODELS.items():
+        shipped = model.load(folder)
+        curves = {
+            name: gp.fit_curve(some.distance.to_numpy(), some.strength.to_numpy())
+            for name, some in zrcual.table(projection=projection).groupby("type")
+        }
+        sources = {"cu-zr": copper_zirconium(projection)}
+        sources |= {"run 21": run_21()} if REFERENCE.is_dir() else {}
+        for data, labelled in sources.items():
+            bonds = pd.concat(
+                [beside(shipped, atoms, labels).assign(cell=cell) for cell, atoms, labels in labelled]
+            )
+            groups = {("all", name): part for name, part in bonds.groupby("type")}
+            for (cell, name), part in {**dict(list(bonds.groupby(["cell", "type"]))), **groups}.items():
+                if len(part) >= FEWEST:
+                    place = {"data": data, "model": projection, "cell": cell, "type": name}
+                    rows.append(place | row(part, curves[name]))
     table = pd.DataFrame(rows)
     write_csv(OUT, table.round(4))
     print(table[table.cell == "all"].round(3).to_string())

@@ -79,7 +79,7 @@ def _predict(file: Path, folder: Path, out: Path | None) -> int:
     from getl_utils.core.parameters.optics import Light
     from getl_utils.core.record import write_csv
     from getl_utils.files.frames import readings
-    from getl_utils.labels.optics import colour, label
+    from getl_utils.labels.optics import label
     from getl_utils.models.spectra import components
     from getl_utils.models.spectra import model as trained
 
@@ -93,11 +93,8 @@ def _predict(file: Path, folder: Path, out: Path | None) -> int:
             failed += 1
             print(f"frame {number}: {error}")
             continue
-        lab = ", ".join(f"{value:.0f}" for value in colour.lab(label.seen(found.spectrum, light)))
-        alike = "; nothing alike was learned from" if found.outside else ""
-        drude = f"{found.spectrum.drude[0]:.2f} ± {found.drude_sigma:.2f} eV"
-        name = atoms.get_chemical_formula("metal")
-        print(f"frame {number}, {name}: Drude frequency {drude}, L*a*b* {lab}{alike}")
+        said = found.told(label.seen(found.spectrum, light), digits=2)
+        print(f"frame {number}, {atoms.get_chemical_formula('metal')}: {said}")
         tables.append(components.table(found.spectrum, light).assign(frame=number))
     if out and tables:
         write_csv(out, pd.concat(tables).round(6))

@@ -55,7 +55,7 @@ def collect(
         descriptors that are missing, of another cell or other settings, or damaged.
     """
     keep = bonds.kept.astype(bool) | (choice == "labelled")
-    engines, projections = _engines(bonds[keep], mix_engines)
+    engines, projections = _sources(bonds[keep], mix_engines)
     settings = read_json(work.require(work.path / "descriptors" / "descriptors.json", "03_transform"))
     parts: list[pd.DataFrame] = []
     arrays: dict[str, list[np.ndarray]] = {name: [] for name in settings}
@@ -80,7 +80,7 @@ def _order(bonds: pd.DataFrame) -> np.ndarray:
     return np.argsort(bonds.groupby(KEY, sort=False).ngroup().to_numpy(), kind="stable")
 
 
-def _engines(kept: pd.DataFrame, mix_engines: Sequence[str]) -> tuple[list[str], list[str]]:
+def _sources(kept: pd.DataFrame, mix_engines: Sequence[str]) -> tuple[list[str], list[str]]:
     """Engines and projections of the labels."""
     engines = sorted(kept.engine.unique())
     if not len(kept):

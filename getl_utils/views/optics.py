@@ -91,13 +91,11 @@ def periodic_table(
         The picture, and element, L*, a*, b*, predicted.
     """
     figure, panel = _places()
-    for element, one in {**predicted, **colours}.items():
+    drawn = {**predicted, **colours}
+    for element, one in drawn.items():
         name = element if element in colours else f"({element})"
         _element(panel, element, name, colour.srgb(one), dark=colour.lab(one)[0] > 60)
-    rows = [
-        {"element": e} | _lab(one) | {"predicted": e not in colours}
-        for e, one in {**predicted, **colours}.items()
-    ]
+    rows = [{"element": e} | _lab(one) | {"predicted": e not in colours} for e, one in drawn.items()]
     return figure, pd.DataFrame(rows)
 
 

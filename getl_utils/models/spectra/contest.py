@@ -16,39 +16,6 @@ from getl_utils.models.spectra.model import FITS
 ERRORS = ["missed", "drude", "delta_e"]
 
 
-def left_out(
-    known: Sequence[Known], p: Elements | Ridge | Crystals, split: str, how: Light, seed: int = 0
-) -> pd.DataFrame:
-    """Hold each group back once, and predict it by a model of the others.
-
-    Parameters
-    ----------
-    known : sequence of Known
-        All crystals.
-    p : Elements, Ridge or Crystals
-        Which model.
-    split : str
-        ``composition`` or ``prototype``.
-    how : Light
-        η and γ of the colours.
-    seed : int
-        Of the model.
-
-    Returns
-    -------
-    DataFrame
-        name, group, elements, prototype, and the columns of `errors`.
-    """
-    rows = []
-    for group, others, held in folds(known, split):
-        body = FITS[type(p)](others, p, seed)
-        for one in held:
-            row = {"name": one.name, "group": group, "elements": len(crystals.fractions(one.atoms))}
-            row |= {"prototype": one.prototype}
-            rows.append(row | errors(body.estimate(one.atoms)[0], one, how))
-    return pd.DataFrame(rows)
-
-
 def folds(known: Sequence[Known], split: str) -> Iterator[tuple[str, list[Known], list[Known]]]:
     """List the groups, each with the others and itself.
 
@@ -133,15 +100,10 @@ def learning(
     """
     names = crystals.groups(known, "composition")
     order = np.random.default_rng(seed).permutation(np.unique(names))
-    listed = [one for name in order for one, own in zip(known, names, strict=True) if own == name]
+    places = [n for name in order for n in np.flatnonzero(names == name)]
+    listed, names = [known[n] for n in places], names[places]
     held = len(listed) - tested
-    while (
-        held > 0
-        and crystals.groups(listed[held - 1 : held + 1], "composition")
-        .tolist()
-        .count(crystals.groups([listed[held]], "composition")[0])
-        == 2
-    ):
+    while held > 0 and names[held - 1] == names[held]:
         held -= 1  # no composition on both sides
     rows = []
     for n in (size for size in sizes if size <= held):

@@ -23,6 +23,7 @@ from scipy.optimize import minimize_scalar
 from getl_utils.core.arrays import check_arrays
 from getl_utils.core.parameters.optics import Crystals, Elements, Ridge, Spectral
 from getl_utils.core.record import atomic_write, code_version, content_hash, read_json, write_json
+from getl_utils.labels.optics import colour
 from getl_utils.labels.optics.spectrum import Spectrum
 from getl_utils.models.graph.elements import group_and_period
 from getl_utils.models.spectra import components, crystals, elements, network, ridge
@@ -57,6 +58,26 @@ class Estimate(NamedTuple):
     sigma: np.ndarray
     drude_sigma: float
     outside: bool
+
+    def told(self, seen: np.ndarray, digits: int) -> str:
+        """Say the Drude frequency, the colour, and whether the crystal is outside.
+
+        Parameters
+        ----------
+        seen : (3,) array
+            X, Y, Z.
+        digits : int
+            Decimals of the Drude frequency and its σ.
+
+        Returns
+        -------
+        str
+            One line.
+        """
+        drude = f"{self.spectrum.drude[0]:.{digits}f} ± {self.drude_sigma:.{digits}f} eV"
+        lab = ", ".join(f"{value:.0f}" for value in colour.lab(seen))
+        alike = "; nothing alike was learned from" if self.outside else ""
+        return f"Drude frequency {drude}, L*a*b* {lab}{alike}"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
@@ -86,6 +87,12 @@ class RidgeModel:
     scale: np.ndarray
     shape: np.ndarray
 
+    @cached_property
+    def _factor(self) -> tuple[np.ndarray, bool]:
+        """Of the kernel matrix; the same for every crystal that is predicted."""
+        length, noise = self.shape
+        return cho_factor(kernel(self.places, self.places, length) + noise * np.eye(len(self.places)))
+
     def estimate(self, atoms: Atoms) -> tuple[np.ndarray, float]:
         """Return the numbers of a crystal, and the variance of the Gaussian process.
 
@@ -99,11 +106,8 @@ class RidgeModel:
         tuple
             Numbers (c,), and the variance in units of that of all crystals, 0 to 1.
         """
-        row = features(atoms, self.p)[None]
-        length, noise = self.shape
-        near = kernel(row, self.places, length)[0]
-        matrix = kernel(self.places, self.places, length) + noise * np.eye(len(self.places))
-        variance = 1 - near @ cho_solve(cho_factor(matrix), near)
+        near = kernel(features(atoms, self.p)[None], self.places, self.shape[0])[0]
+        variance = 1 - near @ cho_solve(self._factor, near)
         return self.mean + self.scale * (near @ self.weights), float(max(variance, 0))
 
     def to_arrays(self) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from ase.build import bulk
 from matplotlib.figure import Figure
 
 from getl_utils.core.parameters.optics import Light
-from getl_utils.labels.optics import colour, label
+from getl_utils.labels.optics import label
 from getl_utils.labels.optics.crystals import volume_per_atom
 from getl_utils.models.spectra import components
 from getl_utils.models.spectra.model import Estimate, SpectraModel
@@ -77,11 +77,8 @@ def spectrum(model: SpectraModel, pair: tuple[str, str] = ("Cu", "Au"), light: L
         found = model.predict(alloy(first, second, count))
         table, seen = components.table(found.spectrum, light), label.seen(found.spectrum, light)
         figure, _ = optics.one_spectrum(table, seen, *band(found, light))
-        drude = f"{found.spectrum.drude[0]:.1f} ± {found.drude_sigma:.1f} eV"
-        lab = ", ".join(f"{value:.0f}" for value in colour.lab(seen))
-        alike = "; nothing alike was learned from" if found.outside else ""
         part = f"{100 * count / atoms:.0f} % {second}" if first != second else first
-        return figure, escape(f"{part}: Drude frequency {drude}, L*a*b* {lab}{alike}")
+        return figure, escape(f"{part}: {found.told(seen, digits=1)}")
 
     controls = {
         "first": control(widgets.Dropdown, "element", options=elements, value=pair[0]),
