@@ -217,9 +217,10 @@ def _is_bond(bins: Bins, place: int, k: int, near: Near, windows: np.ndarray) ->
 
     Once means i < j, or i = j and the first T ≠ 0 is positive.
     """
-    window = windows[bins.species[place], near.species[k]]
+    a, b = bins.species[place], near.species[k]
+    shortest, longest = windows[a, b, 0], windows[a, b, 1]
     square = near.vectors[k, 0] ** 2 + near.vectors[k, 1] ** 2 + near.vectors[k, 2] ** 2
-    if square < window[0] * window[0] or square > window[1] * window[1]:
+    if square < shortest * shortest or square > longest * longest:
         return False
     i, j = bins.order[place], bins.order[near.places[k]]
     x, y, z = near.shifts[k, 0], near.shifts[k, 1], near.shifts[k, 2]
@@ -250,38 +251,38 @@ def list_bonds(bins: Bins, place: int, windows: np.ndarray, n: int, near: Near, 
     int
         Number of bonds.
     """
-    found, new, partners = 0, np.empty(5, np.int64), near.bonded
+    found, partners = 0, near.bonded
     for k in range(n):
         if not _is_bond(bins, place, k, near, windows):
             continue
+        other = near.places[k]
+        j = bins.order[other]
+        x = near.shifts[k, 0] + bins.wraps[place, 0] - bins.wraps[other, 0]
+        y = near.shifts[k, 1] + bins.wraps[place, 1] - bins.wraps[other, 1]
+        z = near.shifts[k, 2] + bins.wraps[place, 2] - bins.wraps[other, 2]
         row = found
-        new[0], new[1] = bins.order[place], bins.order[near.places[k]]
-        for c in range(3):  # number by number: rows as a whole take seconds to compile
-            new[2 + c] = near.shifts[k, c] + bins.wraps[place, c] - bins.wraps[near.places[k], c]
-        while row > 0 and _before(new, bonds[row - 1]):
-            _copy(bonds[row - 1], bonds[row])
+        while row > 0 and _before(j, x, y, z, bonds, row - 1):
+            for c in range(1, 5):  # number by number: views of rows are counted, which takes longer than this
+                bonds[row, c] = bonds[row - 1, c]
             partners[row] = partners[row - 1]
             row -= 1
-        _copy(new, bonds[row])
+        bonds[row, 1], bonds[row, 2], bonds[row, 3], bonds[row, 4] = j, x, y, z
         partners[row] = k
+        bonds[found, 0] = bins.order[place]
         found += 1
     return found
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _copy(a: np.ndarray, b: np.ndarray) -> None:
-    """Write row a into row b."""
-    for k in range(len(a)):
-        b[k] = a[k]
-
-
-@njit(cache=True, nogil=True, **INNER)
-def _before(a: np.ndarray, b: np.ndarray) -> bool:
-    """True if row a sorts before row b."""
-    for k in range(len(a)):
-        if a[k] != b[k]:
-            return a[k] < b[k]
-    return False
+def _before(j: int, x: int, y: int, z: int, bonds: np.ndarray, row: int) -> bool:
+    """True if (j, T) sorts before that of a row."""
+    if j != bonds[row, 1]:
+        return j < bonds[row, 1]
+    if x != bonds[row, 2]:
+        return x < bonds[row, 2]
+    if y != bonds[row, 3]:
+        return y < bonds[row, 3]
+    return z < bonds[row, 4]
 
 
 @njit(cache=True, nogil=True)

@@ -53,6 +53,25 @@ def _select(near: Near, partner: int, sign: float, e: Shape, work: Scratch) -> i
 
 
 @njit(cache=True, nogil=True, fastmath=True, **INNER)
+def _sum(out: np.ndarray, e: Shape, work: Scratch, even: bool) -> None:
+    """Sum the terms over the neighbours of each element; a function of its own, in which `work` stays the same.
+
+    Numba counts references to each slice where `work` may be exchanged, which takes longer than the sums.
+    """
+    for species in range(e.n_species):
+        low, high = work.ends[species], work.ends[species + 1]
+        for l in range(e.n_angular):  # noqa: E741
+            if even and l % 2:
+                for m in range(e.n_radial):
+                    out[species, l, m] = 0.0
+                continue
+            for m in range(0, e.n_radial, FOUR):
+                four = sums(work, low, high, l, m)
+                for k in range(min(FOUR, e.n_radial - m)):
+                    out[species, l, m + k] = four[k]
+
+
+@njit(cache=True, nogil=True, fastmath=True, **INNER)
 def _fill(
     out: np.ndarray, n: int, near: Near, partner: int, sign: float, e: Shape, work: Scratch, even: bool
 ) -> Scratch:
@@ -63,18 +82,12 @@ def _fill(
     if n + e.n_species * LANES > len(work.rho):
         first = work.first
         work = scratch(e, 2 * n + e.n_species * LANES)
-        work.first[:] = first
+        for s in range(
+            len(first)
+        ):  # one by one: numba compiles the text of an error for an assignment of all
+            work.first[s] = first[s]
     expand(_select(near, partner, sign, e, work), e, work)
-    for species in range(e.n_species):
-        for l in range(e.n_angular):  # noqa: E741
-            if even and l % 2:
-                for m in range(e.n_radial):
-                    out[species, l, m] = 0.0
-                continue
-            for m in range(0, e.n_radial, FOUR):
-                four = sums(work, work.ends[species], work.ends[species + 1], l, m)
-                for k in range(min(FOUR, e.n_radial - m)):
-                    out[species, l, m + k] = four[k]
+    _sum(out, e, work, even)
     return work
 
 
