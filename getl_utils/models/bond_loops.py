@@ -54,7 +54,7 @@ def _select(near: Near, partner: int, sign: float, e: Shape, work: Scratch) -> i
 
 @njit(cache=True, nogil=True, fastmath=True, **INNER)
 def _sum(out: np.ndarray, e: Shape, work: Scratch, even: bool) -> None:
-    """Sum the terms over the neighbours of each element; a function of its own, in which `work` stays the same.
+    """Sum the terms over the neighbours of each element; apart from `_fill`, so that `work` stays the same.
 
     Numba counts references to each slice where `work` may be exchanged, which takes longer than the sums.
     """
@@ -84,7 +84,7 @@ def _fill(
         work = scratch(e, 2 * n + e.n_species * LANES)
         for s in range(
             len(first)
-        ):  # one by one: numba compiles the text of an error for an assignment of all
+        ):  # one by one: an assignment of all compiles an error message
             work.first[s] = first[s]
     expand(_select(near, partner, sign, e, work), e, work)
     _sum(out, e, work, even)
