@@ -119,12 +119,12 @@ def ridge_weights(columns: np.ndarray, target: np.ndarray, groups: np.ndarray) -
 
     def wrong(ridge: float) -> float:
         parts = [
-            target[groups == g] - rows[groups == g] @ sums.solve(penalty, ridge**-0.5, zero, g)
+            target[groups == g] - rows[groups == g] @ sums.solve(penalty, [ridge**-0.5], zero, g)[0]
             for g in sums.by_group
         ]
         return float(np.mean(np.concatenate(parts) ** 2))
 
-    return sums.solve(penalty, min(RIDGES, key=wrong) ** -0.5, zero)
+    return sums.solve(penalty, [min(RIDGES, key=wrong) ** -0.5], zero)[0]
 
 
 def products(data: Data, expansion: BondExpansion, features: np.ndarray, n: int) -> Callable:

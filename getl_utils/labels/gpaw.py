@@ -26,6 +26,7 @@ from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Pr
 from getl_utils.labels.projection import augmented, frozen_core, hartree_fock, lcao, spheres
 
 VANISHED = 0.02  # μ_B in a sphere
+SPIN_MIXER = {"name": "pulay", "nmaxold": 8, "beta": 0.1}  # GPAW's own does not converge for glasses of iron
 
 
 class Settings(EngineSettings):
@@ -283,7 +284,8 @@ def _periodic(atoms: Atoms, settings: Settings) -> Atoms:
 
 def _input(settings: Settings) -> dict[str, Any]:
     """GPAW's parameters; k and −k count once, no other symmetry is used."""
-    return {
+    mixer = {} if settings.moments is None else {"mixer": SPIN_MIXER}
+    return mixer | {
         "mode": "lcao",
         "basis": settings.basis,
         "xc": settings.functional,

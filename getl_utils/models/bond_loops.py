@@ -82,9 +82,7 @@ def _fill(
     if n + e.n_species * LANES > len(work.rho):
         first = work.first
         work = scratch(e, 2 * n + e.n_species * LANES)
-        for s in range(
-            len(first)
-        ):  # one by one: an assignment of all compiles an error message
+        for s in range(len(first)):  # one by one: an assignment of all compiles an error message
             work.first[s] = first[s]
     expand(_select(near, partner, sign, e, work), e, work)
     _sum(out, e, work, even)

@@ -187,9 +187,12 @@ def _leave_out(
 ) -> None:
     """Residuals of one group by the models that have not seen it."""
     rows = part.groups == group
-    for own, residual in tried.items() if rows.any() else ():
-        weights = sums.solve(penalty, own, shared, group)
-        residual[rows] = part.strength[rows] - pooled.design(part.terms[rows], part.features[rows]) @ weights
+    if not rows.any():
+        return
+    columns = pooled.design(part.terms[rows], part.features[rows])
+    solved = sums.solve(penalty, list(tried), shared, group)
+    for residual, weights in zip(tried.values(), solved, strict=True):
+        residual[rows] = part.strength[rows] - columns @ weights
 
 
 def _finish(
@@ -206,7 +209,7 @@ def _finish(
     own = min(tried, key=lambda size: float(np.mean(tried[size] ** 2)))
     n, residual = settings.n_distance, tried[own]
     weights = np.zeros((n, 1 + len(part.used)))
-    solved = sums.solve(penalty, own, shared)
+    (solved,) = sums.solve(penalty, [own], shared)
     weights[:, 0], weights[:, 1:][:, part.used] = solved[:n], solved[n:].reshape(n, -1) / scale[part.used]
     factor, known, leverage = _leverages(part, n)
     index = np.r_[np.arange(n), n + np.flatnonzero(part.used)]

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+
+TRUSTED = {"check_finite": False, "overwrite_a": True}  # made here from finite rows
 
 
 def design(terms: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -132,8 +135,17 @@ class Sums:
         tuple
             Gram matrix and moment.
         """
-        kept = [sums for name, sums in self.by_group.items() if name != group]
-        return sum(gram for gram, _ in kept), sum(moment for _, moment in kept)
+        gram, moment = self.total
+        if group not in self.by_group:
+            return gram, moment
+        own = self.by_group[group]
+        return gram - own[0], moment - own[1]
+
+    @cached_property
+    def total(self) -> tuple[np.ndarray, np.ndarray]:
+        """Gram matrix and moment of all groups."""
+        grams, moments = zip(*self.by_group.values(), strict=True)
+        return sum(grams), sum(moments)
 
     def reduced(self, group: object = None) -> tuple[np.ndarray, np.ndarray]:
         """Give what `without` gives, with the columns without penalty eliminated.
@@ -154,15 +166,17 @@ class Sums:
         step = np.linalg.solve(inner, gram[:n, n:])
         return gram[n:, n:] - gram[n:, :n] @ step, moment[n:] - step.T @ moment[:n]
 
-    def solve(self, penalty: np.ndarray, own: float, shared: np.ndarray, group: object = None) -> np.ndarray:
-        """Solve for the weights of the design.
+    def solve(
+        self, penalty: np.ndarray, sizes: Sequence[float], shared: np.ndarray, group: object = None
+    ) -> list[np.ndarray]:
+        """Solve for the weights of the design, once for each size of δ.
 
         Parameters
         ----------
         penalty : (n, n)
             P, of `precision`.
-        own : float
-            Prior standard deviation of δ, eV.
+        sizes : sequence of float
+            Prior standard deviations of δ, eV.
         shared : (n,)
             μ.
         group : object, optional
@@ -170,18 +184,18 @@ class Sums:
 
         Returns
         -------
-        (n_columns,)
-            Free ones, then b = μ + δ.
+        list of (n_columns,)
+            For each size the free ones, then b = μ + δ.
         """
         gram, moment = self.without(group)
         reduced, right = self.reduced(group)
-        prior = penalty[np.ix_(self.used, self.used)] / own**2
-        mean = shared[self.used]
-        b = mean + cho_solve(cho_factor(reduced + prior), right - reduced @ mean)
-        free = np.linalg.solve(
-            _inner(gram, self.free), moment[: self.free] - gram[: self.free, self.free :] @ b
-        )
-        return np.concatenate([free, b])
+        n, mean, prior = self.free, shared[self.used], penalty[np.ix_(self.used, self.used)]
+        left, inner = right - reduced @ mean, _inner(gram, n)
+        out = []
+        for own in sizes:
+            b = mean + cho_solve(cho_factor(reduced + prior / own**2, **TRUSTED), left, check_finite=False)
+            out.append(np.concatenate([np.linalg.solve(inner, moment[:n] - gram[:n, n:] @ b), b]))
+        return out
 
 
 def _inner(gram: np.ndarray, n: int) -> np.ndarray:
@@ -216,7 +230,8 @@ def shared_weights(
             continue
         gram, moment = sums.reduced(group)
         prior = penalty[np.ix_(sums.used, sums.used)] / own**2
-        kept = cho_solve(cho_factor(gram + prior), np.column_stack([gram, moment]))
-        left[np.ix_(sums.used, sums.used)] += gram - gram @ kept[:, :-1]
-        right[sums.used] += moment - gram @ kept[:, -1]
+        root = cholesky(gram + prior, lower=True, **TRUSTED)  # G − G (G + P)⁻¹ G = G − (L⁻¹ G)ᵀ (L⁻¹ G)
+        half = solve_triangular(root, np.column_stack([gram, moment]), lower=True, check_finite=False)
+        left[np.ix_(sums.used, sums.used)] += gram - half[:, :-1].T @ half[:, :-1]
+        right[sums.used] += moment - half[:, :-1].T @ half[:, -1]
     return np.linalg.solve(left, right)

@@ -50,7 +50,7 @@ def test_shared_weights_equal_one_large_regression(group):
     shared = pooled.shared_weights(sums.values(), penalty, COMMON, OWN, group)
     np.testing.assert_allclose(shared, expected, atol=1e-6)
     for name, part in sums.items():
-        np.testing.assert_allclose(part.solve(penalty, OWN, shared, group), weights[name], atol=1e-6)
+        np.testing.assert_allclose(part.solve(penalty, [OWN], shared, group)[0], weights[name], atol=1e-6)
 
 
 def test_leaving_out_a_group_equals_training_without_its_rows():
@@ -62,8 +62,10 @@ def test_leaving_out_a_group_equals_training_without_its_rows():
         pooled.shared_weights(all_sums.values(), penalty, COMMON, OWN, group=2), shared, atol=1e-10
     )
     for name in data:
-        expected = fewer[name].solve(penalty, OWN, shared)
-        np.testing.assert_allclose(all_sums[name].solve(penalty, OWN, shared, group=2), expected, atol=1e-10)
+        expected = fewer[name].solve(penalty, [OWN], shared)[0]
+        np.testing.assert_allclose(
+            all_sums[name].solve(penalty, [OWN], shared, group=2)[0], expected, atol=1e-10
+        )
 
 
 def test_a_group_that_is_all_of_a_type_leaves_the_other_types():
