@@ -1,0 +1,86 @@
+"""How far ICOHP depends on the data sets, the orbitals of the SCF and the engine: three B2 crystals.
+
+    python bench/spheres.py
+
+Zr, Cu and Al, two at a time, in the B2 structure, each labelled by `gpaw` (atomic orbitals in two basis sets, and
+plane waves) and by `qe` with our own data sets and with those that have the radii of the published calculations
+(atomistic_models/paw/reference; ld1.x makes them here). Projection `lobster` of "qe, published radii" is what
+LOBSTER itself would give of these waves, and `gpaw` in atomic orbitals emulates these spheres. Writes
+data_examples/validation/spheres.csv: a row per crystal, bond and run, with ICOHP in both projections (eV) and
+the charge spilling (%). Ten minutes of one core; needs `make engines`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase.build import bulk
+
+from getl_utils.core.record import write_csv
+from getl_utils.labels import engine as engines
+
+PAW = Path("atomistic_models/paw")
+OUT = Path("data_examples/validation/spheres.csv")
+CRYSTALS = {"CuAl": 2.95, "ZrAl": 3.3, "CuZr": 3.2}  # edge, Å
+ORBITALS = {"Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"], "Al": ["3s", "3p"]}
+MESH, WINDOW = [4, 4, 4], (1.6, 3.4)  # Å
+
+
+def make_reference(folder: Path) -> None:
+    """Write the data sets with the published radii."""
+    sys.path.insert(0, str(PAW))
+    import make_paw
+
+    for source in sorted((PAW / "reference").glob("*.ld1.in")):
+        with tempfile.TemporaryDirectory() as work:
+            text = make_paw.make(source.resolve(), Path(work))
+        (folder / f"{source.name.split('.')[0]}.UPF").write_text(text)
+
+
+def runs(reference: Path) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Engine and settings of each run."""
+    published = {"pseudo_dir": str(reference), "band_factor": 1.0}
+    return {
+        "gpaw": ("gpaw", {}),
+        "gpaw, basis dzp": ("gpaw", {"basis": "dzp"}),
+        "gpaw, plane waves": ("gpaw", {"waves": "pw"}),
+        "qe, own data sets": ("qe", {}),
+        "qe, published radii": ("qe", published),
+    }
+
+
+def labelled(formula: str, edge: float, run: str, engine: str, settings: dict[str, Any]) -> pd.DataFrame:
+    """ICOHP of each kind of bond of one crystal by one run."""
+    atoms, (low, high) = bulk(formula, "cesiumchloride", a=edge), WINDOW
+    given = {"orbitals": {e: ORBITALS[e] for e in set(atoms.symbols)}, "kpoints": MESH, **settings}
+    label = engines.get(engine).label(atoms, minimum_distance=low, cutoff=high, **given)
+    symbols = np.array(atoms.get_chemical_symbols())
+    names = [
+        "-".join(sorted(pair)) for pair in zip(symbols[label.bonds.i], symbols[label.bonds.j], strict=True)
+    ]
+    bonds = label.bonds.assign(bond=names, length=label.bonds.distance.round(3))
+    found = bonds.groupby(["bond", "length"])[["icohp_full", "icohp_lobster"]].mean().reset_index()
+    return found.assign(crystal=formula, run=run, spilling=100 * label.record["charge_spilling"])
+
+
+def main() -> None:
+    """Label and write."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_reference(Path(folder))
+        parts = []
+        for formula, edge in CRYSTALS.items():
+            for run, (engine, settings) in runs(Path(folder)).items():
+                parts.append(labelled(formula, edge, run, engine, settings))
+                print(parts[-1].to_string(index=False), flush=True)
+    columns = ["crystal", "bond", "length", "run", "icohp_full", "icohp_lobster", "spilling"]
+    table = pd.concat(parts)[columns].sort_values(["crystal", "bond", "length"], kind="stable")
+    write_csv(OUT, table.round(4))
+
+
+if __name__ == "__main__":
+    main()
