@@ -2,11 +2,11 @@
 
     python bench/spheres.py
 
-Zr, Cu and Al, two at a time, in the B2 structure, each labelled by `gpaw` (atomic orbitals in two basis sets, and
-plane waves) and by `qe` with our own data sets and with those that have the radii of the published calculations
-(atomistic_models/paw/reference; ld1.x makes them here). Projection `lobster` of "qe, published radii" is what
-LOBSTER itself would give of these waves, and `gpaw` in atomic orbitals emulates these spheres. Writes
-data_examples/validation/spheres.csv: a row per crystal, bond and run, with ICOHP in both projections (eV) and
+Zr, Cu and Al, two at a time, in the B2 structure, each labelled by `gpaw` (atomic orbitals in two basis
+sets, and plane waves) and by `qe` with our own data sets and with those that have the radii of the published
+calculations (atomistic_models/paw/reference; ld1.x makes them here). Projection `lobster` of "qe, published
+radii" is what LOBSTER itself would give of these waves; `gpaw` in atomic orbitals emulates these spheres.
+Writes data_examples/validation/spheres.csv: per crystal, bond and run ICOHP in both projections (eV) and
 the charge spilling (%). Ten minutes of one core; needs `make engines`.
 """
 
