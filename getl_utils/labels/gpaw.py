@@ -231,9 +231,8 @@ def converged(atoms: Atoms, settings: Settings, orbitals: int = 0) -> Any:
         with dense.overlaps():
             dft = DFT(_periodic(atoms, settings), **given)
     except known as error:
-        raise ValueError(
-            f"{atoms.get_chemical_formula()}: GPAW cannot set up the calculation: {error}"
-        ) from error
+        what = atoms.get_chemical_formula()
+        raise ValueError(f"{what}: GPAW cannot set up the calculation: {error}") from error
     if settings.waves == "lcao":
         dense.use(dft.scf_loop.hamiltonian.basis)
     paw_xc.use(dft.pot_calc.xc)
@@ -284,8 +283,8 @@ def _periodic(atoms: Atoms, settings: Settings) -> Atoms:
 
 def _input(settings: Settings) -> dict[str, Any]:
     """GPAW's parameters; k and −k count once, no other symmetry is used."""
-    mixer = {} if settings.moments is None else {"mixer": SPIN_MIXER}
-    return mixer | {
+    spin = {} if settings.moments is None else {"spinpol": True, "mixer": SPIN_MIXER}
+    return spin | {
         "mode": "lcao",
         "basis": settings.basis,
         "xc": settings.functional,
@@ -298,5 +297,4 @@ def _input(settings: Settings) -> dict[str, Any]:
         "convergence": {"density": settings.density_tolerance, "energy": settings.energy_tolerance},
         "txt": settings.text,
         "converge": False,
-        "spinpol": settings.moments is not None,
     }
