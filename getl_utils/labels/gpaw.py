@@ -223,16 +223,15 @@ def converged(atoms: Atoms, settings: Settings, orbitals: int = 0) -> Any:
     import gpaw
     from gpaw.dft import DFT
 
-    known = (KeyError, RuntimeError, FileNotFoundError)
-    given = _input(settings)
+    known, given = (KeyError, RuntimeError, FileNotFoundError), _input(settings)
     if settings.waves == "pw":
         given = gpaw_waves.parameters(given, settings, atoms, orbitals)
     try:
         with dense.overlaps():
             dft = DFT(_periodic(atoms, settings), **given)
     except known as error:
-        what = atoms.get_chemical_formula()
-        raise ValueError(f"{what}: GPAW cannot set up the calculation: {error}") from error
+        formula = atoms.get_chemical_formula()
+        raise ValueError(f"{formula}: GPAW cannot set up the calculation: {error}") from error
     if settings.waves == "lcao":
         dense.use(dft.scf_loop.hamiltonian.basis)
     paw_xc.use(dft.pot_calc.xc)
@@ -283,7 +282,7 @@ def _periodic(atoms: Atoms, settings: Settings) -> Atoms:
 
 def _input(settings: Settings) -> dict[str, Any]:
     """GPAW's parameters; k and −k count once, no other symmetry is used."""
-    spin = {} if settings.moments is None else {"spinpol": True, "mixer": SPIN_MIXER}
+    spin = {"mixer": SPIN_MIXER} if any((settings.moments or {}).values()) else {}
     return spin | {
         "mode": "lcao",
         "basis": settings.basis,
@@ -297,4 +296,5 @@ def _input(settings: Settings) -> dict[str, Any]:
         "convergence": {"density": settings.density_tolerance, "energy": settings.energy_tolerance},
         "txt": settings.text,
         "converge": False,
+        "spinpol": settings.moments is not None,
     }
