@@ -14,7 +14,7 @@ from getl_utils.labels.optics import dataset
 
 ROOT = resolve("data_examples/zrcual")
 GAMMA = resolve("data_examples/zrcual_gamma")
-LEARNED = resolve("data_examples/cu-zr")
+LEARNED = {name: resolve("data_examples") / name for name in ("cu-zr", "fe-p")}
 OPTICS = resolve("data_examples/optics")
 SHEARED = resolve("data_examples/yielding/cu50zr50")
 
@@ -28,7 +28,7 @@ def manifest():
     return read(ROOT)
 
 
-@pytest.mark.parametrize("root", [ROOT, GAMMA, LEARNED, OPTICS, SHEARED], ids=lambda r: r.name)
+@pytest.mark.parametrize("root", [ROOT, GAMMA, *LEARNED.values(), OPTICS, SHEARED], ids=lambda r: r.name)
 def test_every_file_is_the_one_in_the_manifest(root):
     found = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()} - {"manifest.json"}
     assert {name for name in found if not name.startswith("model/")} == set(read(root)["files"])
@@ -36,13 +36,13 @@ def test_every_file_is_the_one_in_the_manifest(root):
         assert hashlib.sha256((root / name).read_bytes()).hexdigest() == checksum, name
 
 
-def test_02_reads_what_getl_learn_labelled(tmp_path):
-    p = parameters.for_stage(
-        "02_extract", parameters.read(resolve("parameters/learn/cu-zr.yaml")), "cu-zr.yaml"
-    )
+@pytest.mark.parametrize("name", LEARNED)
+def test_02_reads_what_getl_learn_labelled(tmp_path, name):
+    file = resolve(f"parameters/learn/{name}.yaml")
+    p = parameters.for_stage("02_extract", parameters.read(file), file.name)
     keys = cells.keys(p.compositions, p.runs, p.sub_runs)
-    result = extract.extract(WorkDir(tmp_path), keys, [LEARNED], p.cutoff)
-    learned = json.loads((LEARNED / "learn/learn.json").read_text())
+    result = extract.extract(WorkDir(tmp_path), keys, [LEARNED[name]], p.cutoff)
+    learned = json.loads((LEARNED[name] / "learn/learn.json").read_text())
     assert set(result.bonds.label_id) == {c["label_id"] for step in learned["steps"] for c in step["cells"]}
     assert set(result.bonds.engine) == {"gpaw"}
 
