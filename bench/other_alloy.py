@@ -2,8 +2,8 @@
 
 - cu-zr: data_examples/cu-zr, four cells of Zr32Cu32: no Al, another potential, quenched a hundred times
   faster than zrcual, three of them shrunk by 10 or 20 %.
-- zrcual_wide: data_examples/zrcual_wide, cells over the triangle of compositions (Zr 35–65 %, Al 0–12 %),
-  of the potential of zrcual, quenched fifty times faster, chosen by `getl learn`.
+- zrcual_wide: data_examples/zrcual_wide, nine cells at the corners of the triangle of compositions, of the
+  potential of zrcual, quenched fifty times faster, chosen by `getl learn`; eight are shrunk or stretched.
 - run 21: the published labels by LOBSTER, where they are: another program, other orbitals, another quench.
   The models have never seen a value of LOBSTER.
 
