@@ -16,6 +16,7 @@ from getl_utils.models.bond_expansion import BondExpansion, describe
 
 DATA, PARAMETERS = Path("data_examples/zrcual"), "parameters/workstation.yaml"
 GAMMA = Path("data_examples/zrcual_gamma")  # labels of the same cells with bands at Γ only
+WIDE = Path("data_examples/zrcual_wide")  # cells of other compositions
 BOND = ["i", "j", "tx", "ty", "tz"]
 
 
@@ -26,8 +27,9 @@ def elements() -> tuple[str, ...]:
 
 
 def cell(composition: str, run: int, sub_run: int) -> Atoms:
-    """One cell of the data set."""
-    return cells.read(DATA / "cells" / composition / str(run) / f"{sub_run}.xyz")
+    """One cell of the data set, or of the wide one."""
+    place = Path("cells") / composition / str(run) / f"{sub_run}.xyz"
+    return cells.read((DATA if (DATA / place).exists() else WIDE) / place)
 
 
 def typed(bonds: pd.DataFrame, atoms: Atoms) -> pd.DataFrame:
