@@ -36,7 +36,6 @@ OWN = ("cu-zr", "zrcual_wide")
 MODELS = {"full": Path("data_examples/models/zr-cu-al"), "lobster": Path("data_examples/zrcual/model")}
 OUT = Path("data_examples/validation/other_alloy.csv")
 FEWEST = 20  # bonds that judge an error
-QUANTILE = 1.645  # half width of a 90 % interval, in σ
 
 
 def beside(shipped: model.Model, atoms: Atoms, labels: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +73,7 @@ def row(part: pd.DataFrame, curve: gp.DistanceCurve) -> dict[str, float]:
     return {
         "bonds": len(part), "rmse": zrcual.rms(error), "mean_error": error.mean(), "slope": slope,
         "after_line": zrcual.rms(part.icohp - slope * part.predicted - shift), "distance_alone": alone,
-        "ratio": zrcual.rms(error) / alone, "in_90": np.mean(np.abs(error) < QUANTILE * part.sigma),
+        "ratio": zrcual.rms(error) / alone, "in_90": zrcual.held(error, part.sigma),
         "outside": part.outside.mean(),
     }  # fmt: skip
 

@@ -20,25 +20,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase.build import bulk
+from crystals import kinds
 
 from getl_utils.core.record import write_csv
 from getl_utils.labels import engine as engines
 
 PAW = Path("atomistic_models/paw")
+sys.path.append(str(PAW))
+
+from make_paw import BASIS, make  # noqa: E402
+
 OUT = Path("data_examples/validation/spheres.csv")
 CRYSTALS = {"CuAl": 2.95, "ZrAl": 3.3, "CuZr": 3.2}  # edge, Å
-ORBITALS = {"Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"], "Al": ["3s", "3p"]}
 MESH, WINDOW = [4, 4, 4], (1.6, 3.4)  # Å
 
 
 def make_reference(folder: Path) -> None:
     """Write the data sets with the published radii."""
-    sys.path.insert(0, str(PAW))
-    import make_paw
-
     for source in sorted((PAW / "reference").glob("*.ld1.in")):
         with tempfile.TemporaryDirectory() as work:
-            text = make_paw.make(source.resolve(), Path(work))
+            text = make(source.resolve(), Path(work))
         (folder / f"{source.name.split('.')[0]}.UPF").write_text(text)
 
 
@@ -57,14 +58,10 @@ def runs(reference: Path) -> dict[str, tuple[str, dict[str, Any]]]:
 def labelled(formula: str, edge: float, run: str, engine: str, settings: dict[str, Any]) -> pd.DataFrame:
     """ICOHP of each kind of bond of one crystal by one run."""
     atoms, (low, high) = bulk(formula, "cesiumchloride", a=edge), WINDOW
-    given = {"orbitals": {e: ORBITALS[e] for e in set(atoms.symbols)}, "kpoints": MESH, **settings}
+    given = {"orbitals": {e: BASIS[e] for e in set(atoms.symbols)}, "kpoints": MESH, **settings}
     label = engines.get(engine).label(atoms, minimum_distance=low, cutoff=high, **given)
     symbols = np.array(atoms.get_chemical_symbols())
-    names = [
-        "-".join(sorted(pair)) for pair in zip(symbols[label.bonds.i], symbols[label.bonds.j], strict=True)
-    ]
-    bonds = label.bonds.assign(bond=names, length=label.bonds.distance.round(3))
-    found = bonds.groupby(["bond", "length"])[["icohp_full", "icohp_lobster"]].mean().reset_index()
+    found = kinds(label.bonds, symbols, ["icohp_full", "icohp_lobster"]).reset_index()
     return found.assign(crystal=formula, run=run, spilling=100 * label.record["charge_spilling"])
 
 

@@ -25,7 +25,6 @@ from getl_utils.models.linear import LinearModel
 
 OUT = Path("data_examples/validation/wide.csv")
 FEWEST = 50  # test bonds
-QUANTILE = 1.645  # half width of a 90 % interval, in σ
 
 
 def judged(model: LinearModel, described: np.ndarray, bonds: pd.DataFrame, name: str) -> dict[str, float]:
@@ -34,7 +33,7 @@ def judged(model: LinearModel, described: np.ndarray, bonds: pd.DataFrame, name:
         return {"rmse": np.nan, "in_90": np.nan}
     found = model.evaluate(name, described, bonds.distance.to_numpy())
     error = found.mean - bonds.strength.to_numpy()
-    return {"rmse": zrcual.rms(error), "in_90": float(np.mean(np.abs(error) < QUANTILE * found.sigma))}
+    return {"rmse": zrcual.rms(error), "in_90": zrcual.held(error, found.sigma)}
 
 
 def left_out(

@@ -13,6 +13,7 @@ from getl_utils.core import cells, parameters
 from getl_utils.core.record import read_json
 from getl_utils.models import agreement, linear
 from getl_utils.models.bond_expansion import BondExpansion, describe
+from getl_utils.models.linear_fit import Z90
 
 DATA, PARAMETERS = Path("data_examples/zrcual"), "parameters/workstation.yaml"
 GAMMA = Path("data_examples/zrcual_gamma")  # labels of the same cells with bands at Γ only
@@ -83,6 +84,11 @@ def train(
 def rms(values: pd.Series) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(values**2)))
+
+
+def held(error: np.ndarray, sigma: np.ndarray) -> float:
+    """Share of the labels that lie in their 90 % intervals; both in eV."""
+    return float(np.mean(np.abs(error) < Z90 * sigma))
 
 
 def estimate(model: linear.LinearModel, described: np.ndarray, bonds: pd.DataFrame) -> np.ndarray:
