@@ -1,13 +1,14 @@
 """The rival of the linear model: a Gaussian process of one bond type on the same features.
 
-k = exp(−(d − d')²/2θ²) · [w + exp(−|F − F'|²/2ℓ²N) + c F·F'/N], F standardised, N its length. For bonds of
-like elements the last two terms are averaged over both directions of the axis. The formulas are those of
-Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), chapters 4 and 5.
+k = exp(−(d − d')²/2θ²) · [w + exp(−|F − F'|²/2ℓ²N) + c F·F'/N], F standardised and multiplied by exp(−αl), l
+the Legendre order, N its length. For bonds of like elements the last two terms are averaged over both
+directions of the axis. The formulas are those of Rasmussen and Williams, Gaussian Processes for Machine
+Learning (2006), chapters 4 and 5.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.optimize import minimize
 from getl_utils.models.bond_expansion import BondExpansion, flip
 
 JITTER = 1e-8  # part of the mean diagonal that is added, so that the matrix is positive in double precision
+DAMPINGS = (0.0, 0.15, 0.3, 0.5)  # α; the marginal likelihood decides
 STARTS = ((1.0, 1.6, 2.7, 0.14, 7e-3), (0.5, 1.0, 20.0, 0.37, 5e-2))  # θ, ℓ, w, c, noise; both are tried
 
 
@@ -91,7 +93,7 @@ class BondProcess:
     numbers : Numbers
         Hyperparameters.
     centre, scale : (n_features,)
-        With which the features are standardised.
+        With which the features are standardised and damped.
     sign : (n_features,)
         Factor of each feature when the axis is turned round; all 1 for unlike elements.
     distance : (n,)
@@ -188,14 +190,24 @@ def fit(
     sign = flip(expansion) if first == second else np.ones(expansion.n_features)
     both = np.vstack([features, features * sign])
     centre, scale = both.mean(axis=0), np.maximum(both.std(axis=0), 1e-9)
-    bare = BondProcess(
-        Numbers(*STARTS[0]), centre, scale, sign, distance, (features - centre) / scale, np.zeros(0)
-    )
     chosen = np.random.default_rng(seed).permutation(len(distance))[:n_tune]
-    numbers = _tune(_own_pairs(bare, chosen), strength[chosen])
-    covariance = _noisy(_kernel(_own_pairs(bare, np.arange(len(distance))), numbers), numbers.noise)
+    tried = []
+    for alpha in DAMPINGS:
+        damped = scale / _damping(expansion, alpha)
+        x = (features - centre) / damped
+        bare = BondProcess(Numbers(*STARTS[0]), centre, damped, sign, distance, x, np.zeros(0))
+        tried.append((*_tune(_own_pairs(bare, chosen), strength[chosen]), bare))
+    _, numbers, best = min(tried, key=lambda one: one[0])
+    covariance = _noisy(_kernel(_own_pairs(best, np.arange(len(distance))), numbers), numbers.noise)
     weights = cho_solve(cho_factor(covariance, lower=True), strength)
-    return BondProcess(numbers, centre, scale, sign, distance, bare.features, weights)
+    return replace(best, numbers=numbers, weights=weights)
+
+
+def _damping(expansion: BondExpansion, alpha: float) -> np.ndarray:
+    """exp(−αl) of each feature, its mean square 1."""
+    orders = np.tile(np.arange(expansion.l_max + 1), expansion.n_features // (expansion.l_max + 1))
+    factor = np.exp(-alpha * orders)
+    return factor / np.sqrt(np.mean(factor**2))
 
 
 def _noisy(covariance: np.ndarray, noise: float) -> np.ndarray:
@@ -211,8 +223,8 @@ def _own_pairs(process: BondProcess, rows: np.ndarray) -> Pairs:
     return _pairs(d, x, d, x, process._turned(x))
 
 
-def _tune(pairs: Pairs, strength: np.ndarray) -> Numbers:
-    """Hyperparameters of the largest marginal likelihood, from both starts."""
+def _tune(pairs: Pairs, strength: np.ndarray) -> tuple[float, Numbers]:
+    """Least negative log marginal likelihood, and its hyperparameters, from both starts."""
     found = [
         minimize(
             lambda p: _cost(np.exp(p), pairs, strength),
@@ -222,7 +234,8 @@ def _tune(pairs: Pairs, strength: np.ndarray) -> Numbers:
         )
         for start in STARTS
     ]
-    return Numbers(*np.exp(min(found, key=lambda f: f.fun).x).tolist())
+    best = min(found, key=lambda f: f.fun)
+    return float(best.fun), Numbers(*np.exp(best.x).tolist())
 
 
 def _cost(values: np.ndarray, pairs: Pairs, strength: np.ndarray) -> float:

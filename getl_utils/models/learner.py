@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -177,6 +177,7 @@ def choose(
     way: str = "variance",
     number: int = 1,
     random: np.random.Generator | None = None,
+    still: Callable[[list], Container] | None = None,
 ) -> list[Choice]:
     """Choose the cells to label next.
 
@@ -197,21 +198,28 @@ def choose(
         How many cells, labelled at the same time.
     random : Generator, optional
         For the random way.
+    still : callable, optional
+        Cells chosen in this call → cells that may be chosen after them; every other one by default.
 
     Returns
     -------
     list of Choice
         The cells, best first; fewer if the pool has fewer.
     """
-    if way == "random":
-        order = (random or np.random.default_rng(0)).permutation(len(pool))[:number]
-        return [Choice(list(pool)[n], 0.0, "at random") for n in order]
     rest, found = dict(pool), []
     while rest and len(found) < number:
         chosen = [pool[c.key] for c in found]
-        best = _lacking(model, rest, known, chosen) or _best(model, pool, rest, known, wanted, way, chosen)
+        if way == "random":
+            best = Choice(list(rest)[(random or np.random.default_rng(0)).integers(len(rest))], 0.0, "at random")
+        else:
+            best = _lacking(model, rest, known, chosen) or _best(
+                model, pool, rest, known, wanted, way, chosen
+            )
         found.append(best)
         del rest[best.key]
+        if still is not None:
+            after = still([c.key for c in found])
+            rest = {key: one for key, one in rest.items() if key in after}
     return found
 
 

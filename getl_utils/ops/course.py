@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -111,6 +113,24 @@ class Course:
     def asked(self) -> set[CellKey]:
         """Cells that were chosen so far."""
         return {key_of(one["cell"]) for step in self.steps for one in step["cells"]}
+
+    def open(self, chosen: Iterable[CellKey] = ()) -> set[CellKey]:
+        """Cells that may still be chosen.
+
+        Parameters
+        ----------
+        chosen : iterable of CellKey
+            Cells of this step, beside those of the record.
+
+        Returns
+        -------
+        set of CellKey
+            Cells of the pool that were not chosen, of quenches with fewer than `per_quench` chosen.
+        """
+        taken = self.asked | set(chosen)
+        count = Counter((key.composition, key.run) for key in taken)
+        most = self.p.settings_of_learning.per_quench
+        return {key for key in self.cells if key not in taken and count[key.composition, key.run] < most}
 
 
 def path(work: WorkDir) -> Path:

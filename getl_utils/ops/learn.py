@@ -141,8 +141,10 @@ def _end(course: Course) -> str:
     if len(course.asked) >= settings.cells:
         missed = f"; above the target: {', '.join(over)}" if over and settings.target else ""
         return f"The budget of {settings.cells} cells is spent{missed}."
-    if not set(course.cells) - course.asked:
-        return "Every cell of the pool is labelled."
+    if not course.open():
+        least = min(settings.per_quench, len(course.cells))
+        few = f", but for those of quenches with {least} labelled" if set(course.cells) - course.asked else ""
+        return f"Every cell of the pool is labelled{few}."
     return ""
 
 
@@ -158,15 +160,15 @@ def _over(course: Course) -> list[str] | None:
 
 def _chosen(course: Course) -> dict[str, Any]:
     """The next step: which cells, why, and how its rivals stand."""
-    rest = {key: one for key, one in course.pool.items() if key not in course.asked}
     model, settings = course.model(), course.p.settings_of_learning
+    rest = {key: one for key, one in course.pool.items() if key in course.open()}
     if model is None:
         first = min(rest, key=lambda key: (key.sub_run, list(course.cells).index(key)))
         return {"cells": [{"cell": str(first), "why": "the first: there is no model yet", "gain": None}]}
     wanted = _over(course) or list(model.types)
     number = min(course.p.processes, settings.cells - len(course.asked))
     random = np.random.default_rng([course.p.seed, len(course.steps)])
-    found = learner.choose(model, rest, course.known, wanted, settings.choose, number, random)
+    found = learner.choose(model, rest, course.known, wanted, settings.choose, number, random, course.open)
     return {
         "cells": [{"cell": str(c.key), "why": c.reason, "gain": c.gain} for c in found],
         "learned_from": [one.cell for one in course.known],

@@ -136,6 +136,17 @@ def test_several_cells_at_once_differ(course, monkeypatch):
     assert len(set(chosen(record))) == 5
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_no_quench_gives_more_cells_than_it_may(course, monkeypatch, processes):
+    one = pool._one  # in this process, as the labels are
+    monkeypatch.setattr(pool, "_quench", lambda w, p, runs, show: [one(w, p, *run, show) for run in runs])
+    record, _ = course(processes=processes, learn={"cells": 50, "per_quench": 1})
+    quenches = [name.rsplit("/", 1)[0] for name in chosen(record)]
+    assert len(quenches) > 1
+    assert sorted(quenches) == sorted({name.rsplit("/", 1)[0] for name in record["identity"]["pool"]})
+    assert record["end"] == "Every cell of the pool is labelled, but for those of quenches with 1 labelled."
+
+
 @pytest.mark.parametrize("way", ["sigma", "random"])
 def test_other_ways_to_choose(course, way):
     record, _ = course(learn={"cells": 3, "choose": way})

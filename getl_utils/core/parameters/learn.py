@@ -23,3 +23,4 @@ class Learn(Settings):
         "the cell that makes the mean variance of the pool fall most, that with the largest mean σ, or any",
         "variance",
     )
+    per_quench: Count = field("cells of one quench at most: copies of a quench share its structure", 1000)
