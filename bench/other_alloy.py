@@ -2,12 +2,10 @@
 
 - cu-zr: data_examples/cu-zr, four cells of Zr32Cu32: no Al, another potential, quenched a hundred times
   faster than zrcual, three of them shrunk by 10 or 20 %.
-- zrcual_wide: data_examples/zrcual_wide, nine cells at the corners of the triangle of compositions, of the
-  potential of zrcual, quenched fifty times faster, chosen by `getl learn`; eight are shrunk or stretched.
 - run 21: the published labels by LOBSTER, where they are: another program, other orbitals, another quench.
   The models have never seen a value of LOBSTER.
 
-The models learned from the two projections of the same labels. Our own labels have both, too. Writes
+The models learned from the two projections of the same labels. Those of cu-zr have both, too. Writes
 data_examples/validation/other_alloy.csv: per data, model, cell (and over all) and bond type the error, the
 slope and the error after the best straight line, that of the curve of the distance from zrcual, how many
 labels the 90 % intervals hold, the share of flagged bonds.
@@ -32,7 +30,7 @@ from getl_utils.etl import extract
 from getl_utils.inference import predictor
 from getl_utils.models import gp, model
 
-OWN = ("cu-zr", "zrcual_wide")
+CU_ZR = Path("data_examples/cu-zr")
 MODELS = {"full": Path("data_examples/models/zr-cu-al"), "lobster": Path("data_examples/zrcual/model")}
 OUT = Path("data_examples/validation/other_alloy.csv")
 FEWEST = 20  # bonds that judge an error
@@ -44,12 +42,11 @@ def beside(shipped: model.Model, atoms: Atoms, labels: pd.DataFrame) -> pd.DataF
     return labels[[*zrcual.BOND, "icohp"]].merge(found, on=zrcual.BOND)
 
 
-def ours(name: str, projection: str) -> Iterator[tuple[str, Atoms, pd.DataFrame]]:
-    """Name, atoms and labels of the cells of one of our data sets."""
-    data = Path("data_examples") / name
-    for path in sorted((data / "labels").glob("*/*/*/bonds.parquet")):
+def ours(projection: str) -> Iterator[tuple[str, Atoms, pd.DataFrame]]:
+    """Name, atoms and labels of the cells of cu-zr."""
+    for path in sorted((CU_ZR / "labels").glob("*/*/*/bonds.parquet")):
         composition, run, sub_run = path.parts[-4:-1]
-        atoms = cells.read(data / "cells" / composition / run / f"{sub_run}.xyz")
+        atoms = cells.read(CU_ZR / "cells" / composition / run / f"{sub_run}.xyz")
         yield f"{composition}/{run}/{sub_run}", atoms, zrcual.values(path.parent, atoms, projection)
 
 
@@ -89,7 +86,7 @@ def main() -> None:
             name: gp.fit_curve(some.distance.to_numpy(), some.strength.to_numpy())
             for name, some in zrcual.table(projection=projection).groupby("type")
         }
-        sources = {name: ours(name, projection) for name in OWN}
+        sources = {"cu-zr": ours(projection)}
         sources |= {"run 21": run_21()} if REFERENCE.is_dir() else {}
         for data, labelled in sources.items():
             bonds = pd.concat(

@@ -1,9 +1,10 @@
-"""What more compositions teach: ``python bench/wide.py``, a minute of one core.
+"""What more compositions teach: ``python bench/wide.py``, some minutes of one core.
 
-Each composition of data_examples/zrcual and zrcual_wide is left out in turn and predicted by two models: one
-of all other cells of zrcual, one of these and all other cells of zrcual_wide. Writes
-data_examples/validation/wide.csv: per composition left out and bond type the errors (eV) of both and of the
-distance alone, learned from the cells of zrcual, and the share of labels that the 90 % intervals hold.
+Each composition, and each quench, of data_examples/zrcual, zrcual_wide, zrcual_middle and zrcual_hot is left
+out in turn and predicted by two models: one of all other cells of zrcual, one of all other cells. Writes
+data_examples/validation/wide.csv: per split (composition or quench), what is left out and bond type the
+errors (eV) of both and of the distance alone, learned from the cells of zrcual, and the share of labels that
+the 90 % intervals hold.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ def judged(model: LinearModel, described: np.ndarray, bonds: pd.DataFrame, name:
 
 
 def left_out(
-    composition: str, expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray
+    split: str, group: str, expansion: BondExpansion, bonds: pd.DataFrame, described: np.ndarray
 ) -> list[dict]:
-    """A row per bond type of one composition."""
-    test, old = (bonds.composition == composition).to_numpy(), (bonds.data == "zrcual").to_numpy()
-    keeps = {"zrcual": old & ~test, "both": ~test}
+    """A row per bond type of one composition or quench."""
+    test, old = (bonds[split] == group).to_numpy(), (bonds.data == "zrcual").to_numpy()
+    keeps = {"zrcual": old & ~test, "all": ~test}
     models = {name: zrcual.train(expansion, bonds, described, keep) for name, keep in keeps.items()}
     rows = []
     for name in sorted(bonds.type.unique()):
@@ -51,7 +52,8 @@ def left_out(
         known = bonds[keeps["zrcual"] & (bonds.type == name).to_numpy()]
         curve = gp.fit_curve(known.distance.to_numpy(), known.strength.to_numpy())
         alone = zrcual.rms(curve.predict(bonds.distance[mine].to_numpy()) - bonds.strength[mine])
-        row = {"left_out": composition, "type": name, "bonds": int(mine.sum()), "distance_alone": alone}
+        row = {"split": split, "left_out": group, "type": name}
+        row |= {"bonds": int(mine.sum()), "distance_alone": alone}
         for which, model in models.items():
             found = judged(model, described[mine], bonds[mine], name)
             row |= {f"{key}_{which}": value for key, value in found.items()}
@@ -62,12 +64,14 @@ def left_out(
 
 def main() -> None:
     """Write the table."""
-    parts = [zrcual.table(place).assign(data=place.name) for place in (zrcual.DATA, zrcual.WIDE)]
+    parts = [zrcual.table(place).assign(data=place.name) for place in (zrcual.DATA, *zrcual.LATER)]
     bonds, expansion = pd.concat(parts, ignore_index=True), BondExpansion(zrcual.elements())
+    bonds = bonds.assign(quench=bonds.composition + "/" + bonds.run.astype(str))
     described, rows = zrcual.features(expansion, bonds), []
-    for composition in dict.fromkeys(bonds.composition):
-        rows += left_out(composition, expansion, bonds, described)
-        print(f"{composition} left out", flush=True)
+    for split in ("composition", "quench"):
+        for group in dict.fromkeys(bonds[split]):
+            rows += left_out(split, group, expansion, bonds, described)
+            print(f"{group} left out", flush=True)
     table = pd.DataFrame(rows)
     write_csv(OUT, table.round(4))
     print(table.round(3).to_string())

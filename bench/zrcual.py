@@ -1,4 +1,4 @@
-"""The labelled cells of data_examples/zrcual as one table, and the default model trained on some of them."""
+"""The labelled cells of Zr–Cu–Al as one table, and the default model trained on some of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from getl_utils.models.linear_fit import Z90
 
 DATA, PARAMETERS = Path("data_examples/zrcual"), "parameters/workstation.yaml"
 GAMMA = Path("data_examples/zrcual_gamma")  # labels of the same cells with bands at Γ only
-WIDE = Path("data_examples/zrcual_wide")  # cells of other compositions
+LATER = [Path(f"data_examples/zrcual_{name}") for name in ("wide", "middle", "hot")]  # other compositions
 BOND = ["i", "j", "tx", "ty", "tz"]
 
 
@@ -28,9 +28,9 @@ def elements() -> tuple[str, ...]:
 
 
 def cell(composition: str, run: int, sub_run: int) -> Atoms:
-    """One cell of the data set, or of the wide one."""
+    """One cell of any of the data sets."""
     place = Path("cells") / composition / str(run) / f"{sub_run}.xyz"
-    return cells.read((DATA if (DATA / place).exists() else WIDE) / place)
+    return cells.read(next(data / place for data in (DATA, *LATER) if (data / place).exists()))
 
 
 def typed(bonds: pd.DataFrame, atoms: Atoms) -> pd.DataFrame:

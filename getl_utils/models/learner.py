@@ -210,11 +210,11 @@ def choose(
     while rest and len(found) < number:
         chosen = [pool[c.key] for c in found]
         if way == "random":
-            best = Choice(list(rest)[(random or np.random.default_rng(0)).integers(len(rest))], 0.0, "at random")
+            drawn = (random or np.random.default_rng(0)).integers(len(rest))
+            best = Choice(list(rest)[drawn], 0.0, "at random")
         else:
-            best = _lacking(model, rest, known, chosen) or _best(
-                model, pool, rest, known, wanted, way, chosen
-            )
+            best = _lacking(model, rest, known, chosen)
+            best = best or _best(model, pool, rest, known, wanted, way, chosen)
         found.append(best)
         del rest[best.key]
         if still is not None:
