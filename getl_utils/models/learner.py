@@ -210,7 +210,7 @@ def choose(
     while rest and len(found) < number:
         chosen = [pool[c.key] for c in found]
         if way == "random":
-            drawn = (random or np.random.default_rng(0)).integers(len(rest))
+            drawn = (random or np.random.default_rng(0)).permutation(len(rest))[0]
             best = Choice(list(rest)[drawn], 0.0, "at random")
         else:
             best = _lacking(model, rest, known, chosen)
