@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,6 +104,33 @@ def label(
         "\n".join([f"{structure}: {facts}", *(f"  warning: {text}" for text in record.get("warnings", []))])
     )
     raise typer.Exit(int(record["status"] != "DONE"))
+
+
+@command(
+    "relax",
+    "Takes a structure; moves its atoms downhill in energy.",
+    "For a cell of a poor potential, before it is labelled. The lattice stays. Writes relaxed.xyz, relax.csv "
+    "and relax.json.",
+)
+def relax(
+    structure: Annotated[Path, typer.Argument(metavar="FILE", help=FORMATS)],
+    out: Annotated[Path, typer.Option(help="folder for the results")],
+    engine: Annotated[str, typer.Option(help="gpaw or xtb")] = "gpaw",
+    steps: Annotated[int, typer.Option(min=1, help="moves, at most; each takes one calculation")] = 5,
+    elements: Annotated[list[str], typer.Option(metavar="SYMBOLS", help=ELEMENTS)] = [],
+    setting: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="a setting of the engine")
+    ] = [],
+) -> None:
+    """Relax one structure."""
+    from getl_utils.labels import relax as relaxing
+
+    own, chosen = dict(map(_setting, setting)), elements_of(elements)
+    say = partial(print, flush=True)
+    record = relaxing.relax_file(structure, out, engine, own, steps, chosen, say)
+    before, after = (record[name] for name in ("largest_force_before", "largest_force"))
+    print(f"{structure}: largest force {before:.2f} → {after:.2f} eV/Å, {record['gained']:.2f} eV lower")
+    print(f"  atoms moved {record['moved']:.2f} Å at most: {out / relaxing.CELL}")
 
 
 def _setting(words: str) -> tuple[str, Any]:

@@ -139,11 +139,11 @@ def _projected(labels: pd.DataFrame, asked: str, own: str) -> tuple[pd.DataFrame
     return labels.assign(icohp=labels[f"icohp_{asked}"]), asked
 
 
-def _origin(folder: Path) -> dict[str, str]:
+def _origin(folder: Path) -> dict[str, Any]:
     if (folder / RECORD).exists():
         record = read_json(folder / RECORD)
-        known = {"engine": record["engine"], "label_id": record["label_id"]}
-        return known | {"projection": projection_of(record)}
+        known = {name: record[name] for name in ("engine", "label_id")}
+        return known | {"projection": projection_of(record), "largest_force": record.get("largest_force")}
     return {"engine": "lobster", "label_id": content_hash(folder / ICOHPLIST), "projection": "lobster"}
 
 

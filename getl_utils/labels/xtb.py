@@ -125,7 +125,7 @@ class Xtb(Engine):
         owners, shells = _shells(calculator, job.atoms)
         symbols = np.array(job.atoms.get_chemical_symbols())[owners]
         keep, choice = common.choose(symbols, shells, job.orbitals, METHOD)
-        yield _scf(calculator, job), keep, owners, choice
+        yield _scf(calculator, job.formula, job.settings), keep, owners, choice
 
     def project(self, solved: tuple[Any, ...], job: Job) -> Projected:
         """Leave out the orbitals that the job does not ask for."""
@@ -179,7 +179,30 @@ def _shells(calculator: Any, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
     return owners[shell].astype(int), np.array(names)[shell]
 
 
-def _scf(calculator: Any, job: Job) -> Any:
+def singlepoint(atoms: Atoms, settings: Settings) -> Any:
+    """One calculation, with energy and gradient.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Periodic in three directions, Å.
+    settings : Settings
+        Settings.
+
+    Returns
+    -------
+    Result
+        tblite's, in atomic units.
+
+    Raises
+    ------
+    LabelError
+        The charges did not converge.
+    """
+    return _scf(_calculator(atoms, settings), atoms.get_chemical_formula(), settings)
+
+
+def _scf(calculator: Any, formula: str, settings: Settings) -> Any:
     from tblite.exceptions import TBLiteRuntimeError
 
     try:
@@ -187,14 +210,14 @@ def _scf(calculator: Any, job: Job) -> Any:
     except TBLiteRuntimeError as error:
         raise LabelError(
             "SCF_NOT_CONVERGED",
-            f"{job.formula}: {METHOD}: {error}; lower mixer_damping or accuracy, raise max_iterations (now "
-            f"{job.settings.max_iterations}) or electronic_temperature, or leave this structure out",
+            f"{formula}: {METHOD}: {error}; lower mixer_damping or accuracy, raise max_iterations (now "
+            f"{settings.max_iterations}) or electronic_temperature, or leave this structure out",
         ) from error
     largest = np.abs(result.get("charges")).max()
     if not largest <= LARGEST_CHARGE:
         raise LabelError(
             "SCF_NOT_CONVERGED",
-            f"{job.formula}: {METHOD} ended with a charge of {largest:.1f} e on an atom, which is not "
+            f"{formula}: {METHOD} ended with a charge of {largest:.1f} e on an atom, which is not "
             "physical; lower mixer_damping, or leave this structure out",
         )
     return result

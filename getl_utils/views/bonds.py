@@ -9,11 +9,12 @@ import pandas as pd
 
 from getl_utils.views.style import Drawing, axes, colours, histograms, legend, panels
 
+ABSENT = "NOT_PREPARED"  # a sub-run that was planned and is not there
 LINES = ("-", "--", ":", "-.")
 
 
 def statuses(table: pd.DataFrame) -> Drawing:
-    """Draw what became of each sub-run: a square for each, a row for each quench.
+    """Draw what became of each sub-run: a square for each, a row for each quench that has any.
 
     Parameters
     ----------
@@ -26,12 +27,16 @@ def statuses(table: pd.DataFrame) -> Drawing:
         The picture and `table`.
     """
     rows = table.assign(row=table.composition + " run " + table.run.astype(str))
-    names, kinds = list(dict.fromkeys(rows.row)), list(dict.fromkeys(rows.name))
-    figure, (panel,) = axes(width=7, height=0.9 + 0.35 * len(names))
-    for kind, colour in colours(kinds).items():
-        some = rows[rows.name == kind]
+    there = rows[rows.name != ABSENT]
+    names = list(dict.fromkeys(there.row if len(there) else rows.row))
+    kinds = colours(list(dict.fromkeys(there.name))) | {ABSENT: "0.75"}
+    figure, (panel,) = axes(width=7, height=0.9 + 0.3 * len(names))
+    for kind, colour in kinds.items():
+        some = rows[(rows.name == kind) & rows.row.isin(names)]
         places = [names.index(row) for row in some.row]
-        panel.scatter(some.sub_run, places, marker="s", s=90, color=colour, label=kind)
+        size = 12 if kind == ABSENT else 90
+        if len(some):
+            panel.scatter(some.sub_run, places, marker="s", s=size, color=colour, label=kind)
     ticks, limits = sorted(rows.sub_run.unique()), (len(names) - 0.4, -0.6)
     panel.set(xlabel="sub-run", ylabel="quench", xticks=ticks, ylim=limits)
     panel.set_yticks(range(len(names)), names)
