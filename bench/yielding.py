@@ -2,8 +2,9 @@
 
 Each run of the case is quenched, sheared and predicted, one after the other. What is done is not done again,
 so that the command may be stopped and started again. Of the runs that are done, the tables go to OUT
-(data_examples/yielding/<case>): atoms.parquet, one row an atom, at rest and after three strains; frames.csv;
-stress.csv; radial.csv and structure_factor.csv of the glasses at rest; and manifest.json, written last.
+(data_examples/yielding/<case>): atoms.parquet, one row an atom, at rest and after three strains, and what a
+regression on SOAP vectors says; frames.csv; stress.csv; radial.csv and structure_factor.csv of the glasses at
+rest; and manifest.json, written last.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
 from getl_utils.core import parameters
 from getl_utils.core.once import once
 from getl_utils.core.parameters import Generate, Infer
 from getl_utils.core.record import atomic_write, read_json, write_csv, write_json
 from getl_utils.core.workdir import WorkDir, resolve
+from getl_utils.etl.soap import Soap
 from getl_utils.files.frames import readings
 from getl_utils.generate import loading, radial, steps
-from getl_utils.inference import predictor, yielding
+from getl_utils.inference import predictor, regression, yielding
 from getl_utils.models import model
 
 STRAINS = (0.02, 0.05, 0.10)  # at which atoms are looked at
 REACH = 20.0  # Å, of g(r), for S(q)
+REACH_OF_SOAP = 5.5  # Å: two shells
 OUT, MODEL = "data_examples/yielding", "data_examples/models/zr-cu-al"
 TABLES = ("atoms.parquet", "frames.csv", "stress.csv", "radial.csv", "structure_factor.csv")
 
@@ -59,6 +63,16 @@ def follow(
     return folder
 
 
+def regressed(rest: list[Atoms], atoms: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What a regression on SOAP vectors of the glasses at rest says of each outcome, glass by glass."""
+    soap = Soap(
+        sorted({symbol for one in rest for symbol in one.get_chemical_symbols()}), cutoff=REACH_OF_SOAP
+    )
+    vectors = np.vstack([soap.compute(one) for one in rest])
+    outcomes = [name for name in atoms if name.startswith(("d2min_", "exchanged_"))]
+    return {f"soap_{name}": regression.regression(vectors, atoms, name) for name in outcomes}
+
+
 def collect(work: WorkDir, p: Generate, folders: dict[tuple[str, int], Path], out: Path) -> None:
     """Write the tables of all glasses that are done."""
     found: dict[str, list[pd.DataFrame]] = {"atoms": [], "frames": [], "stress": []}
@@ -73,6 +87,8 @@ def collect(work: WorkDir, p: Generate, folders: dict[tuple[str, int], Path], ou
         found["frames"].append(pd.read_csv(folder / "frames.csv").assign(**own))
         found["stress"].append(curve.assign(**own))
     atoms = pd.concat(found["atoms"], ignore_index=True)
+    if len(folders) > 2:
+        atoms = atoms.assign(**regressed(rest, atoms))
     small = dict.fromkeys(atoms.select_dtypes("float64"), "float32")
     out.mkdir(parents=True, exist_ok=True)
     with atomic_write(out / "atoms.parquet") as temporary:

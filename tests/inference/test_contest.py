@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from getl_utils.inference import contest
+from getl_utils.inference import contest, regression
 
 INDICATORS = {"element alone": [], "planted": ["planted"], "noise": ["noise"], "both": ["planted", "noise"]}
 
@@ -107,3 +107,31 @@ def test_interval_is_students():
 def test_what_cannot_be_judged_is_told(atoms, change, says):
     with pytest.raises(ValueError, match=says):
         contest.contest(change(atoms), ["moved"], INDICATORS)
+
+
+def test_a_regression_on_vectors_finds_what_is_planted_and_only_that(atoms):
+    random = np.random.default_rng(8)
+    vectors = random.normal(size=(len(atoms), 12))
+    vectors[:, 3] += 3 * atoms.planted
+    found = regression.regression(vectors, atoms, "moved")
+    judged = contest.contest(
+        atoms.assign(found=found), ["moved"], {"found": ["found"], "planted": ["planted"]}
+    )
+    mean = contest.summary(judged).set_index(["atoms", "indicator"])["mean"]
+    for element in ("Cu", "Zr"):
+        assert mean[element, "found"] > mean[element, "planted"] - 0.08
+    blind = regression.regression(random.normal(size=(len(atoms), 12)), atoms, "moved")
+    areas = contest.contest(atoms.assign(found=blind), ["moved"], {"found": ["found"]})
+    assert areas[areas["atoms"] == "Cu"].auc.mean() == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_regression_has_not_seen_the_glass_that_it_scores(atoms):
+    vectors = np.random.default_rng(8).normal(size=(len(atoms), 5))
+    before = regression.regression(vectors, atoms, "moved")
+    other = atoms.copy()
+    other.loc[other.glass == 2, "moved"] = other.moved[other.glass == 2].to_numpy()[::-1]
+    after = regression.regression(vectors, other, "moved")
+    assert after[atoms.glass == 2] == pytest.approx(before[atoms.glass == 2])
+    assert not np.allclose(after[atoms.glass == 3], before[atoms.glass == 3])
+    with pytest.raises(ValueError, match="three or more"):
+        regression.regression(vectors[:600], atoms[:600], "moved")

@@ -15,7 +15,9 @@ from getl_utils.labels.optics import dataset
 ROOT = resolve("data_examples/zrcual")
 GAMMA = resolve("data_examples/zrcual_gamma")
 LEARNED = {"cu-zr": resolve("data_examples/cu-zr"), "fe-p": resolve("data_examples/fe-p"),
-           "zr-cu-al": resolve("data_examples/zrcual_wide")}  # fmt: skip
+           "zr-cu-al": resolve("data_examples/zrcual_wide"),
+           "zr-cu-al_middle": resolve("data_examples/zrcual_middle"),
+           "zr-cu-al_hot": resolve("data_examples/zrcual_hot")}  # fmt: skip
 OPTICS = resolve("data_examples/optics")
 SHEARED = resolve("data_examples/yielding/cu50zr50")
 
