@@ -46,12 +46,13 @@ class Data(NamedTuple):
 
 
 def read(profile: str) -> Data:
-    """All labelled bonds of a profile's published tree or data set."""
+    """All labelled bonds of a profile's published tree or data sets, or else those of zrcual."""
     values = parameters.read(root() / "parameters" / profile)
     p, transform = (parameters.for_stage(stage, values) for stage in ("02_extract", "03_transform"))
     work = WorkDir(PLACE / profile.removesuffix(".yaml"))
     keys = cells.keys(p.compositions, p.runs, p.sub_runs)
-    result = extract.extract(work, keys, [root() / place for place in p.reference_roots], p.cutoff)
+    roots = [root() / place for place in p.reference_roots or ["data_examples/zrcual"]]
+    result = extract.extract(work, keys, roots, p.cutoff)
     extract.write(work, result)
     expansion = BondExpansion(tuple(p.elements), **transform.expansion.model_dump())
     parts, features = [], []

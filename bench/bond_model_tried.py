@@ -30,7 +30,7 @@ from getl_utils.models.bond_loops import find
 from getl_utils.models.gp import fit_curve
 from getl_utils.models.linear_type import chebyshev
 
-PROFILE = "example.yaml"
+PROFILE = "workstation.yaml"  # the cells of data_examples/zrcual
 BOND = ["i", "j", "tx", "ty", "tz"]
 ALONE = linear.Settings(n_distance=4, common=1e-6, alike=0.0, smooth=(0.0, 0.0))
 SMOOTH = replace(ALONE, alike=0.93, smooth=(2.0, 1.0))
