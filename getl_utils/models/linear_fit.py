@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
+from scipy.special import stdtrit
 
 from getl_utils.models import pooled
 from getl_utils.models.bond_expansion import BondExpansion, flip
 from getl_utils.models.linear_type import TypeModel, chebyshev, parabola
 
+SURE = 0.95  # of the confidence limit of a width
 Z90 = 1.6448536269514722  # half a 90 % interval of a normal distribution, in σ
 
 
@@ -265,14 +267,15 @@ def _spread(residual: np.ndarray, shape: np.ndarray, groups: np.ndarray) -> np.n
     """log s as a parabola of the length, such that 90 % of the bonds of a new group lie in their interval.
 
     Each group that was left out says how wide the interval must be for its bonds. The width for a group that
-    is new to all is the mean of these plus one standard error of a prediction, sd √(1 + 1/G). It is never
-    less than what all left-out bonds together need.
+    is new to all is the mean of these; G groups know it to sd / √G, so its upper 95 % confidence limit by
+    Student's t is taken. It is never less than what all left-out bonds together need.
     """
     size = np.abs(residual)
     spread = np.linalg.lstsq(shape, np.log(np.maximum(size, 1e-6)), rcond=None)[0]
     relative = size / np.exp(shape @ spread)
     needed = np.array([_quantile(relative[groups == group]) for group in np.unique(groups)])
-    new = needed.mean() + needed.std(ddof=1) * np.sqrt(1 + 1 / len(needed))
+    surely = stdtrit(len(needed) - 1, SURE) / np.sqrt(len(needed))
+    new = needed.mean() + surely * needed.std(ddof=1)
     spread[0] += np.log(max(new, _quantile(relative)) / Z90)
     return spread
 
