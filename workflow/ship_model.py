@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from getl_utils.core import parameters
 from getl_utils.core.record import atomic_write, read_json
 from getl_utils.core.workdir import WorkDir, root
 from getl_utils.models import model, validation
@@ -42,18 +43,20 @@ def windows(facts: Any) -> str:
     return "\n".join(lines)
 
 
-def card(work: WorkDir, parameters: str, name: str, data: str) -> str:
+def card(work: WorkDir, file: str, name: str, data: str) -> str:
     """The text of README.md: what the model learned from, how wrong it is, where it is valid."""
+    roots = parameters.read(file).get("reference_roots") or [data]
+    folders = ", ".join(f"`{place}`" for place in roots)
     trained, bonds = model.load(work.model), pd.read_parquet(work.bonds)
     table, checks = pd.read_csv(work.model / "validation.csv"), read_json(work.model / "checks.json")
     quenches = bonds.groupby(["composition", "run"]).size()
     passed = f"{len(checks['checks'])} of {len(checks['checks'])}"
     return f"""# Model `{name}`
 
-- **Identity:** `{trained.model_id}`, of database `{trained.facts.database_id}`, trained by `{parameters}`.
+- **Identity:** `{trained.model_id}`, of database `{trained.facts.database_id}`, trained by `{file}`.
 - **Predicts:** ICOHP (eV, negative = bonding), its σ, and whether a bond is outside what the model has seen.
 - **Learned from:** {len(bonds)} bonds of {len(quenches)} quenches of {", ".join(bonds.composition.unique())}.
-- **Labels:** engine `{trained.facts.engine}`, projection `{trained.facts.projection}`, in `{data}`.
+- **Labels:** engine `{trained.facts.engine}`, projection `{trained.facts.projection}`, in {folders}.
 - **Checks:** {passed} passed (`checks.json`); `getl test-model` runs them again.
 - **Licence:** MIT, as the repository.
 
