@@ -153,10 +153,10 @@ def curve() -> None:
 
 
 def alloys() -> None:
-    """Our labels: each composition left out, all bonds of the others learned from together."""
+    """Our labels: each composition of zrcual left out, all bonds of all others learned from together."""
     data, rows = read("example.yaml"), []
     composition, kinds = data.bonds.composition.to_numpy(), data.bonds.type.to_numpy()
-    for left_out in dict.fromkeys(composition.tolist()):
+    for left_out in parameters.read(root() / "parameters/workstation.yaml")["compositions"]:
         learned = composition != left_out
         trained = fit(data, np.flatnonzero(learned))
         for name in enough(data):
