@@ -19,7 +19,7 @@ LEARNED = {"cu-zr": resolve("data_examples/cu-zr"), "fe-p": resolve("data_exampl
            "zr-cu-al_middle": resolve("data_examples/zrcual_middle"),
            "zr-cu-al_hot": resolve("data_examples/zrcual_hot")}  # fmt: skip
 OPTICS = resolve("data_examples/optics")
-SHEARED = resolve("data_examples/yielding/cu50zr50")
+SHEARED = [resolve(f"data_examples/yielding/{name}") for name in ("cu50zr50", "cu64zr36")]
 
 
 def read(root):
@@ -31,7 +31,7 @@ def manifest():
     return read(ROOT)
 
 
-@pytest.mark.parametrize("root", [ROOT, GAMMA, *LEARNED.values(), OPTICS, SHEARED], ids=lambda r: r.name)
+@pytest.mark.parametrize("root", [ROOT, GAMMA, *LEARNED.values(), OPTICS, *SHEARED], ids=lambda r: r.name)
 def test_every_file_is_the_one_in_the_manifest(root):
     found = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()} - {"manifest.json"}
     assert {name for name in found if not name.startswith("model/")} == set(read(root)["files"])
@@ -51,12 +51,13 @@ def test_02_reads_what_getl_learn_labelled(tmp_path, name):
     assert set(result.bonds.engine) == {"gpaw"}
 
 
-def test_every_sheared_glass_is_followed_to_the_end():
-    made = read(SHEARED)["parameters"]
+@pytest.mark.parametrize("root", SHEARED, ids=lambda r: r.name)
+def test_every_sheared_glass_is_followed_to_the_end(root):
+    made = read(root)["parameters"]
     names = {f"{composition}-{run}" for composition in made["compositions"] for run in made["runs"]}
     assert len(names) >= 5
-    tables = {name: pd.read_csv(SHEARED / f"{name}.csv") for name in ("frames", "stress")}
-    atoms = tables["atoms"] = pd.read_parquet(SHEARED / "atoms.parquet")
+    tables = {name: pd.read_csv(root / f"{name}.csv") for name in ("frames", "stress")}
+    atoms = tables["atoms"] = pd.read_parquet(root / "atoms.parquet")
     assert all(set(table.glass) == names for table in tables.values())
     assert len(set(atoms.glass.value_counts())) == 1
     assert atoms.notna().all(axis=None)
