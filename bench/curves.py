@@ -1,6 +1,6 @@
 """Learning curves of the default model and the published one, and their laws: ``python bench/curves.py``.
 
-By bonds, by cells and by quenches, on our labels (parameters/example.yaml) and on run 21 of the published
+By bonds, by cells and by quenches, on our labels of zrcual and on run 21 of the published
 ones where they are (one quench, so by bonds and by cells). Writes into data_examples/validation:
 learning_curves.csv (a row per data, type, axis, seed and size; RMSE in eV) and learning_laws.csv (error
 against bonds; a row per law, or why there is none). Minutes.
@@ -23,7 +23,7 @@ from getl_utils.models import learning
 
 OUT = resolve("data_examples/validation")
 DATA = {
-    "ours": ("parameters/example.yaml", ("bonds", "cells", "quenches")),
+    "ours": ("parameters/workstation.yaml", ("bonds", "cells", "quenches")),
     "run 21": (PARAMETERS, ("bonds", "cells")),
 }
 SETTINGS = {"n_seeds": 3, "curve_sizes": [50, 100, 200, 400, 800, 1600]}
@@ -47,6 +47,7 @@ def main() -> None:
             print(f"NO CURVES OF RUN 21: no {REFERENCE}")
             continue
         values = parameters.read(resolve(file)) | SETTINGS
+        values["reference_roots"] = values.get("reference_roots") or ["data_examples/zrcual"]
         stored, p = labelled_database(values, name.replace(" ", "")), parameters.for_stage("05_train", values)
         curves = learning.learning_curve(stored, p, axes=axes, progress=True)
         tables.append(curves.assign(data=name))
