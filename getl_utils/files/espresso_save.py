@@ -13,24 +13,27 @@ MARK = np.dtype("<i4")  # before and after each record of a Fortran file: its le
 
 
 class Bands(NamedTuple):
-    """Bands of one unpolarised calculation; k points, b bands.
+    """Bands of one calculation; s spins (1 or 2), k points, b bands.
 
     Attributes
     ----------
-    energies : (k, b) array
+    energies : (s, k, b) array
         eV.
-    occupations : (k, b) array
+    occupations : (s, k, b) array
         0…1.
     fermi : float
         eV.
     weights : (k,) array
         Sum 1.
+    moments : (2,) array
+        Total and absolute magnetic moment of the cell, μ_B; zeros for one spin.
     """
 
     energies: np.ndarray
     occupations: np.ndarray
     fermi: float
     weights: np.ndarray
+    moments: np.ndarray
 
 
 class Wave(NamedTuple):
@@ -73,34 +76,41 @@ def read_bands(folder: str | Path) -> Bands:
     Raises
     ------
     ValueError
-        The file is cut off, damaged, or not of one unpolarised calculation.
+        The file is cut off, damaged, or of a calculation with non-collinear spins.
     FileNotFoundError
         It is not there.
     """
     path = Path(folder, "data-file-schema.xml")
     try:
-        found = _bands(ET.parse(path).getroot().find("output/band_structure"))
+        output = ET.parse(path).getroot().find("output")
+        found = _bands(output.find("band_structure"), output.find("magnetization"))
     except (ET.ParseError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path}: cut off, damaged, or not of one unpolarised calculation ({error}); run pw.x again"
+            f"{path}: cut off, damaged, or of non-collinear spins ({error}); run pw.x again"
         ) from None
     if not all(np.isfinite(values).all() for values in found):
         raise ValueError(f"{path}: energies or occupations are not finite; run pw.x again")
     return found
 
 
-def _bands(tree: ET.Element) -> Bands:
-    if any(tree.findtext(name, "false").strip() == "true" for name in ("lsda", "noncolin")):
-        raise ValueError("spin-polarised")
-    points = tree.findall("ks_energies")
+def _bands(tree: ET.Element, magnetization: ET.Element | None) -> Bands:
+    if tree.findtext("noncolin", "false").strip() == "true":
+        raise ValueError("non-collinear")
+    two, points = tree.findtext("lsda", "false").strip() == "true", tree.findall("ks_energies")
     energies, occupations = (
         np.array([p.findtext(name).split() for p in points], float) for name in ("eigenvalues", "occupations")
     )
     weights = np.array([p.find("k_point").get("weight") for p in points], float)
     if not weights.sum() > 0 or energies.shape != occupations.shape:
         raise ValueError(f"{len(points)} k points of weight {weights.sum():g}")
+    moments = np.zeros(2)
+    if two:  # the bands of spin up, then those of spin down
+        moments[:] = [float(magnetization.findtext(name)) for name in ("total", "absolute")]
+    energies, occupations = (
+        np.stack(np.split(values, 2, axis=1) if two else [values]) for values in (energies, occupations)
+    )
     fermi = float(tree.findtext("fermi_energy")) * Hartree
-    return Bands(energies * Hartree, occupations, fermi, weights / weights.sum())
+    return Bands(energies * Hartree, occupations, fermi, weights / weights.sum(), moments)
 
 
 def read_wave(path: str | Path) -> Wave:
@@ -119,7 +129,7 @@ def read_wave(path: str | Path) -> Wave:
     Raises
     ------
     ValueError
-        The file is cut off, damaged, or not unpolarised.
+        The file is cut off, damaged, or of non-collinear spins.
     FileNotFoundError
         It is not there.
     """

@@ -28,6 +28,7 @@ from getl_utils.labels.result import COLUMNS, Label, LabelError
 __all__ = ["COLUMNS", "Engine", "EngineSettings", "Label", "LabelError", "available", "get", "names"]
 NAMES = ("gpaw", "lobster", "qe", "xtb")
 PROJECTIONS = ("full", "lobster")
+FEWEST = 0.999  # bands an orbital that span it, of projection full
 MUCH = 0.05  # charge spilling that is always said
 Orbitals = Mapping[str, Sequence[str]]
 
@@ -227,7 +228,16 @@ class Engine:
             raise LabelError("SPILLED", f"{job.formula}: {said} is more than the {limit:.0%} allowed; {hint}")
         lost = record.get("dropped_electrons", 0.0)
         outside = f"{lost:.2f} electrons are in bands outside the orbitals; the basis lacks something"
-        return ([outside] if lost > 0.01 else []) + ([said] if spilt > min(limit, MUCH) else [])
+        share = record.get("bands_per_orbital", 1.0) if record.get("projection") == "full" else 1.0
+        few = (
+            f"{share:.3f} bands an orbital: values of projection full are right from 1 on; raise band_factor"
+        )
+        warned = {
+            outside: lost > 0.01,
+            said: spilt > min(limit, MUCH),
+            few: share < FEWEST and not self.preview,
+        }
+        return [text for text, true in warned.items() if true]
 
 
 def names() -> list[str]:

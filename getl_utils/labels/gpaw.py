@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from ase.units import Hartree
 from pydantic import Field
 
@@ -92,17 +91,7 @@ class Gpaw(Engine):
                 f"projection lobster needs reference spheres of {', '.join(without)}, which are not in "
                 "atomistic_models/paw/spheres.npz; use projection full, or waves: pw"
             )
-        self._check_moments(job)
-
-    def _check_moments(self, job: Job) -> None:
-        moments = job.settings.moments
-        if unknown := set(moments or {}) - set(atomic_numbers):
-            raise ValueError(f"moments are given for {min(unknown)!r}, which is no element")
-        if moments is not None and not set(moments) & set(job.elements):
-            raise ValueError(
-                f"moments are given for {', '.join(moments) or 'no element'}, and the structure has "
-                f"{', '.join(job.elements)}; name one of these, or leave moments out"
-            )
+        common.check_moments(s.moments, job.elements)
 
     def shells_of_data_sets(self, job: Job) -> dict[str, list[str]]:
         """Return the occupied shells of the free atom; in plane waves also the data set's empty ones."""

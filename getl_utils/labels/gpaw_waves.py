@@ -240,11 +240,12 @@ def _diagonalised(
 
 
 def _as_found(wave: Any) -> tuple[np.ndarray, Wave]:
-    """Bands of GPAW's own eigensolver."""
+    """Bands of GPAW's own eigensolver; at Γ alone it keeps half of the plane waves."""
     space = wave.psit_nX.desc
     b = 2 * np.pi * space.icell
     coefficients = wave.psit_nX.data * math.sqrt(space.volume)
-    return wave.eig_n * Hartree, Wave(wave.kpt_c @ b, b, space.reciprocal_vectors(), coefficients, False)
+    half = not np.issubdtype(space.dtype, np.complexfloating)
+    return wave.eig_n * Hartree, Wave(wave.kpt_c @ b, b, space.reciprocal_vectors(), coefficients, half)
 
 
 def projectors(setup: Any) -> list[Radial]:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,11 @@ class PlaneWaveEngine(Engine):
     def solve(self, job: Job) -> Iterator[tuple[Path, str]]:
         """Hold the folder of a converged run, and the version of pw.x."""
         with folder(job.settings.folder) as where:
-            yield where, scf(job, where, self.real)
+            yield where, scf(job, where, self.real, self.system(job))
+
+    def system(self, job: Job) -> dict[str, Any]:
+        """Return entries of the namelist SYSTEM that are the engine's own."""
+        return {}
 
     def check(self, job: Job) -> None:
         """Refuse also a data set that is not there, or not PAW."""
@@ -149,7 +153,7 @@ def pseudopotentials(job: Job) -> dict[str, Path]:
     return {element: where / name for element, name in names.items()}
 
 
-def scf_input(job: Job, real: bool = False) -> str:
+def scf_input(job: Job, real: bool = False, system: Mapping[str, Any] | None = None) -> str:
     """Return the text of the input, in the layout of the reference.
 
     No symmetry is used but, with `time_reversal`, that of k and −k. Data sets must be in the working folder's
@@ -161,6 +165,8 @@ def scf_input(job: Job, real: bool = False) -> str:
         What the engine is asked for.
     real : bool
         Take the wave functions real where Γ is the only k point.
+    system : mapping, optional
+        Further entries of the namelist SYSTEM.
 
     Returns
     -------
@@ -176,10 +182,9 @@ def scf_input(job: Job, real: bool = False) -> str:
     mesh: list[int] | None = [*s.kpoints, *s.shift]
     if real and mesh == [1, 1, 1, 0, 0, 0]:
         mesh = None
-    where = str(next(iter(files.values())).parent)
-    return espresso.scf_input(
-        atoms, PREFIX, bands, species, _namelists(s), mesh, directory=".", pseudo_dir=where
-    )
+    where, namelists = str(next(iter(files.values())).parent), _namelists(s)
+    namelists["system"] |= system or {}
+    return espresso.scf_input(atoms, PREFIX, bands, species, namelists, mesh, directory=".", pseudo_dir=where)
 
 
 def _namelists(s: Settings) -> dict[str, dict[str, Any]]:
@@ -224,7 +229,7 @@ def execute(program: str, call: Sequence[str], source: Path, timeout: float | No
     return out, f"{program} ended with exit code {code}" if code else ""
 
 
-def scf(job: Job, where: Path, real: bool = False) -> str:
+def scf(job: Job, where: Path, real: bool = False, system: Mapping[str, Any] | None = None) -> str:
     """Run one self-consistent field.
 
     Parameters
@@ -233,7 +238,7 @@ def scf(job: Job, where: Path, real: bool = False) -> str:
         What the engine is asked for.
     where : Path
         Folder to run in.
-    real : bool
+    real, system
         See `scf_input`.
 
     Returns
@@ -247,7 +252,7 @@ def scf(job: Job, where: Path, real: bool = False) -> str:
         SCF_NOT_CONVERGED: not in so many steps, or pw.x was killed, stopped, or gave up.
     """
     source, s = where / f"{PREFIX}.scf.in", job.settings
-    source.write_text(scf_input(job, real))
+    source.write_text(scf_input(job, real, system))
     out, wrong = run(source, s.launcher, s.timeout)
     found = espresso.read_output(out)
     if not found.converged and found.terminated:

@@ -110,4 +110,4 @@ def rotated(wave: Wave, image: Image) -> Wave:
     b = wave.reciprocal
     q = np.linalg.solve(b.T, wave.momenta.T).T @ image.rotation.T
     c, sign = (wave.coefficients.conj(), -1) if image.reverse else (wave.coefficients, 1)
-    return Wave(image.k @ b, b, sign * q @ b, c, False)
+    return Wave(image.k @ b, b, sign * q @ b, c, wave.half)

@@ -116,11 +116,12 @@ def test_a_wave_cut_off_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["<a", "<a/>", "<a><output><band_structure><lsda>true</lsda></band_structure></output></a>"]
-)
+    "text", ["<a", "<a/>", "<a><output><band_structure><lsda>true</lsda></band_structure></output></a>",
+             "<a><output><band_structure><noncolin>true</noncolin></band_structure></output></a>"]
+)  # fmt: skip
 def test_bands_that_cannot_be_are_refused(tmp_path, text):
     (tmp_path / "data-file-schema.xml").write_text(text)
-    with pytest.raises(ValueError, match="cut off, damaged, or not of one unpolarised calculation"):
+    with pytest.raises(ValueError, match="cut off, damaged, or of non-collinear spins"):
         read_bands(tmp_path)
 
 

@@ -18,6 +18,8 @@ ORBITALS = {"H": ["1s"], "O": ["2s", "2p"], "Fe": ["3s", "3p", "3d", "4s"]}
 ORBITALS["Ni"] = ORBITALS["Fe"]
 COLUMNS = [*BOND, "distance", "icohp", "icohp_spin_1", "icohp_spin_2"]
 gpaw = engines.get("gpaw")
+qe = engines.get("qe")
+needs_qe = pytest.mark.skipif(qe.missing() is not None, reason=str(qe.missing()))
 needs_gpaw = pytest.mark.skipif(gpaw.missing() is not None, reason=str(gpaw.missing()))
 
 
@@ -93,8 +95,8 @@ def test_moments_that_cannot_be_meant_are_refused():
         label(iron, (3, 3, 3), 2.6, {"Ni": 1.0})
     with pytest.raises(ValueError, match="moments are given for 'fe', which is no element"):
         label(iron, (3, 3, 3), 2.6, {"fe": 1.0, "Fe": 2.0})
-    with pytest.raises(ValueError, match="engine qe has no setting 'moments'"):
-        engines.get("qe").read({"moments": {"Fe": 2.0}})
+    with pytest.raises(ValueError, match="engine xtb has no setting 'moments'"):
+        engines.get("xtb").read({"moments": {"Fe": 2.0}})
 
 
 @needs_gpaw
@@ -155,3 +157,57 @@ def test_iron_and_nickel_have_their_moments_and_bonds_of_two_strengths(solid, st
     assert (bonds.icohp < 0).all()
     assert ((bonds.icohp_spin_1 - bonds.icohp_spin_2).abs() > 0.05).all()
     assert not any("vanished" in text for text in found.record["warnings"])
+
+
+@pytest.fixture(scope="module")
+def triplet():
+    """Two atoms of Al apart from all others, with two unpaired electrons."""
+    return Atoms("Al2", [[3.0, 3.5, 3.5], [5.7, 3.5, 3.5]], cell=[8.7, 7.5, 7.5], pbc=True)
+
+
+def of_al(engine, atoms, **settings):
+    settings = {"smearing": 0.1, "projection": "lobster"} | settings
+    return engine.label(atoms, orbitals={"Al": ["3s", "3p"]}, minimum_distance=1.5, cutoff=3.5, **settings)
+
+
+QE = {"ecutwfc": 20, "ecutrho": 100}
+
+
+@needs_qe
+@needs_gpaw
+def test_both_engines_agree_on_both_spins(triplet):
+    ours = of_al(qe, triplet, moments={"Al": 1.2}, **QE)
+    theirs = of_al(gpaw, triplet, moments={"Al": 1.2}, waves="pw", cutoff_energy=270)
+    assert ours.record["spin_polarised"]
+    assert ours.record["total_moment"] == pytest.approx(theirs.record["total_moment"], abs=0.02)
+    columns = ["icohp_spin_1", "icohp_spin_2"]
+    np.testing.assert_allclose(ours.bonds[columns], theirs.bonds[columns], rtol=0.06)
+    assert abs(ours.bonds.icohp_spin_1[0] - ours.bonds.icohp_spin_2[0]) > 0.1
+    assert ours.bonds.icohp_spin_1[0] + ours.bonds.icohp_spin_2[0] == pytest.approx(ours.bonds.icohp[0])
+
+
+@needs_qe
+def test_of_quantum_espresso_each_spin_is_half_without_magnetism():
+    sharp = {**QE, "scf_tolerance": 1e-10, "kpoints": [3, 3, 3], "smearing": 0.5}
+    sharp |= {"projection": "full", "band_factor": 2.0}  # the last bands of 1.1 are degenerate with the next
+    solid = bulk("Al", a=4.05)
+    plain, found = (of_al(qe, solid, moments=moments, **sharp) for moments in (None, {"Al": 0.0}))
+    assert (plain.record["spin_polarised"], found.record["spin_polarised"]) == (False, True)
+    for spin in ("icohp_spin_1", "icohp_spin_2"):
+        np.testing.assert_allclose(found.bonds[spin], plain.bonds.icohp / 2, atol=2e-5)
+    assert not any("vanished" in text for text in found.record["warnings"])
+
+
+def test_moments_of_nothing_are_refused(triplet):
+    with pytest.raises(ValueError, match="moments are given for Fe, and the structure has Al"):
+        of_al(qe, triplet, moments={"Fe": 2.0})
+    with pytest.raises(ValueError, match="Al 4 μ_B, more than it has electrons"):
+        of_al(qe, triplet, moments={"Al": 4.0})
+
+
+def test_bands_that_do_not_span_the_orbitals_are_a_warning(triplet):
+    job = engines.Job(triplet, {"Al": ["3s", "3p"]}, (1.0, 3.0), gpaw.read({}))
+    few = {"projection": "full", "bands_per_orbital": 0.875}
+    assert any("0.875 bands an orbital" in text for text in gpaw.judge(few, job))
+    assert gpaw.judge(few | {"bands_per_orbital": 1.0}, job) == []
+    assert gpaw.judge(few | {"projection": "lobster"}, job) == []

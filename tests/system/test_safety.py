@@ -23,7 +23,7 @@ def write(folder, text, name="file"):
 
 def test_the_undamaged_bands_are_read(tmp_path):
     write(tmp_path, fuzz.SCHEMA, "data-file-schema.xml")
-    assert espresso_save.read_bands(tmp_path).energies.shape == (1, 2)
+    assert espresso_save.read_bands(tmp_path).energies.shape == (1, 1, 2)
 
 
 def test_entities_that_multiply_are_refused(tmp_path):

@@ -25,7 +25,7 @@ import numpy as np
 from ase import Atoms
 from ase.units import Bohr
 
-from getl_utils.files.espresso_save import Wave, read_bands, read_wave
+from getl_utils.files.espresso_save import Bands, Wave, read_bands, read_wave
 from getl_utils.files.upf import read_partial_waves
 from getl_utils.labels.icohp import ProjectedBands
 from getl_utils.labels.projection import hartree_fock
@@ -40,7 +40,7 @@ def project(
     orbitals: Mapping[str, Sequence[str]],
     files: Mapping[str, Path],
     time_reversal: bool,
-) -> tuple[dict[str, ProjectedBands], float]:
+) -> tuple[dict[str, ProjectedBands], Bands]:
     """Project the bands of a converged calculation.
 
     Parameters
@@ -59,7 +59,7 @@ def project(
     Returns
     -------
     tuple
-        "full" and "lobster" → bands, and the Fermi level (eV).
+        "full" and "lobster" → bands, and the bands as pw.x has them.
 
     Raises
     ------
@@ -70,43 +70,46 @@ def project(
     free = {e: [hartree_fock.orbital(e, shell) for shell in orbitals[e]] for e in files}
     sets = {e: _radials(path) for e, path in files.items()}
     projectors, differences = ({e: s[n] for e, s in sets.items()} for n in (0, 1))
-    smooth, inner, kpoints = _on_waves(
-        save, len(found.energies), {e: (free[e], projectors[e]) for e in files}, atoms
-    )
+    both = {e: (free[e], projectors[e]) for e in files}
+    names = ("wfc",) if len(found.energies) == 1 else ("wfcup", "wfcdw")
+    spins = [_on_waves(save, name, len(found.weights), both, atoms) for name in names]
+    kpoints = spins[0][2]
     overlaps = Overlaps(atoms, kpoints, hartree_fock.REACH * Bohr)
     spheres = {
         "full": overlaps.matrix(free, differences),
         "lobster": [overlaps.own(free, differences)] * len(kpoints),
     }
     bands = ProjectedBands(
-        energies=(found.energies - found.fermi)[None],
-        occupations=2 * found.occupations[None],
-        projections=_sum(smooth, spheres["full"], inner),
+        energies=found.energies - found.fermi,
+        occupations=found.occupations * (2 / len(spins)),
+        projections=_sum(spins, spheres["full"]),
         overlaps=overlaps.matrix(free, free),
         kpoints=kpoints,
         weights=found.weights,
         orbital_atoms=owners_and_names(atoms, free)[0],
         time_reversal=time_reversal,
     )
-    own = replace(bands, projections=_sum(smooth, spheres["lobster"], inner), symmetric=True)
-    return {"full": bands, "lobster": own}, found.fermi
+    own = replace(bands, projections=_sum(spins, spheres["lobster"]), symmetric=True)
+    return {"full": bands, "lobster": own}, found
 
 
-def _sum(smooth: Sequence[Any], spheres: Sequence[Any], inner: Sequence[Any]) -> np.ndarray:
-    """⟨χ|ψ̃⟩ + ⟨χ|φ − φ̃⟩⟨p|ψ̃⟩, (1, k, o, b)."""
-    return np.array([a + b @ c for a, b, c in zip(smooth, spheres, inner, strict=True)])[None]
+def _sum(spins: Sequence[Any], spheres: Sequence[Any]) -> np.ndarray:
+    """⟨χ|ψ̃⟩ + ⟨χ|φ − φ̃⟩⟨p|ψ̃⟩, (s, k, o, b)."""
+    return np.array(
+        [[a + b @ c for a, b, c in zip(smooth, spheres, inner, strict=True)] for smooth, inner, _ in spins]
+    )
 
 
 def _on_waves(
-    save: Path, points: int, both: Mapping[str, Any], atoms: Atoms
+    save: Path, name: str, points: int, both: Mapping[str, Any], atoms: Atoms
 ) -> tuple[list, list, np.ndarray]:
     """⟨χ|ψ̃⟩ and ⟨p|ψ̃⟩ (functions, bands) of every k point, and the k points; `both`: element → χ, p."""
     functions = {e: [*chi, *p] for e, (chi, p) in both.items()}
-    _, names = owners_and_names(atoms, functions)
-    ours = names != ""  # projectors have no name
+    _, shells = owners_and_names(atoms, functions)
+    ours = shells != ""  # projectors have no name
     smooth, inner, kpoints = [], [], []
     for n in range(points):
-        wave = read_wave(save / f"wfc{n + 1}.dat")
+        wave = read_wave(save / f"{name}{n + 1}.dat")
         found = amplitudes(wave, functions, atoms)
         kpoints.append(np.linalg.solve(wave.reciprocal.T, wave.k))
         smooth.append(found[ours])
