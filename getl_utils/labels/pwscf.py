@@ -238,7 +238,9 @@ def scf(job: Job, where: Path, real: bool = False, system: Mapping[str, Any] | N
         What the engine is asked for.
     where : Path
         Folder to run in.
-    real, system
+    real : bool
+        See `scf_input`.
+    system : mapping, optional
         See `scf_input`.
 
     Returns
