@@ -6,8 +6,9 @@ Zr, Cu and Al, two at a time, in the B2 structure, each labelled by `gpaw` (atom
 sets, and plane waves) and by `qe` with our own data sets and with those that have the radii of the published
 calculations (atomistic_models/paw/reference; ld1.x makes them here). Projection `lobster` of "qe, published
 radii" is what LOBSTER itself would give of these waves; `gpaw` in atomic orbitals emulates these spheres.
-Writes data_examples/validation/spheres.csv: per crystal, bond and run ICOHP in both projections (eV) and
-the charge spilling (%). Ten minutes of one core; needs `make engines`.
+Projection `full` needs more bands than LOBSTER takes (docs/labels.md), so `qe` runs with twice as many, too.
+Writes data_examples/validation/spheres.csv: per crystal, bond and run ICOHP in both projections (eV), the
+charge spilling (%) and the bands that count over the orbitals. 20 minutes of one core; needs `make engines`.
 """
 
 from __future__ import annotations
@@ -45,13 +46,15 @@ def make_reference(folder: Path) -> None:
 
 def runs(reference: Path) -> dict[str, tuple[str, dict[str, Any]]]:
     """Engine and settings of each run."""
-    published = {"pseudo_dir": str(reference), "band_factor": 1.0}
+    published, more = {"pseudo_dir": str(reference), "band_factor": 1.0}, {"band_factor": 2.0}
     return {
         "gpaw": ("gpaw", {}),
         "gpaw, basis dzp": ("gpaw", {"basis": "dzp"}),
         "gpaw, plane waves": ("gpaw", {"waves": "pw"}),
         "qe, own data sets": ("qe", {}),
+        "qe, own data sets, more bands": ("qe", more),
         "qe, published radii": ("qe", published),
+        "qe, published radii, more bands": ("qe", published | more),
     }
 
 
@@ -62,7 +65,8 @@ def labelled(formula: str, edge: float, run: str, engine: str, settings: dict[st
     label = engines.get(engine).label(atoms, minimum_distance=low, cutoff=high, **given)
     symbols = np.array(atoms.get_chemical_symbols())
     found = kinds(label.bonds, symbols, ["icohp_full", "icohp_lobster"]).reset_index()
-    return found.assign(crystal=formula, run=run, spilling=100 * label.record["charge_spilling"])
+    facts = {"spilling": 100 * label.record["charge_spilling"], "bands": label.record["bands_per_orbital"]}
+    return found.assign(crystal=formula, run=run, **facts)
 
 
 def main() -> None:
@@ -74,7 +78,7 @@ def main() -> None:
             for run, (engine, settings) in runs(Path(folder)).items():
                 parts.append(labelled(formula, edge, run, engine, settings))
                 print(parts[-1].to_string(index=False), flush=True)
-    columns = ["crystal", "bond", "length", "run", "icohp_full", "icohp_lobster", "spilling"]
+    columns = ["crystal", "bond", "length", "run", "icohp_full", "icohp_lobster", "spilling", "bands"]
     table = pd.concat(parts)[columns].sort_values(["crystal", "bond", "length"], kind="stable")
     write_csv(OUT, table.round(4))
 
