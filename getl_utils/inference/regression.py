@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from getl_utils.inference.contest import area, largest
+from getl_utils.inference.contest import area, largest, scores
 
 
 def regression(
@@ -47,46 +46,39 @@ def regression(
         There are fewer than three glasses.
     """
     chosen = table.groupby("glass")[outcome].transform(largest, part=part).to_numpy(bool)
-    glass, result = table.glass.to_numpy(), np.zeros(len(table))
-    names = list(pd.unique(glass))
+    glass, element = table.glass.to_numpy(), table.element.to_numpy()
+    names, sheets = pd.unique(glass), _sheets(vectors, glass, element)
     if len(names) < 3:
         raise ValueError("a penalty is chosen on two glasses and judged on a third: give three or more")
-    found = {ridge: _left_out(vectors, chosen, table, ridge) for ridge in penalties}
+
+    def _score(some: np.ndarray, ridge: float) -> np.ndarray:
+        """Scores of the atoms `some`, each element by itself."""
+        found = np.zeros(len(table))
+        for kind, sheet in sheets.items():
+            rows = some & (element == kind)
+            found[rows] = scores(sheet[some[element == kind]], chosen[rows], glass[rows], ridge)
+        return found
+
+    whole = {ridge: _score(np.ones(len(table), bool), ridge) for ridge in penalties}
+    result = np.zeros(len(table))
     for name in names:
-        others = [other for other in names if other != name]
-
-        def mean_area(ridge: float, name: str = name, others: list = others) -> float:
-            pairs = found[ridge]
-            return float(np.mean([area(pairs[name, o], chosen[glass == o]) for o in others]))
-
-        best = max(penalties, key=mean_area)
-        result[glass == name] = found[best][name, name]
+        rest, areas = glass != name, {}
+        for ridge in penalties:
+            found = _score(rest, ridge)
+            areas[ridge] = np.mean([area(found[glass == n], chosen[glass == n]) for n in names if n != name])
+        result[~rest] = whole[max(areas, key=areas.get)][~rest]
     return result
 
 
-def _left_out(
-    vectors: np.ndarray, chosen: np.ndarray, table: pd.DataFrame, ridge: float
-) -> dict[tuple[Any, Any], np.ndarray]:
-    """Scores of glass b, learned without the glasses a and b, for every pair (a, b)."""
-    glass, element = table.glass.to_numpy(), table.element.to_numpy()
-    names, scores_of = list(pd.unique(glass)), {}
+def _sheets(vectors: np.ndarray, glass: np.ndarray, element: np.ndarray) -> dict[str, np.ndarray]:
+    """Vectors of each element from the mean of each glass, in standard deviations of the element, and a 1."""
+    sheets = {}
     for kind in pd.unique(element):
-        rows = {name: (glass == name) & (element == kind) for name in names}
-        mean = {name: vectors[own].mean(axis=0) for name, own in rows.items()}
-        scale = vectors[element == kind].std(axis=0)
-        scale = np.where(scale > 1e-9, scale, np.inf)
-        sheets = {
-            name: np.hstack([(vectors[own] - mean[name]) / scale, np.ones((own.sum(), 1))])
-            for name, own in rows.items()
-        }
-        squares = {name: sheet.T @ sheet for name, sheet in sheets.items()}
-        right = {name: sheets[name].T @ chosen[rows[name]] for name in names}
-        for a in names:
-            for b in names:
-                learned = [name for name in names if name not in (a, b)]
-                number = sum(len(sheets[name]) for name in learned)
-                left = sum(squares[name] for name in learned) + ridge * number * np.eye(vectors.shape[1] + 1)
-                weights = np.linalg.solve(left, sum(right[name] for name in learned))
-                out = scores_of.setdefault((a, b), np.zeros((glass == b).sum()))
-                out[element[glass == b] == kind] = sheets[b] @ weights
-    return scores_of
+        some, of = vectors[element == kind], glass[element == kind]
+        scale = some.std(axis=0)
+        moved = np.concatenate([some, np.ones((len(some), 1))], axis=1)
+        for name in pd.unique(of):
+            moved[of == name, :-1] -= some[of == name].mean(axis=0)
+        moved[:, :-1] /= np.where(scale > 1e-9, scale, np.inf)
+        sheets[kind] = moved
+    return sheets

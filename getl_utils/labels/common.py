@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.data import atomic_numbers
 
 from getl_utils.core.bonds import BOND
 from getl_utils.core.neighbours import check_structure, neighbour_table
@@ -115,30 +114,6 @@ atoms 1 and 2 at 1.50 Å; take a mesh of 2 1 1 or more, or bonds shorter than 2.
         f"the same pair, such as atoms {one.i + 1:.0f} and {one.j + 1:.0f} at {one.distance:.2f} Å; take a "
         f"mesh of {enough} or more, or bonds shorter than {(thick * mesh).min() / 2:.2f} Å only"
     )
-
-
-def check_moments(moments: Mapping[str, float] | None, elements: Sequence[str]) -> None:
-    """Refuse initial moments of nothing.
-
-    Parameters
-    ----------
-    moments : mapping or None
-        Element → initial magnetic moment, μ_B.
-    elements : sequence of str
-        Elements of the structure.
-
-    Raises
-    ------
-    ValueError
-        A name is no element, or no element of the structure is named.
-    """
-    if unknown := set(moments or {}) - set(atomic_numbers):
-        raise ValueError(f"moments are given for {min(unknown)!r}, which is no element")
-    if moments is not None and not set(moments) & set(elements):
-        raise ValueError(
-            f"moments are given for {', '.join(moments) or 'no element'}, and the structure has "
-            f"{', '.join(elements)}; name one of these, or leave moments out"
-        )
 
 
 def choose(

@@ -20,15 +20,14 @@ from ase import Atoms
 from ase.units import Hartree
 from pydantic import Field
 
-from getl_utils.labels import common, dense, gpaw_waves, paw_xc
-from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError, Projected
+from getl_utils.labels import common, dense, gpaw_waves, moments, paw_xc
+from getl_utils.labels.engine import Engine, Job, LabelError, Projected
 from getl_utils.labels.projection import augmented, frozen_core, hartree_fock, lcao, spheres
 
-VANISHED = 0.02  # μ_B in a sphere
 SPIN_MIXER = {"name": "pulay", "nmaxold": 8, "beta": 0.1}  # GPAW's own does not converge for glasses of iron
 
 
-class Settings(EngineSettings):
+class Settings(moments.SpinSettings):
     """Settings of engine `gpaw`. Threads: OMP_NUM_THREADS."""
 
     functional: str = Field("PBE", description="GPAW's name")
@@ -45,9 +44,6 @@ class Settings(EngineSettings):
     density_tolerance: float = Field(1e-3, gt=0, description="electrons per valence electron")
     energy_tolerance: float = Field(5e-4, gt=0, description="eV per valence electron")
     projection: Literal["full", "lobster"] = Field("full", description="whose values are the label")
-    moments: dict[str, float] | None = Field(
-        None, description="element → initial magnetic moment, μ_B; makes the calculation spin-polarised"
-    )
     forces: bool = Field(False, description="also the forces on the atoms, in the record")
     text: str | None = Field(None, description="file for GPAW's own output")
 
@@ -91,7 +87,7 @@ class Gpaw(Engine):
                 f"projection lobster needs reference spheres of {', '.join(without)}, which are not in "
                 "atomistic_models/paw/spheres.npz; use projection full, or waves: pw"
             )
-        common.check_moments(s.moments, job.elements)
+        moments.check(s.moments, job.elements)
 
     def shells_of_data_sets(self, job: Job) -> dict[str, list[str]]:
         """Return the occupied shells of the free atom; in plane waves also the data set's empty ones."""
@@ -181,7 +177,7 @@ def _vanished(record: Mapping[str, Any], job: Job) -> list[str]:
         f"the moments of {e} vanished: from {m:g} μ_B to {found[symbols == e].max():.3f} at most; "
         "the structure is not magnetic, or start from larger moments"
         for e, m in given.items()
-        if found[symbols == e].max() < VANISHED
+        if found[symbols == e].max() < moments.VANISHED
     ]
 
 
@@ -265,8 +261,8 @@ def _bands(dft: Any, job: Job) -> Any:
 def _periodic(atoms: Atoms, settings: Settings) -> Atoms:
     """The structure alone, with the initial moments."""
     given = settings.moments or {}
-    moments = [given.get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()]
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True, magmoms=moments)
+    start = [given.get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()]
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True, magmoms=start)
 
 
 def _input(settings: Settings) -> dict[str, Any]:

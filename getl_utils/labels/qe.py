@@ -17,22 +17,18 @@ from pydantic import Field
 
 from getl_utils.core.record import content_hash
 from getl_utils.files import upf
-from getl_utils.labels import common, pwscf
+from getl_utils.labels import moments, pwscf
 from getl_utils.labels.engine import Job, Projected
 from getl_utils.labels.icohp import ProjectedBands
 from getl_utils.labels.projection import hartree_fock, plane_waves
 
-VANISHED = 0.02  # μ_B an atom
 OCCUPIED = 0.01  # electrons in the highest band: more, and bands are lacking
 
 
-class Settings(pwscf.Settings):
+class Settings(pwscf.Settings, moments.SpinSettings):
     """Settings of engine `qe`."""
 
     projection: Literal["full", "lobster"] = Field("full", description="whose values are the label")
-    moments: dict[str, float] | None = Field(
-        None, description="element → initial magnetic moment, μ_B; makes the calculation spin-polarised"
-    )
 
 
 class Qe(pwscf.PlaneWaveEngine):
@@ -58,7 +54,7 @@ class Qe(pwscf.PlaneWaveEngine):
     def check(self, job: Job) -> None:
         """Refuse also moments of nothing, and those larger than the valence electrons can have."""
         super().check(job)
-        common.check_moments(job.settings.moments, job.elements)
+        moments.check(job.settings.moments, job.elements)
         for element, moment in self._moments(job).items():
             if abs(moment) > 1:
                 raise ValueError(
@@ -105,7 +101,7 @@ class Qe(pwscf.PlaneWaveEngine):
     def judge(self, record: Mapping[str, Any], job: Job) -> list[str]:
         """Return warnings, also that the moments vanished."""
         warnings, left = super().judge(record, job), record.get("absolute_moment", np.inf)
-        if any((job.settings.moments or {}).values()) and left < VANISHED * len(job.atoms):
+        if any((job.settings.moments or {}).values()) and left < moments.VANISHED * len(job.atoms):
             warnings.append(
                 f"the moments vanished: {left:.3f} μ_B are left in the cell; the structure is not magnetic, "
                 "or start from larger moments"

@@ -161,7 +161,8 @@ def _over(course: Course) -> list[str] | None:
 def _chosen(course: Course) -> dict[str, Any]:
     """The next step: which cells, why, and how its rivals stand."""
     model, settings = course.model(), course.p.settings_of_learning
-    rest = {key: one for key, one in course.pool.items() if key in course.open()}
+    still = course.open()
+    rest = {key: one for key, one in course.pool.items() if key in still}
     if model is None:
         first = min(rest, key=lambda key: (key.sub_run, list(course.cells).index(key)))
         return {"cells": [{"cell": str(first), "why": "the first: there is no model yet", "gain": None}]}
