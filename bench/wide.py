@@ -64,8 +64,7 @@ def left_out(
 
 def main() -> None:
     """Write the table."""
-    parts = [zrcual.table(place).assign(data=place.name) for place in (zrcual.DATA, *zrcual.LATER)]
-    bonds, expansion = pd.concat(parts, ignore_index=True), BondExpansion(zrcual.elements())
+    bonds, expansion = zrcual.whole(), BondExpansion(zrcual.elements())
     bonds = bonds.assign(quench=bonds.composition + "/" + bonds.run.astype(str))
     described, rows = zrcual.features(expansion, bonds), []
     for split in ("composition", "quench"):

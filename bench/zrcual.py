@@ -64,6 +64,12 @@ def table(data: Path = DATA, projection: str = "full") -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def whole(projection: str = "full") -> pd.DataFrame:
+    """All labelled bonds of all data sets, with `data`, the name of the set."""
+    parts = [table(place, projection).assign(data=place.name) for place in (DATA, *LATER)]
+    return pd.concat(parts, ignore_index=True)
+
+
 def features(expansion: BondExpansion, bonds: pd.DataFrame) -> np.ndarray:
     """Features of the bonds of `table`, one row each."""
     out = np.empty((len(bonds), expansion.n_features))

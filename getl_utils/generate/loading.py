@@ -21,6 +21,8 @@ THERMO = "step temp press pe vol density lx ly lz pxx pyy pzz pxy pxz pyz"
 def input_text(glass: Path, protocol: Protocol, loading: Loading, seed: int, name: str = "loading") -> str:
     """LAMMPS input: NPT with free sides, then `fix deform` along one axis, the sides at their pressure.
 
+    Along an axis in `loading.surfaces` nothing acts: the sample ends in vacuum there.
+
     L(t) = L₀ (1 ± ε̇ t), positions remapped; L₀ is the length after the equilibration. Each dumped frame has
     scaled positions and compute stress/atom, the stress times an atom's volume (bar·Å^3, tension positive).
 
@@ -51,7 +53,8 @@ def input_text(glass: Path, protocol: Protocol, loading: Loading, seed: int, nam
     """
     p, axis = loading, loading.axis
     temperature = f"fix ensemble all npt temp {p.temperature} {p.temperature} {p.thermostat_damping}"
-    free = {side: f"{side} {p.pressure} {p.pressure} {p.barostat_damping}" for side in "xyz"}
+    closed = [side for side in "xyz" if side not in p.surfaces]
+    free = {side: f"{side} {p.pressure} {p.pressure} {p.barostat_damping}" for side in closed}
     rate = (-1 if p.mode == "compression" else 1) * p.strain_rate * 1e-12  # 1/s → 1/ps
     lines = [
         *START,
@@ -140,6 +143,8 @@ def load(
         **made_of,
         **loading.model_dump(mode="json"),
     }
+    if not identity.get("surfaces", True):
+        del identity["surfaces"]  # records of earlier versions do not have it
     if isinstance(loading, Shear):
         text = shearing.input_text(glass, protocol, loading, name)
     else:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat, model_validator
 
-from getl_utils.core.parameters.base import Count, Path, Settings, check_names, field
+from getl_utils.core.parameters.base import Count, Path, Settings, Unique, check_names, field
 from getl_utils.core.parameters.calculators import check_calculator
 
 # Styles that compute a potential from numbers; those that start Python, a shell or a network are left out.
@@ -108,6 +108,9 @@ class Loading(Settings):
     max_strain: float = field("strain at the end, of the unloaded length", 0.2, gt=0, le=10)
     temperature: float = field("K", 300.0, gt=0, le=20_000)
     pressure: float = field("bar, on the sides", 0.0, ge=-1e7, le=1e7)
+    surfaces: Annotated[list[Literal["x", "y", "z"]], Unique] = field(
+        "axes along which the sample ends in vacuum; the cell keeps its length there", []
+    )
     timestep: float = field("ps", 0.001, gt=0, le=0.1)
     equilibration_time: float = field("ps before the loading, all sides free", 20.0, ge=0, le=1e9)
     thermostat_damping: float = field("ps", 0.2, **TIME)
@@ -122,6 +125,8 @@ class Loading(Settings):
 
     @model_validator(mode="after")
     def _there_is_something_left_and_a_second_frame(self) -> Loading:
+        if self.axis in self.surfaces:
+            raise ValueError(f"a sample that ends in vacuum along {self.axis} cannot be loaded along it")
         if self.mode == "compression" and self.max_strain >= 1:
             raise ValueError(f"compression by max_strain {self.max_strain:g} leaves nothing of the glass")
         _check_steps(self.max_strain / (self.strain_rate * 1e-12) / self.timestep, "the loading")

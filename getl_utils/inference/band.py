@@ -1,0 +1,140 @@
+"""A shear band in a large sample: what happens in each column of it, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from getl_utils.inference import displacements, exchange, predictor, surroundings, trajectory
+from getl_utils.models.model import Model
+
+MEANS = ["x", "y", "d2min", "exchanged", "strength", "icosahedron"]
+
+
+def follow(
+    frames: Iterable[Atoms],
+    model: Model,
+    limits: Mapping[str, Sequence[float]],
+    side: float = 5.0,
+    hysteresis: float = 0.1,
+    threads: int = 1,
+) -> pd.DataFrame:
+    """Predict the frames of a loading and average over columns along z.
+
+    An atom belongs to the column where it stands in the first frame.
+
+    Parameters
+    ----------
+    frames : iterable of Atoms
+        The same atoms in the same order, the sample at rest first, Å.
+    model : Model
+        Predicts the bonds.
+    limits : mapping of str to (float, float)
+        Window of each bond type, Å; see ``predictor.windows``.
+    side : float
+        Of a column, along x and y, Å.
+    hysteresis : float
+        As for ``exchange.exchanges``.
+    threads : int
+        Threads that predict at once.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame and column: frame, strain, column, atoms (their number) and the means over them of
+        x, y (Å, where they stand now), d2min (Å^2, since the first frame), exchanged (bonds broken and formed since
+        then), strength (Σ −ICOHP, eV) and icosahedron (0 or 1; surface atoms are never one).
+
+    Raises
+    ------
+    ValueError
+        An element is unknown to the model, there are fewer than two frames, or their atoms differ.
+    """
+    path = trajectory.follow(frames)
+    if len(path.cells) < 2:
+        raise ValueError("a loading needs two frames or more of the same atoms: the trajectory has one")
+    reach, number = max(high for _, high in limits.values()), len(path.symbols)
+    column, strain = columns(path.atoms(0), side), trajectory.strains(path).strain
+    first, rows = None, []
+    for n in range(len(path.cells)):
+        atoms = path.atoms(n)
+        table = predictor.predict(model, atoms, limits, sigma=False, threads=threads)
+        first = table if first is None else first
+        changed = exchange.exchanges([first, table], path.pair(n), limits, hysteresis)
+        some = changed[changed.state != "kept"]
+        places = path.scaled[n] @ path.cells[n]
+        own = pd.DataFrame({"x": places[:, 0], "y": places[:, 1]})
+        own["d2min"] = displacements.d2min(path, n, reach)
+        own["exchanged"] = np.bincount(np.concatenate([some.i, some.j]).astype(int), minlength=number)
+        ends = np.concatenate([table.i, table.j])
+        own["strength"] = np.bincount(ends, -np.tile(table.predicted, 2), number)
+        own["icosahedron"] = surroundings.geometry(atoms)[0].icosahedron.astype(float)
+        groups = own.groupby(column)
+        own = groups.mean().assign(frame=n, strain=strain[n], atoms=groups.size())
+        rows.append(own.rename_axis("column").reset_index())
+    return pd.concat(rows, ignore_index=True)[["frame", "strain", "column", "atoms", *MEANS]]
+
+
+def columns(atoms: Atoms, side: float) -> np.ndarray:
+    """Return the number of the column along z in which each atom stands.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The sample, Å.
+    side : float
+        Of a column, Å.
+
+    Returns
+    -------
+    (atoms,) array
+        Numbers, from 0.
+    """
+    place = np.floor(atoms.positions[:, :2] / side).astype(int)
+    place -= place.min(axis=0)
+    return place[:, 0] * (place[:, 1].max() + 1) + place[:, 1]
+
+
+def sheared(table: pd.DataFrame, limit: float) -> np.ndarray:
+    """Return the columns that the band has gone through at the end.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `follow`.
+    limit : float
+        Mean D²min of the last frame above which a column is sheared, Å².
+
+    Returns
+    -------
+    ndarray
+        Numbers of the columns.
+    """
+    last = table[table.frame == table.frame.max()]
+    return last.column[last.d2min > limit].to_numpy()
+
+
+def inside_and_outside(table: pd.DataFrame, inside: Sequence[int]) -> pd.DataFrame:
+    """Return the means of each frame over the atoms inside a band and outside.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `follow`.
+    inside : sequence of int
+        Columns of the band, as from `sheared`.
+
+    Returns
+    -------
+    DataFrame
+        frame, strain, inside (True or False), atoms, and the means over them of d2min, exchanged, strength and
+        icosahedron.
+    """
+    names = ["frame", "strain", "inside"]
+    known = table.assign(inside=table.column.isin(inside))
+    parts = known[MEANS[2:]].mul(known.atoms, axis=0).assign(atoms=known.atoms)
+    sums = parts.groupby([known[name] for name in names]).sum()
+    return sums[MEANS[2:]].div(sums.atoms, axis=0).assign(atoms=sums.atoms).reset_index()

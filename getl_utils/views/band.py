@@ -1,0 +1,133 @@
+"""Pictures of a shear band: maps of a pulled slab, a film of them, and means inside and outside the band."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.animation import PillowWriter
+from matplotlib.axes import Axes
+
+from getl_utils.core.record import atomic_write
+from getl_utils.views.style import COLOURS, STYLE, Drawing, axes, legend
+
+EVERY = 2  # frames of the film; the others are left out
+DPI = 80
+
+
+class _Scene:
+    """One picture whose maps and marks follow the frames."""
+
+    def __init__(self, columns: pd.DataFrame, stress: pd.DataFrame):
+        first = columns[columns.frame == 0].set_index("column")
+        self.columns = columns.assign(weaker=columns.column.map(first.strength) - columns.strength)
+        self.figure, grid = plt.subplot_mosaic(
+            [["moved", "curve"], ["weaker", "curve"]], figsize=(11, 4.4), width_ratios=[3, 1.2],
+            layout="constrained",
+        )  # fmt: skip
+        last = self.columns[self.columns.frame == self.columns.frame.max()]
+        limits = {"moved": float(last.d2min.quantile(0.98)), "weaker": float(last.weaker.abs().quantile(0.98))}
+        span = [(columns[a].min() - 3, columns[a].max() + 3) for a in "xy"]
+        looks = {"moved": ("d2min", 0.0, "magma", "D²min (Å²)")}
+        looks["weaker"] = ("weaker", -limits["weaker"], "RdBu_r", "bonds lost, Σ −ICOHP (eV)")
+        self.maps = {}
+        for name, (column, low, colours, title) in looks.items():
+            panel, size = grid[name], _size(grid[name], span)
+            shown = self.maps[column] = panel.scatter(
+                first.x, first.y, c=np.zeros(len(first)), s=size, marker="s", lw=0, cmap=colours,
+                vmin=low, vmax=limits[name],
+            )  # fmt: skip
+            panel.set(xlim=span[0], ylim=span[1], aspect="equal", xticks=[], yticks=[])
+            self.figure.colorbar(shown, ax=panel, label=title, shrink=0.9, extend="max")
+        grid["curve"].plot(100 * stress.strain, stress.stress, color=COLOURS[0], lw=1.2)
+        (self.mark,) = grid["curve"].plot([], [], "o", color=COLOURS[1], ms=7)
+        grid["curve"].set(xlabel="strain (%)", ylabel="stress (GPa)", ylim=(0, None))
+        self.stress = stress
+
+    def show(self, frame: int) -> None:
+        """Move everything to a frame."""
+        now = self.columns[self.columns.frame == frame]
+        for column, shown in self.maps.items():
+            shown.set_offsets(now[["x", "y"]].to_numpy())
+            shown.set_array(now[column].to_numpy())
+        strain = now.strain.iloc[0]
+        self.mark.set_data([100 * strain], [np.interp(strain, self.stress.strain, self.stress.stress)])
+
+
+def _size(panel: Axes, span: list[tuple[float, float]]) -> float:
+    """Area of a mark (points²) so that marks of 5 Å hide the paper between them."""
+    width = panel.figure.get_size_inches()[0] * 0.62 * 72  # points of the panel
+    return (6.0 * width / (span[0][1] - span[0][0])) ** 2
+
+
+def scene(columns: pd.DataFrame, stress: pd.DataFrame, frame: int | None = None) -> Drawing:
+    """Draw where a slab was sheared and where its atoms lost bonding, and the stress, at one frame.
+
+    Parameters
+    ----------
+    columns : DataFrame
+        From ``inference.band.follow``.
+    stress : DataFrame
+        strain, stress (GPa).
+    frame : int, optional
+        Its number; default: the last one.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture, and the columns of that frame.
+    """
+    drawn = _Scene(columns, stress)
+    frame = int(columns.frame.max()) if frame is None else frame
+    drawn.show(frame)
+    return drawn.figure, drawn.columns[drawn.columns.frame == frame]
+
+
+def film(columns: pd.DataFrame, stress: pd.DataFrame, path: Path) -> None:
+    """Write the film of a slab as an animated GIF.
+
+    Parameters
+    ----------
+    columns, stress : DataFrame
+        As for `scene`.
+    path : Path
+        The file.
+    """
+    with plt.rc_context(STYLE):
+        drawn = _Scene(columns, stress)
+        writer = PillowWriter(fps=8)
+        with atomic_write(path) as temporary, writer.saving(drawn.figure, str(temporary), DPI):
+            for frame in sorted(columns.frame.unique())[::EVERY]:
+                drawn.show(int(frame))
+                writer.grab_frame()
+        plt.close(drawn.figure)
+
+
+def inside_and_outside(table: pd.DataFrame) -> Drawing:
+    """Draw what happens inside a band and outside over the strain.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From ``inference.band.inside_and_outside``.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture, and `table`.
+    """
+    titles = {
+        "exchanged": "bonds exchanged by an atom", "strength": "Σ −ICOHP of an atom (eV)",
+        "icosahedron": "icosahedra (part of the atoms)",
+    }  # fmt: skip
+    figure, panels = axes(3, width=3.6)
+    for panel, (column, title) in zip(panels, titles.items(), strict=True):
+        for inside, some in table.groupby("inside"):
+            name = "in the band" if inside else "elsewhere"
+            panel.plot(100 * some.strain, some[column], color=COLOURS[1 if inside else 0], label=name)
+        panel.set(xlabel="strain (%)", ylabel=title)
+        legend(panel)
+    return figure, table
+
