@@ -9,8 +9,8 @@ graph_sizes.csv: error against training cells and width, same fold; graph_laws.c
 graph_speed.csv: seconds and memory of training and of a large glass.
 
 A row that is there, made with the same labels and the same options, is not made again. ``--epochs``,
-``--members`` and ``--seeds`` make it cheaper; the tables say what they were. A single network has no σ. A quiet
-core needs about 0.05 s for a cell and an epoch.
+``--members`` and ``--seeds`` make it cheaper; the tables say what they were. A single network has no σ. A
+quiet core needs about 0.05 s for a cell and an epoch.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import zrcual
+from ase import Atoms
 
 from getl_utils.core.parameters import Graph
 from getl_utils.core.record import content_hash, write_csv
@@ -130,7 +131,7 @@ def _of_type(model: GraphModel, name: str, features: np.ndarray, rows: pd.DataFr
 def errors(model: GraphModel, keep: np.ndarray, test: np.ndarray) -> list[dict[str, Any]]:
     """A row for each composition and type with enough test bonds: errors, eV.
 
-    `distance`, `graph`, `single` (mean of the single networks' errors) and its standard deviation `single_std`.
+    `distance`, `graph`, `single` (mean of those of the single networks), `single_std` (standard deviation).
     """
     rows, found, out = table()[test], estimates(model, table()[test]), []
     for (composition, name), mine in rows.groupby(["composition", "type"], sort=False):
@@ -189,24 +190,17 @@ def alloys(given: argparse.Namespace) -> None:
                 p = settings(given, change, 1 if not angles else given.members)
                 place = {"fold": fold, "seed": seed, "angles": angles, "members": p.members}
                 place |= {"epochs": p.epochs}
-                found = kept("alloys", place, lambda p=p, fold=fold, seed=seed: _left_out(p, fold, seed, True))
+                found = kept("alloys", place, lambda p=p, fold=fold, seed=seed: _left_out(p, fold, seed))
     print(beside(found).to_string(), flush=True)
 
 
-def _left_out(p: Graph, fold: str, seed: int, rival: bool = False) -> list[dict[str, Any]]:
+def _left_out(p: Graph, fold: str, seed: int) -> list[dict[str, Any]]:
     keep = (table().fold != fold).to_numpy()
-    model, seconds = fit(p, keep, 100 * seed)
-    theirs = linear(keep, ~keep) if rival else pd.DataFrame()
-    return [
-        row
-        | {"seconds": seconds, "weights": weights(model)}
-        | (theirs.loc[(row["left_out"], row["type"])].to_dict() if rival else {})
-        for row in errors(model, keep, ~keep)
-    ]
+    return _rows(*fit(p, keep, 100 * seed), keep, ~keep)
 
 
 def beside(found: pd.DataFrame) -> pd.DataFrame:
-    """Ratios to the distance alone, mean over the seeds: graph, one network, without angles, linear, published.
+    """Ratios to the distance alone, mean over the seeds.
 
     The published model is that of ``transfer.csv``: of all other compositions, also those of the same fold.
     """
@@ -214,11 +208,8 @@ def beside(found: pd.DataFrame) -> pd.DataFrame:
     ratio = found.assign(**{c: found[c] / found.distance for c in columns})
     mean = {a: some.groupby(keys)[columns].mean() for a, some in ratio.groupby("angles")}
     theirs = pd.read_csv(OUT / "transfer.csv").rename(columns={"fold": "left_out"}).set_index(keys)
-    return (
-        mean[True].assign(without_angles=mean[False].single, published=theirs.published_ratio).round(3)
-        if False in mean
-        else mean[True].assign(published=theirs.published_ratio).round(3)
-    )
+    more = {"without angles": mean[False].single} if False in mean else {}
+    return mean[True].assign(**more, published=theirs.published_ratio).round(3)
 
 
 def settings(given: argparse.Namespace, change: dict[str, Any], members: int = 1) -> Graph:
@@ -244,7 +235,7 @@ def sizes(given: argparse.Namespace) -> None:
     left = table().fold[0]
     others = table()[table().fold != left]
     order = np.random.default_rng(0).permutation(others.cell.unique())
-    for width in (8, 16, 32, 48):
+    for width in (8, 16, 32):
         for count in (4, 8, 16, 32, len(order)):
             p = settings(given, {"width": width})
             p = p.model_copy(update={"epochs": p.epochs * len(order) // count})  # as many steps
@@ -258,7 +249,14 @@ def sizes(given: argparse.Namespace) -> None:
 def _sized(p: Graph, keep: np.ndarray, left: str) -> list[dict[str, Any]]:
     model, seconds = fit(p, keep, 1)
     test = (table().fold == left).to_numpy()
-    return [row | {"seconds": seconds, "weights": weights(model)} for row in errors(model, keep, test)]
+    return _rows(model, seconds, keep, test)
+
+
+def _rows(model: GraphModel, seconds: float, keep: np.ndarray, test: np.ndarray) -> list[dict[str, Any]]:
+    """`errors` beside those of the linear model."""
+    theirs, facts = linear(keep, test), {"seconds": seconds, "weights": weights(model)}
+    rows = errors(model, keep, test)
+    return [row | facts | theirs.loc[(row["left_out"], row["type"])].to_dict() for row in rows]
 
 
 def laws(found: pd.DataFrame) -> pd.DataFrame:
@@ -283,21 +281,25 @@ def speed(given: argparse.Namespace) -> None:
     """A glass of 10 000 atoms: seconds and memory; and the training before it, on all cells."""
 
     def make() -> list[dict[str, Any]]:
-        model, seconds = fit(settings(given, {}, given.members), np.ones(len(table()), bool), 1)
-        atoms = zrcual.cell(*cells()[0]) * (REPEAT, REPEAT, REPEAT - 1)
-        before = _peak()
-        start, wall = time.process_time(), time.time()
-        found = model.predict(atoms)
-        row = {"training_s": seconds, "weights": weights(model), "atoms": len(atoms)}
-        row |= {
-            "bonds": len(found.mean),
-            "seconds": time.process_time() - start,
-            "wall_s": time.time() - wall,
-        }
-        return [row | {"memory_MB": _peak() - before}]
+        every, atoms = np.ones(len(table()), bool), zrcual.cell(*cells()[0]) * (REPEAT, REPEAT, REPEAT - 1)
+        start = time.process_time()
+        lines = zrcual.train(BondExpansion(zrcual.elements()), table(), described(), every)
+        rows = [_timed("linear", lines, time.process_time() - start, atoms)]
+        model, seconds = fit(settings(given, {}, given.members), every, 1)
+        return [*rows, _timed("graph", model, seconds, atoms) | {"weights": weights(model)}]
 
     p = settings(given, {}, given.members)
     print(kept("speed", {"members": p.members, "epochs": p.epochs}, make).to_string(), flush=True)
+
+
+def _timed(name: str, model: Any, seconds: float, atoms: Atoms) -> dict[str, Any]:
+    """What training took, and what a glass takes, compiled before (CPU seconds, MB)."""
+    model.predict(zrcual.cell(*cells()[0]))
+    before, start, wall = _peak(), time.process_time(), time.time()
+    found = model.predict(atoms)
+    row = {"model": name, "training_s": seconds, "atoms": len(atoms), "bonds": len(found.mean)}
+    row |= {"seconds": time.process_time() - start, "wall_s": time.time() - wall}
+    return row | {"memory_MB": _peak() - before}
 
 
 def _peak() -> float:

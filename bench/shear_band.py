@@ -1,10 +1,10 @@
 """A shear band: python bench/shear_band.py [THREADS], an hour of one core.
 
 A glass of Cu64Zr36 is quenched (parameters/studies/cu64zr36_band.yaml). Copies of it make a slab with free
-surfaces and a notch, which is pulled at constant rate. The bonds of every frame are predicted. What is done is
-not done again. Writes into data_examples/yielding/band: columns.parquet (a row for each frame and column along
-z, see inference/band.py), stress.csv, and manifest.json, written last; and docs/band.gif, the film, and
-docs/band.png, its last frame.
+surfaces and a notch, which is pulled at constant rate. The bonds of every frame are predicted. What is done
+is not done again. Writes into data_examples/yielding/band: columns.parquet (a row for each frame and column
+along z, see inference/band.py), stress.csv, and manifest.json, written last; and the film docs/band.gif and
+its last frame, docs/band.png.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from getl_utils.core.once import once
 from getl_utils.core.parameters import Loading
 from getl_utils.core.record import atomic_write, write_csv, write_json
 from getl_utils.core.workdir import WorkDir, resolve, root
-from getl_utils.files import lammps_data
 from getl_utils.files.frames import readings
 from getl_utils.generate import loading, notch, steps
 from getl_utils.inference import band, predictor

@@ -12,9 +12,7 @@ from ase import Atoms
 from getl_utils.core.record import atomic_write
 
 
-def slab(
-    glass: Atoms, repeat: tuple[int, int, int], depth: float, opening: float, vacuum: float
-) -> Atoms:
+def slab(glass: Atoms, repeat: tuple[int, int, int], depth: float, opening: float, vacuum: float) -> Atoms:
     """Repeat a glass, cut a wedge into the middle of its lower y surface, and put vacuum along y.
 
     Parameters
@@ -62,8 +60,7 @@ def slab(
     wedge = np.abs(x - width / 2) < opening / 2 * (1 - y / max(depth, 1e-9))
     whole = whole[~wedge]
     whole.positions[:, 1] += vacuum / 2
-    cell = whole.cell.lengths() + [0, vacuum, 0]
-    whole.set_cell(cell)
+    whole.set_cell(whole.cell.lengths() + np.array([0, vacuum, 0]))
     return whole
 
 

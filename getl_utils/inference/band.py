@@ -44,9 +44,9 @@ def follow(
     Returns
     -------
     DataFrame
-        A row for each frame and column: frame, strain, column, atoms (their number) and the means over them of
-        x, y (Å, where they stand now), d2min (Å^2, since the first frame), exchanged (bonds broken and formed since
-        then), strength (Σ −ICOHP, eV) and icosahedron (0 or 1; surface atoms are never one).
+        A row for each frame and column: frame, strain, column, atoms (their number) and the means over them
+        of x, y (Å, where they stand now), d2min (Å^2, since the first frame), exchanged (bonds broken and
+        formed since then), strength (Σ −ICOHP, eV) and icosahedron (0 or 1; surface atoms are never one).
 
     Raises
     ------
@@ -130,8 +130,8 @@ def inside_and_outside(table: pd.DataFrame, inside: Sequence[int]) -> pd.DataFra
     Returns
     -------
     DataFrame
-        frame, strain, inside (True or False), atoms, and the means over them of d2min, exchanged, strength and
-        icosahedron.
+        frame, strain, inside (True or False), atoms, and the means over them of d2min, exchanged, strength
+        and icosahedron.
     """
     names = ["frame", "strain", "inside"]
     known = table.assign(inside=table.column.isin(inside))

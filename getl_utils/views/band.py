@@ -28,7 +28,8 @@ class _Scene:
             layout="constrained",
         )  # fmt: skip
         last = self.columns[self.columns.frame == self.columns.frame.max()]
-        limits = {"moved": float(last.d2min.quantile(0.98)), "weaker": float(last.weaker.abs().quantile(0.98))}
+        limits = {"moved": float(last.d2min.quantile(0.98))}
+        limits["weaker"] = float(last.weaker.abs().quantile(0.98))
         span = [(columns[a].min() - 3, columns[a].max() + 3) for a in "xy"]
         looks = {"moved": ("d2min", 0.0, "magma", "D²min (Å²)")}
         looks["weaker"] = ("weaker", -limits["weaker"], "RdBu_r", "bonds lost, Σ −ICOHP (eV)")
@@ -130,4 +131,3 @@ def inside_and_outside(table: pd.DataFrame) -> Drawing:
         panel.set(xlabel="strain (%)", ylabel=title)
         legend(panel)
     return figure, table
-

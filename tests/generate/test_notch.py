@@ -17,7 +17,7 @@ def block():
 def test_the_wedge_is_where_it_should_be_and_nothing_else_is_cut():
     whole = block() * (3, 2, 1)
     cut = notch.slab(block(), (3, 2, 1), depth=12.0, opening=10.0, vacuum=15.0)
-    assert cut.cell.lengths() == pytest.approx(whole.cell.lengths() + [0, 15, 0])
+    assert cut.cell.lengths() == pytest.approx(whole.cell.lengths() + np.array([0, 15, 0]))
     places = {tuple(np.rint(p * 100).astype(int)) for p in cut.positions - [0, 7.5, 0]}
     gone = np.array([p for p in whole.positions if tuple(np.rint(p * 100).astype(int)) not in places])
     assert len(gone) == len(whole) - len(cut) > 0
@@ -27,7 +27,9 @@ def test_the_wedge_is_where_it_should_be_and_nothing_else_is_cut():
     assert np.abs(tip[:, 0] - 27).max() <= 10 / 2 * (1 - 8 / 12)
 
 
-@pytest.mark.parametrize("depth, opening, vacuum", [(40.0, 5.0, 10.0), (5.0, 60.0, 10.0), (5.0, 5.0, 0.0)])
+@pytest.mark.parametrize(
+    ("depth", "opening", "vacuum"), [(40.0, 5.0, 10.0), (5.0, 60.0, 10.0), (5.0, 5.0, 0.0)]
+)
 def test_a_wedge_that_does_not_fit_is_refused(depth, opening, vacuum):
     with pytest.raises(ValueError, match="does not fit"):
         notch.slab(block(), (3, 2, 1), depth, opening, vacuum)

@@ -35,7 +35,8 @@ def test_means_are_those_of_the_atoms(followed):
     assert table.frame.nunique() == 3
     assert table[table.frame == 0].atoms.sum() == len(first)
     start = table[table.frame == 0]
-    assert start.d2min.max() < 1e-12 and start.exchanged.max() == 0
+    assert start.d2min.max() < 1e-12
+    assert start.exchanged.max() == 0
     assert (start.x * start.atoms).sum() == pytest.approx(first.positions[:, 0].sum())
     assert (start.strength > 0).all()
 
@@ -45,7 +46,8 @@ def test_the_band_is_where_the_halves_meet(followed):
     inside = band.sheared(table, limit=0.1)
     there = table[(table.frame == 0) & table.column.isin(inside)]
     away = np.minimum(np.abs(there.y - 13), np.minimum(there.y, 26 - there.y).abs())
-    assert len(there) and away.max() < 3.3
+    assert len(there)
+    assert away.max() < 3.3
     means = band.inside_and_outside(table, inside).set_index(["frame", "inside"])
     assert means.exchanged[2, True] > means.exchanged[2, False]
     assert means.atoms.groupby("frame").sum().tolist() == [len(followed[0])] * 3

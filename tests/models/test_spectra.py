@@ -253,6 +253,17 @@ def test_large_sets_hold_small_ones_and_no_composition_is_on_both_sides(monkeypa
         assert len(others) + len(held) == len(invented())
 
 
+def test_many_groups_are_held_back_some_together_and_each_once():
+    known = invented()
+    parts = list(contest.folds(known, "composition", most=3))
+    assert [name for name, _, _ in parts] == ["part 1 of 3", "part 2 of 3", "part 3 of 3"]
+    assert sorted(one.name for _, _, held in parts for one in held) == sorted(one.name for one in known)
+    for _, others, held in parts:
+        there, away = (set(crystals.groups(some, "composition")) for some in (others, held))
+        assert len(away) > 1
+        assert not there & away
+
+
 def test_getl_spectra_predicts_the_frames_of_a_file(tmp_path, capsys):
     model.save(trained(Ridge()), tmp_path / "m")
     ase.io.write(tmp_path / "a.xyz", [bulk("Cu"), bulk("Na"), bulk("Pt")], format="extxyz")

@@ -16,8 +16,10 @@ from getl_utils.models.spectra.model import FITS
 ERRORS = ["missed", "drude", "delta_e"]
 
 
-def folds(known: Sequence[Known], split: str) -> Iterator[tuple[str, list[Known], list[Known]]]:
-    """List the groups, each with the others and itself.
+def folds(
+    known: Sequence[Known], split: str, most: int = 10
+) -> Iterator[tuple[str, list[Known], list[Known]]]:
+    """List the parts that are held back, each with the others.
 
     Parameters
     ----------
@@ -25,14 +27,20 @@ def folds(known: Sequence[Known], split: str) -> Iterator[tuple[str, list[Known]
         All crystals.
     split : str
         ``composition`` or ``prototype``.
+    most : int
+        Parts, at most: if there are more groups, several drawn at random are held back together.
 
     Yields
     ------
     (str, list, list)
-        Name of the group, what is learned from, and what is held back.
+        Name of the part, what is learned from, and what is held back.
     """
     names = crystals.groups(known, split)
-    for group in dict.fromkeys(names.tolist()):
+    order = np.random.default_rng(0).permutation(np.unique(names))
+    if len(order) > most:
+        part = {name: f"part {n % most + 1} of {most}" for n, name in enumerate(order)}
+        names = np.array([part[name] for name in names])
+    for group in sorted(set(names.tolist())):
         yield (
             group,
             [one for one, name in zip(known, names, strict=True) if name != group],
