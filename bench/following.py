@@ -1,4 +1,4 @@
-"""How long bonds are followed through a large trajectory: python bench/following.py [FRAMES [ATOMS]].
+"""How long bonds are followed through a trajectory: python bench/following.py [FRAMES [ATOMS [THREADS]]].
 
 The frames are of a rattled crystal under shear whose atoms drift further with every frame: times depend on
 the numbers of atoms and bonds. Each frame is predicted with the shipped model and σ, and compared with the
@@ -38,21 +38,25 @@ def sheared(frames: int, number: int) -> Iterator[Atoms]:
         yield atoms
 
 
-def main(frames: int = 50, number: int = 100_000) -> None:
+def main(frames: int = 50, number: int = 100_000, threads: int = 1) -> None:
     """Follow the frames; print seconds and memory."""
     trained = model.load(resolve(MODEL))
     limits = predictor.windows(trained, {})
-    predictor.predict(trained, next(sheared(1, 250)), limits)  # compiled before the clock starts
+    predictor.predict(
+        trained, next(sheared(1, 250)), limits, threads=threads
+    )  # compiled before the clock starts
     start, used = time.perf_counter(), time.process_time()
     path = trajectory.follow(sheared(frames, number))
-    tables = (predictor.predict(trained, path.atoms(n), limits) for n in range(frames))
+    tables = (predictor.predict(trained, path.atoms(n), limits, threads=threads) for n in range(frames))
     first, states = next(tables), []
     for n, table in enumerate(tables, 1):
         changed = exchange.exchanges([first, table], path.pair(n), limits)
         states.append(changed.state.value_counts())
     wall, cpu = time.perf_counter() - start, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{frames} frames of {len(path.symbols)} atoms, {len(first)} bonds in the first, one thread:")
+    print(
+        f"{frames} frames of {len(path.symbols)} atoms, {len(first)} bonds in the first, {threads} threads:"
+    )
     print(f"{wall:.0f} s, {cpu:.0f} CPU s, {peak:.2f} GB at most; at the end {dict(states[-1])}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -35,7 +36,7 @@ class _Scene:
         looks["weaker"] = ("weaker", -limits["weaker"], "RdBu_r", "bonds lost, Σ −ICOHP (eV)")
         self.maps = {}
         for name, (column, low, colours, title) in looks.items():
-            panel, size = grid[name], _size(grid[name], span)
+            panel, size = grid[name], _size(grid[name], span, 0.62)
             shown = self.maps[column] = panel.scatter(
                 first.x, first.y, c=np.zeros(len(first)), s=size, marker="s", lw=0, cmap=colours,
                 vmin=low, vmax=limits[name],
@@ -57,9 +58,9 @@ class _Scene:
         self.mark.set_data([100 * strain], [np.interp(strain, self.stress.strain, self.stress.stress)])
 
 
-def _size(panel: Axes, span: list[tuple[float, float]]) -> float:
-    """Area of a mark (points²) so that marks of 5 Å hide the paper between them."""
-    width = panel.figure.get_size_inches()[0] * 0.62 * 72  # points of the panel
+def _size(panel: Axes, span: list[tuple[float, float]], part: float) -> float:
+    """Area of a mark (points²) so that marks of 5 Å hide the paper in a panel of a part of the width."""
+    width = panel.figure.get_size_inches()[0] * part * 72  # points of the panel
     return (6.0 * width / (span[0][1] - span[0][0])) ** 2
 
 
@@ -84,6 +85,36 @@ def scene(columns: pd.DataFrame, stress: pd.DataFrame, frame: int | None = None)
     frame = int(columns.frame.max()) if frame is None else frame
     drawn.show(frame)
     return drawn.figure, drawn.columns[drawn.columns.frame == frame]
+
+
+def stages(columns: pd.DataFrame, strains: Sequence[float]) -> Drawing:
+    """Draw D²min at several strains, one below the other.
+
+    Parameters
+    ----------
+    columns : DataFrame
+        From ``inference.band.follow``.
+    strains : sequence of float
+        The nearest frames are drawn.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture, and the columns of these frames.
+    """
+    by = columns.groupby("frame").strain.first()
+    chosen = [int((by - strain).abs().idxmin()) for strain in strains]
+    figure, panels = axes(1, len(chosen), width=6.5, height=1.9)
+    span = [(columns[a].min() - 3, columns[a].max() + 3) for a in "xy"]
+    most = float(columns.d2min[columns.frame == chosen[-1]].quantile(0.98))
+    for panel, frame in zip(panels, chosen, strict=True):
+        now, size = columns[columns.frame == frame], _size(panel, span, 0.8)
+        look = {"marker": "s", "lw": 0, "cmap": "magma", "vmin": 0, "vmax": most}
+        shown = panel.scatter(now.x, now.y, c=now.d2min, s=size, **look)
+        panel.set(xlim=span[0], ylim=span[1], aspect="equal", xticks=[], yticks=[])
+        panel.set_title(f"strain {by[frame]:.1%}", fontsize=9, loc="left")
+    figure.colorbar(shown, ax=panels, label="D²min (Å²)", shrink=0.5, extend="max")
+    return figure, columns[columns.frame.isin(chosen)]
 
 
 def film(columns: pd.DataFrame, stress: pd.DataFrame, path: Path) -> None:

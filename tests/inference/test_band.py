@@ -72,5 +72,7 @@ def test_the_film_has_the_frames(followed, tmp_path):
     assert set(drawn.frame) == {2}
     first = table[table.frame == 0].set_index("column").strength
     assert drawn.weaker.to_numpy() == pytest.approx((drawn.column.map(first) - drawn.strength).to_numpy())
+    _, three = pictures.stages(table, [0.0, 0.008, 0.02])
+    assert set(three.frame) == {0, 1, 2}
     _, shown = pictures.inside_and_outside(band.inside_and_outside(table, band.sheared(table, 0.1)))
     assert set(shown.inside) == {True, False}
