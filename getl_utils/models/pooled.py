@@ -160,10 +160,11 @@ class Sums:
         tuple
             Gram matrix and moment.
         """
-        gram, moment = self.without(group)
+        return self._eliminated(*self.without(group))
+
+    def _eliminated(self, gram: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n = self.free
-        inner = _inner(gram, n)
-        step = np.linalg.solve(inner, gram[:n, n:])
+        step = np.linalg.solve(_inner(gram, n), gram[:n, n:])
         return gram[n:, n:] - gram[n:, :n] @ step, moment[n:] - step.T @ moment[:n]
 
     def solve(
@@ -188,7 +189,7 @@ class Sums:
             For each size the free ones, then b = μ + δ.
         """
         gram, moment = self.without(group)
-        reduced, right = self.reduced(group)
+        reduced, right = self._eliminated(gram, moment)
         n, mean, prior = self.free, shared[self.used], penalty[np.ix_(self.used, self.used)]
         left, inner = right - reduced @ mean, _inner(gram, n)
         out = []
