@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ def follow(
     side: float = 5.0,
     hysteresis: float = 0.1,
     threads: int = 1,
+    every: int = 5,
 ) -> pd.DataFrame:
     """Predict the frames of a loading and average over columns along z.
 
@@ -40,13 +43,15 @@ def follow(
         As for ``exchange.exchanges``.
     threads : int
         Threads that predict at once.
+    every : int
+        Voronoi cells are found in the first frame, the last, and every so many; they take longer than bonds.
 
     Returns
     -------
     DataFrame
         A row for each frame and column: frame, strain, column, atoms (their number) and the means over them
         of x, y (Å, where they stand now), d2min (Å^2, since the first frame), exchanged (bonds broken and
-        formed since then), strength (Σ −ICOHP, eV) and icosahedron (0 or 1; surface atoms are never one).
+        formed since then), strength (Σ −ICOHP, eV) and icosahedron (0 or 1; NaN in the frames between).
 
     Raises
     ------
@@ -71,11 +76,20 @@ def follow(
         own["exchanged"] = np.bincount(np.concatenate([some.i, some.j]).astype(int), minlength=number)
         ends = np.concatenate([table.i, table.j])
         own["strength"] = np.bincount(ends, -np.tile(table.predicted, 2), number)
-        own["icosahedron"] = surroundings.geometry(atoms)[0].icosahedron.astype(float)
+        own["icosahedron"] = _icosahedra(atoms) if n % every == 0 or n == len(path.cells) - 1 else np.nan
         groups = own.groupby(column)
         own = groups.mean().assign(frame=n, strain=strain[n], atoms=groups.size())
         rows.append(own.rename_axis("column").reset_index())
     return pd.concat(rows, ignore_index=True)[["frame", "strain", "column", "atoms", *MEANS]]
+
+
+def _icosahedra(atoms: Atoms) -> np.ndarray:
+    """Whether the cell of each atom is an icosahedron; in a process of its own.
+
+    pyscal3 4.1 keeps the memory of every structure, 5 kB an atom, until its process ends.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        return apart.submit(surroundings.geometry, atoms).result()[0].icosahedron.to_numpy(float)
 
 
 def columns(atoms: Atoms, side: float) -> np.ndarray:
@@ -136,5 +150,5 @@ def inside_and_outside(table: pd.DataFrame, inside: Sequence[int]) -> pd.DataFra
     names = ["frame", "strain", "inside"]
     known = table.assign(inside=table.column.isin(inside))
     parts = known[MEANS[2:]].mul(known.atoms, axis=0).assign(atoms=known.atoms)
-    sums = parts.groupby([known[name] for name in names]).sum()
+    sums = parts.groupby([known[name] for name in names]).sum(min_count=1)
     return sums[MEANS[2:]].div(sums.atoms, axis=0).assign(atoms=sums.atoms).reset_index()

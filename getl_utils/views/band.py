@@ -158,6 +158,7 @@ def inside_and_outside(table: pd.DataFrame) -> Drawing:
     for panel, (column, title) in zip(panels, titles.items(), strict=True):
         for inside, some in table.groupby("inside"):
             name = "in the band" if inside else "elsewhere"
+            some = some.dropna(subset=column)
             panel.plot(100 * some.strain, some[column], color=COLOURS[1 if inside else 0], label=name)
         panel.set(xlabel="strain (%)", ylabel=title)
         legend(panel)

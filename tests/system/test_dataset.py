@@ -19,6 +19,7 @@ LEARNED = {"cu-zr": resolve("data_examples/cu-zr"), "fe-p": resolve("data_exampl
            "zr-cu-al_middle": resolve("data_examples/zrcual_middle"),
            "zr-cu-al_hot": resolve("data_examples/zrcual_hot")}  # fmt: skip
 OPTICS = resolve("data_examples/optics")
+BAND = resolve("data_examples/yielding/band")
 SHEARED = [resolve(f"data_examples/yielding/{name}") for name in ("cu50zr50", "cu64zr36")]
 
 
@@ -31,12 +32,26 @@ def manifest():
     return read(ROOT)
 
 
-@pytest.mark.parametrize("root", [ROOT, GAMMA, *LEARNED.values(), OPTICS, *SHEARED], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "root", [ROOT, GAMMA, *LEARNED.values(), OPTICS, *SHEARED, BAND], ids=lambda r: r.name
+)
 def test_every_file_is_the_one_in_the_manifest(root):
     found = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()} - {"manifest.json"}
     assert {name for name in found if not name.startswith("model/")} == set(read(root)["files"])
     for name, checksum in read(root)["files"].items():
         assert hashlib.sha256((root / name).read_bytes()).hexdigest() == checksum, name
+
+
+def test_the_pulled_slab_is_large_and_followed_to_the_end():
+    made, stress = read(BAND), pd.read_csv(BAND / "stress.csv")
+    columns = pd.read_parquet(BAND / "columns.parquet")
+    assert made["slab"]["atoms"] >= 100_000
+    assert (columns.groupby("frame").atoms.sum() == made["slab"]["atoms"]).all()
+    assert columns.drop(columns="icosahedron").notna().all(axis=None)
+    assert columns.frame.nunique() > 50
+    assert columns.strain.max() == pytest.approx(made["loading"]["max_strain"], abs=0.005)
+    assert stress.strain.max() == pytest.approx(made["loading"]["max_strain"], abs=0.005)
+    assert columns[columns.frame == 0][["d2min", "exchanged"]].abs().max(axis=None) == 0
 
 
 @pytest.mark.parametrize("name", LEARNED)
