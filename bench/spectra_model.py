@@ -3,7 +3,7 @@
 Reads data_examples/optics. Writes into data_examples/validation:
 
 spectra_components.csv: what twenty numbers keep of a spectrum, for several choices of the numbers.
-spectra_errors.csv: each crystal, predicted by models of the others: a composition or a prototype left out.
+spectra_errors.csv: each crystal, by models of others: a tenth of the compositions, or a prototype, left out.
 spectra_learning.csv, spectra_laws.csv: error against the number of crystals, and its laws.
 
 ``save`` trains the first of the models on all crystals and writes data_examples/optics_model. A row that is
@@ -47,7 +47,8 @@ MODELS: dict[str, Any] = {
     "graph": Crystals(**NETWORK),
     "graph, attention": Crystals(**NETWORK, atoms="attention"),
 }
-SIZES, ORDERS = (4, 5, 6, 8, 10, 12, 14, 16, 20, 25, 32, 40, 50, 65, 80, 100), 20
+SIZES, ORDERS = (5, 7, 10, 14, 20, 28, 40, 56, 80, 110, 150, 200), 20
+TESTED = 30  # crystals, at least
 NODES = {
     "0.4 eV apart in the visible": components.NODES,
     "0.3 eV apart in the visible": [*(0.3 * np.arange(1, 15)), 5, 6, 7.5, 9, 11, 14, 18, 24, 32, 45],
@@ -108,7 +109,7 @@ def curves(names: list[str]) -> None:
     """Error of the ridge regression against crystals, means over random orders, and laws."""
     known, how, laws = crystals.read(DATA), dataset.parameters(DATA), []
     for name, seed in itertools.product([n for n in names if isinstance(MODELS[n], Ridge)], range(ORDERS)):
-        made = partial(contest.learning, known, MODELS[name], SIZES, how, seed)
+        made = partial(contest.learning, known, MODELS[name], SIZES, how, seed, TESTED)
         _once("learning", {"model": name, "seed": seed}, MODELS[name], made)
     found = pd.read_csv(OUT / "spectra_learning.csv")
     for (name, error), some in found.melt(["model", "n", "seed"], contest.ERRORS, "error").groupby(

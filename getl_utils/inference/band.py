@@ -13,7 +13,7 @@ from ase import Atoms
 from getl_utils.inference import displacements, exchange, predictor, surroundings, trajectory
 from getl_utils.models.model import Model
 
-MEANS = ["x", "y", "d2min", "exchanged", "strength", "icosahedron"]
+MEANS = ["x", "y", "d2min", "exchanged", "strength", "excess", "icosahedron"]
 
 
 def follow(
@@ -51,7 +51,8 @@ def follow(
     DataFrame
         A row for each frame and column: frame, strain, column, atoms (their number) and the means over them
         of x, y (Å, where they stand now), d2min (Å^2, since the first frame), exchanged (bonds broken and
-        formed since then), strength (Σ −ICOHP, eV) and icosahedron (0 or 1; NaN in the frames between).
+        formed since then), strength (Σ −ICOHP, eV), excess (strength less its mean over the atoms of the
+        element in the first frame, eV) and icosahedron (0 or 1; NaN in the frames between).
 
     Raises
     ------
@@ -63,7 +64,7 @@ def follow(
         raise ValueError("a loading needs two frames or more of the same atoms: the trajectory has one")
     reach, number = max(high for _, high in limits.values()), len(path.symbols)
     column, strain = columns(path.atoms(0), side), trajectory.strains(path).strain
-    first, rows = None, []
+    first, own_element, rows = None, np.zeros(number), []
     for n in range(len(path.cells)):
         atoms = path.atoms(n)
         table = predictor.predict(model, atoms, limits, sigma=False, threads=threads)
@@ -76,6 +77,9 @@ def follow(
         own["exchanged"] = np.bincount(np.concatenate([some.i, some.j]).astype(int), minlength=number)
         ends = np.concatenate([table.i, table.j])
         own["strength"] = np.bincount(ends, -np.tile(table.predicted, 2), number)
+        if n == 0:
+            own_element = own.strength.groupby(path.symbols).transform("mean").to_numpy()
+        own["excess"] = own.strength - own_element
         own["icosahedron"] = _icosahedra(atoms) if n % every == 0 or n == len(path.cells) - 1 else np.nan
         groups = own.groupby(column)
         own = groups.mean().assign(frame=n, strain=strain[n], atoms=groups.size())
@@ -144,8 +148,8 @@ def inside_and_outside(table: pd.DataFrame, inside: Sequence[int]) -> pd.DataFra
     Returns
     -------
     DataFrame
-        frame, strain, inside (True or False), atoms, and the means over them of d2min, exchanged, strength
-        and icosahedron.
+        frame, strain, inside (True or False), atoms, and the means over them of d2min, exchanged, strength,
+        excess and icosahedron.
     """
     names = ["frame", "strain", "inside"]
     known = table.assign(inside=table.column.isin(inside))

@@ -15,6 +15,7 @@ from getl_utils.core.record import atomic_write
 from getl_utils.views.style import COLOURS, STYLE, Drawing, axes, legend
 
 EVERY = 2  # frames of the film; the others are left out
+FEWEST = 20  # atoms of a column that is drawn; a full one has some eighty
 DPI = 80
 
 
@@ -22,6 +23,7 @@ class _Scene:
     """One picture whose maps and marks follow the frames."""
 
     def __init__(self, columns: pd.DataFrame, stress: pd.DataFrame):
+        columns = _full(columns)
         first = columns[columns.frame == 0].set_index("column")
         self.columns = columns.assign(weaker=columns.column.map(first.strength) - columns.strength)
         self.figure, grid = plt.subplot_mosaic(
@@ -56,6 +58,11 @@ class _Scene:
             shown.set_array(now[column].to_numpy())
         strain = now.strain.iloc[0]
         self.mark.set_data([100 * strain], [np.interp(strain, self.stress.strain, self.stress.stress)])
+
+
+def _full(columns: pd.DataFrame) -> pd.DataFrame:
+    """The columns with enough atoms, or all if none has."""
+    return columns[columns.atoms >= min(FEWEST, columns.atoms.max())]
 
 
 def _size(panel: Axes, span: list[tuple[float, float]], part: float) -> float:
@@ -102,6 +109,7 @@ def stages(columns: pd.DataFrame, strains: Sequence[float]) -> Drawing:
     Figure, DataFrame
         The picture, and the columns of these frames.
     """
+    columns = _full(columns)
     by = columns.groupby("frame").strain.first()
     chosen = [int((by - strain).abs().idxmin()) for strain in strains]
     figure, panels = axes(1, len(chosen), width=6.5, height=1.9)

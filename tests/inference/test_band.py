@@ -39,6 +39,7 @@ def test_means_are_those_of_the_atoms(followed):
     assert start.exchanged.max() == 0
     assert (start.x * start.atoms).sum() == pytest.approx(first.positions[:, 0].sum())
     assert (start.strength > 0).all()
+    assert (start.excess * start.atoms).sum() == pytest.approx(0, abs=1e-6)
     between = table.groupby("frame").icosahedron.agg(lambda column: column.isna().all())
     assert between.tolist() == [False, True, False]
 

@@ -118,6 +118,26 @@ def test_the_baseline_is_the_mean_of_the_elements():
     )
 
 
+def test_the_ridge_regression_leaves_out_whole_compositions(monkeypatch):
+    """Its closed form is what training without a composition gives."""
+    known, wrong = invented(), []
+    monkeypatch.setattr(ridge, "LENGTHS", (2.0,))
+    monkeypatch.setattr(ridge, "NOISES", (0.03,))
+    names = crystals.groups(known, "composition")
+    whole = ridge.fit(known, Ridge())
+    numbers = np.array([one.numbers for one in known])
+    target = (numbers - whole.mean) / whole.scale
+    matrix = ridge.kernel(whole.places, whole.places, 2.0) + 0.03 * np.eye(len(known))
+    inverse = np.linalg.inv(matrix)
+    for name in np.unique(names):
+        out, rest = np.flatnonzero(names == name), np.flatnonzero(names != name)
+        near = ridge.kernel(whole.places[out], whole.places[rest], 2.0)
+        said = near @ np.linalg.solve(matrix[np.ix_(rest, rest)], target[rest])
+        left = np.linalg.solve(inverse[np.ix_(out, out)], (inverse @ target)[out])
+        wrong.append(np.abs(target[out] - said - left).max())
+    assert max(wrong) < 1e-8
+
+
 def test_the_ridge_regression_finds_a_smooth_function_of_the_volume():
     lattices = np.linspace(3.5, 3.9, 9)
     copies = [(bulk("Cu", a=a), numbers(5 + 10 * (a - 3.5))) for a in lattices]
@@ -211,7 +231,7 @@ def test_what_cannot_be_learned_from_is_refused():
     with pytest.raises(ValueError, match="nothing to average"):
         model.FITS[Elements](invented()[-2:], Elements())
     with pytest.raises(ValueError, match="no two of"):
-        ridge.features(bulk("Cu", a=12.0), Ridge())
+        ridge.features(bulk("Cu", a=12.0), Ridge(), [29])
 
 
 def test_a_damaged_model_is_refused(tmp_path):

@@ -29,7 +29,7 @@ from getl_utils.models.graph.elements import group_and_period
 from getl_utils.models.spectra import components, crystals, elements, network, ridge
 from getl_utils.models.spectra.crystals import Known
 
-FACTS, ARRAYS, FORMAT = "spectra.json", "spectra.npz", 1
+FACTS, ARRAYS, FORMAT = "spectra.json", "spectra.npz", 2
 PARTS = 5  # of the compositions, each held back once
 Body = elements.ElementMeans | ridge.RidgeModel | network.NetworkModel
 FITS: dict[type, Any] = {Elements: elements.fit, Ridge: ridge.fit, Crystals: network.fit}

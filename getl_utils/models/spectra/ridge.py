@@ -1,4 +1,4 @@
-"""Kernel ridge regression on what is common to all crystals: composition, volume, mean distances.
+"""Kernel ridge regression on composition, volume and mean distances.
 
 As a Gaussian process it knows how far a crystal is from those learned from (Rasmussen and Williams, Gaussian
 Processes for Machine Learning, 2006, eqs. 2.25, 2.26 and 5.12).
@@ -18,15 +18,16 @@ from scipy.linalg import cho_factor, cho_solve
 from getl_utils.core.neighbours import neighbour_arrays
 from getl_utils.core.parameters.optics import Ridge
 from getl_utils.models.graph.elements import group_and_period
-from getl_utils.models.spectra.crystals import Known, fractions
+from getl_utils.models.spectra.crystals import Known, fractions, groups
 
 SCALE = (3.0, 1.0, 3.0, 1.0, 4.0)  # of the features: a difference that matters; groups, periods, Å³
 NEIGHBOURS = 3.0  # the same, of neighbours within a Gaussian of the distance
 INNERMOST = 2.0  # Å, centre of the first Gaussian
-LENGTHS, NOISES = (1.0, 2.0, 4.0, 8.0), (0.01, 0.03, 0.1, 0.3)  # tried; the first in units of the features
+LENGTHS = (1.0, 2.0, 4.0, 8.0)  # of the kernel, tried; in units of the features
+NOISES = (1e-3, 3e-3, 0.01, 0.03, 0.1)  # tried
 
 
-def features(atoms: Atoms, p: Ridge) -> np.ndarray:
+def features(atoms: Atoms, p: Ridge, elements: Sequence[int]) -> np.ndarray:
     """Return what the regression knows of a crystal.
 
     Parameters
@@ -35,12 +36,14 @@ def features(atoms: Atoms, p: Ridge) -> np.ndarray:
         The crystal.
     p : Ridge
         Settings.
+    elements : sequence of int
+        Atomic numbers of the elements that were learned from.
 
     Returns
     -------
-    (5 + n_radial,) array
-        Mean and spread of group and period, volume of an atom, and the mean number of neighbours in each
-        Gaussian of the distance; all divided by a difference that matters.
+    (5 + n_radial + e,) array
+        Mean and spread of group and period, volume of an atom, the mean number of neighbours in each
+        Gaussian of the distance, all divided by a difference that matters; and the part of each element.
 
     Raises
     ------
@@ -59,7 +62,8 @@ def features(atoms: Atoms, p: Ridge) -> np.ndarray:
     fade = 0.5 * (np.cos(np.pi * distance / p.cutoff) + 1)
     near = (bells * fade[:, None]).sum(0) / len(atoms) / NEIGHBOURS
     own = [mean[0], mean[1], spread[0], spread[1], atoms.cell.volume / len(atoms)]
-    return np.concatenate([np.array(own) / SCALE, near])
+    shares = (atoms.numbers[:, None] == np.asarray(elements)).mean(0)
+    return np.concatenate([np.array(own) / SCALE, near, shares])
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class RidgeModel:
     ----------
     p : Ridge
         Settings.
+    elements : (e,) array
+        Atomic numbers of the elements learned from.
     places : (n, f) array
         Features of the crystals.
     weights : (n, c) array
@@ -81,6 +87,7 @@ class RidgeModel:
     """
 
     p: Ridge
+    elements: np.ndarray
     places: np.ndarray
     weights: np.ndarray
     mean: np.ndarray
@@ -106,13 +113,14 @@ class RidgeModel:
         tuple
             Numbers (c,), and the variance in units of that of all crystals, 0 to 1.
         """
-        near = kernel(features(atoms, self.p)[None], self.places, self.shape[0])[0]
+        near = kernel(features(atoms, self.p, self.elements)[None], self.places, self.shape[0])[0]
         variance = 1 - near @ cho_solve(self._factor, near)
         return self.mean + self.scale * (near @ self.weights), float(max(variance, 0))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return arrays by name, for an npz file."""
-        return {name: getattr(self, name) for name in ("places", "weights", "mean", "scale", "shape")}
+        names = ("elements", "places", "weights", "mean", "scale", "shape")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_arrays(cls, p: Ridge, arrays: Mapping[str, np.ndarray]) -> RidgeModel:
@@ -154,7 +162,10 @@ def kernel(one: np.ndarray, other: np.ndarray, length: float) -> np.ndarray:
 
 
 def fit(known: Sequence[Known], p: Ridge, seed: int = 0) -> RidgeModel:
-    """Fit with the length and the noise that tell each crystal best from the others.
+    """Fit with the length and the noise that tell each composition best from the others.
+
+    With G the inverse of the kernel matrix with noise, what is left of the crystals g of a composition that
+    was not learned from is G_gg⁻¹ (G y)_g (as Rasmussen and Williams, eq. 5.12, for one crystal).
 
     Parameters
     ----------
@@ -170,13 +181,17 @@ def fit(known: Sequence[Known], p: Ridge, seed: int = 0) -> RidgeModel:
     RidgeModel
         The model.
     """
-    places = np.array([features(one.atoms, p) for one in known])
+    elements = np.unique(np.concatenate([one.atoms.numbers for one in known]))
+    places = np.array([features(one.atoms, p, elements) for one in known])
     numbers = np.array([one.numbers for one in known])
     mean, scale = numbers.mean(0), np.maximum(numbers.std(0), 1e-6)
     target, best = (numbers - mean) / scale, (np.inf,)
+    names = groups(known, "composition")
+    together = [np.flatnonzero(names == name) for name in np.unique(names)]
     for length, noise in itertools.product(LENGTHS, NOISES):
         inverse = np.linalg.inv(kernel(places, places, length) + noise * np.eye(len(places)))
         weights = inverse @ target
-        wrong = float(((weights / np.diag(inverse)[:, None]) ** 2).mean())  # each left out in turn
+        left = [np.linalg.solve(inverse[np.ix_(some, some)], weights[some]) for some in together]
+        wrong = float((np.concatenate(left) ** 2).mean())
         best = min(best, (wrong, length, noise, weights), key=lambda one: one[0])
-    return RidgeModel(p, places, best[3], mean, scale, np.array(best[1:3]))
+    return RidgeModel(p, elements, places, best[3], mean, scale, np.array(best[1:3]))
