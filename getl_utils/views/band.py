@@ -35,7 +35,7 @@ class _Scene:
         limits["weaker"] = float(last.weaker.abs().quantile(0.98))
         span = [(columns[a].min() - 3, columns[a].max() + 3) for a in "xy"]
         looks = {"moved": ("d2min", 0.0, "magma", "D²min (Å²)")}
-        looks["weaker"] = ("weaker", -limits["weaker"], "RdBu_r", "bonds lost, Σ −ICOHP (eV)")
+        looks["weaker"] = ("weaker", -limits["weaker"], "RdBu_r", "bonding lost (eV)")
         self.maps = {}
         for name, (column, low, colours, title) in looks.items():
             panel, size = grid[name], _size(grid[name], span, 0.62)
