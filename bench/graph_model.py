@@ -48,6 +48,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {},
     {"angle_cutoff": 0.0},
     {"angle_cutoff": 3.2},
+    {"angle_cutoff": 4.8},
     {"cutoff": 4.4},
     {"n_radial": 12},
     {"l_max": 1},
@@ -154,6 +155,8 @@ def linear(keep: np.ndarray, test: np.ndarray) -> pd.DataFrame:
     model = zrcual.train(BondExpansion(zrcual.elements()), table(), described(), keep)
     seconds, rows = time.process_time() - start, {}
     for key, mine in table()[test].groupby(["composition", "type"], sort=False):
+        if key[1] not in model.types:
+            continue
         found = model.evaluate(key[1], described()[mine.index], mine.distance.to_numpy())
         wrong = found.mean - mine.strength.to_numpy()
         rows[key] = {"linear": zrcual.rms(wrong), "linear_in_90": zrcual.held(wrong, found.sigma)}
@@ -254,7 +257,8 @@ def _rows(model: GraphModel, seconds: float, keep: np.ndarray, test: np.ndarray)
     """`errors` beside those of the linear model."""
     theirs, facts = linear(keep, test), {"seconds": seconds, "weights": weights(model)}
     rows = errors(model, keep, test)
-    return [row | facts | theirs.loc[(row["left_out"], row["type"])].to_dict() for row in rows]
+    theirs = theirs.reindex(pd.MultiIndex.from_tuples([(row["left_out"], row["type"]) for row in rows]))
+    return [row | facts | own for row, own in zip(rows, theirs.to_dict("records"), strict=True)]
 
 
 def laws(found: pd.DataFrame) -> pd.DataFrame:
