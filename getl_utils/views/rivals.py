@@ -72,7 +72,7 @@ def sizes(table: pd.DataFrame, types: Sequence[str]) -> Drawing:
         log_ticks(panel.xaxis, some.cells.unique())
         log_ticks(panel.yaxis)
     panels[0].set_ylabel("RMSE (eV)")
-    legend(panels[0], fontsize=6.5)
+    legend(panels[-2], fontsize=6.5, loc="upper right")
     return figure, table
 
 
