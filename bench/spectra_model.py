@@ -138,8 +138,10 @@ def _once(table: str, place: dict[str, Any], p: Any, make: Callable[[], pd.DataF
 
 
 def _at(path: Path, place: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
-    """A table, and which of its rows are at a place."""
-    known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(place))
+    """A table without the rows of other spectra, and which of its rows are at a place."""
+    known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list({"settings": 0} | place))
+    now = {content_hash(p.model_dump() if p else None, spectra()) for p in MODELS.values()}
+    known = known[known.settings.isin(now)]
     return known, np.logical_and.reduce(
         [(known[k].astype(str) == str(v)).to_numpy() for k, v in place.items()]
     )

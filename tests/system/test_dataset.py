@@ -51,7 +51,7 @@ def test_the_pulled_slab_is_large_and_followed_to_the_end():
     assert columns.frame.nunique() > 50
     assert columns.strain.max() == pytest.approx(made["loading"]["max_strain"], abs=0.005)
     assert stress.strain.max() == pytest.approx(made["loading"]["max_strain"], abs=0.005)
-    assert columns[columns.frame == 0][["d2min", "exchanged"]].abs().max(axis=None) == 0
+    assert columns[columns.frame == 0][["d2min", "exchanged"]].max(axis=None) < 1e-12
 
 
 @pytest.mark.parametrize("name", LEARNED)
