@@ -1,8 +1,8 @@
-"""How long bonds are followed through a trajectory: python bench/following.py [FRAMES [ATOMS [THREADS]]].
+"""How long bonds are followed through a trajectory: python bench/following.py [FRAMES [ATOMS [THREADS [σ]]]].
 
 The frames are of a rattled crystal under shear whose atoms drift further with every frame: times depend on
-the numbers of atoms and bonds. Each frame is predicted with the shipped model and σ, and compared with the
-first; see results.md.
+the numbers of atoms and bonds. Each frame is predicted with the shipped model, without σ if the last
+argument is 0, and compared with the first; see results.md.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def sheared(frames: int, number: int) -> Iterator[Atoms]:
         yield atoms
 
 
-def main(frames: int = 50, number: int = 100_000, threads: int = 1) -> None:
+def main(frames: int = 50, number: int = 100_000, threads: int = 1, sigma: int = 1) -> None:
     """Follow the frames; print seconds and memory."""
     trained = model.load(resolve(MODEL))
     limits = predictor.windows(trained, {})
@@ -47,7 +47,7 @@ def main(frames: int = 50, number: int = 100_000, threads: int = 1) -> None:
     )  # compiled before the clock starts
     start, used = time.perf_counter(), time.process_time()
     path = trajectory.follow(sheared(frames, number))
-    tables = (predictor.predict(trained, path.atoms(n), limits, threads=threads) for n in range(frames))
+    tables = (predictor.predict(trained, path.atoms(n), limits, bool(sigma), threads) for n in range(frames))
     first, states = next(tables), []
     for n, table in enumerate(tables, 1):
         changed = exchange.exchanges([first, table], path.pair(n), limits)
