@@ -191,13 +191,21 @@ def alloys(given: argparse.Namespace) -> None:
                 p = settings(given, change, 1 if not angles else given.members)
                 place = {"fold": fold, "seed": seed, "angles": angles, "members": p.members}
                 place |= {"epochs": p.epochs}
-                found = kept("alloys", place, lambda p=p, fold=fold, seed=seed: _left_out(p, fold, seed))
+                found = kept(
+                    "alloys", place, lambda p=p, fold=fold, seed=seed: _left_out(p, fold, 100 * seed)
+                )
     print(beside(found).to_string(), flush=True)
 
 
-def _left_out(p: Graph, fold: str, seed: int) -> list[dict[str, Any]]:
-    keep = (table().fold != fold).to_numpy()
-    return _rows(*fit(p, keep, 100 * seed), keep, ~keep)
+def _left_out(p: Graph, fold: str, seed: int, keep: np.ndarray | None = None) -> list[dict[str, Any]]:
+    """Errors on a fold, beside those of the linear model, learned from the others or from `keep`."""
+    test = (table().fold == fold).to_numpy()
+    keep = ~test if keep is None else keep
+    model, seconds = fit(p, keep, seed)
+    facts, theirs = {"seconds": seconds, "weights": weights(model)}, linear(keep, test)
+    rows = errors(model, keep, test)
+    theirs = theirs.reindex(pd.MultiIndex.from_tuples([(row["left_out"], row["type"]) for row in rows]))
+    return [row | facts | own for row, own in zip(rows, theirs.to_dict("records"), strict=True)]
 
 
 def beside(found: pd.DataFrame) -> pd.DataFrame:
@@ -209,6 +217,10 @@ def beside(found: pd.DataFrame) -> pd.DataFrame:
     ratio = found.assign(**{c: found[c] / found.distance for c in columns})
     mean = {a: some.groupby(keys)[columns].mean() for a, some in ratio.groupby("angles")}
     theirs = pd.read_csv(OUT / "transfer.csv").rename(columns={"fold": "left_out"}).set_index(keys)
+    tested = found.groupby(keys).n_test.first()
+    both = tested.index.intersection(theirs.index)
+    if (theirs.n_test[both] != tested[both]).any():
+        raise SystemExit("transfer.csv is of other labels: run bench/transfer.py first")
     more = {"without angles": mean[False].single} if False in mean else {}
     return mean[True].assign(**more, published=theirs.published_ratio).round(3)
 
@@ -226,7 +238,7 @@ def ablation(given: argparse.Namespace) -> None:
         p = settings(given, change)
         name = ", ".join(f"{k} {v}" for k, v in change.items()) or "the model"
         place = {"changed": name, "fold": table().fold[0], "epochs": p.epochs}
-        found = kept("ablation", place, lambda p=p: _left_out(p, table().fold[0], 1))
+        found = kept("ablation", place, lambda p=p: _left_out(p, table().fold[0], 100))
     found = found.assign(ratio=found.graph / found.distance)
     print(found.pivot_table("ratio", "changed", "type", sort=False).round(3).to_string(), flush=True)
 
@@ -242,23 +254,10 @@ def sizes(given: argparse.Namespace) -> None:
             p = p.model_copy(update={"epochs": p.epochs * len(order) // count})  # as many steps
             place = {"width": width, "cells": count, "fold": left, "epochs": p.epochs}
             keep = table().cell.isin(order[:count]).to_numpy()
-            found = kept("sizes", place, lambda p=p, keep=keep, left=left: _sized(p, keep, left))
-    write_csv(OUT / "graph_laws.csv", laws(found).round(4))
-    print(laws(found).round(3).to_string(), flush=True)
-
-
-def _sized(p: Graph, keep: np.ndarray, left: str) -> list[dict[str, Any]]:
-    model, seconds = fit(p, keep, 1)
-    test = (table().fold == left).to_numpy()
-    return _rows(model, seconds, keep, test)
-
-
-def _rows(model: GraphModel, seconds: float, keep: np.ndarray, test: np.ndarray) -> list[dict[str, Any]]:
-    """`errors` beside those of the linear model."""
-    theirs, facts = linear(keep, test), {"seconds": seconds, "weights": weights(model)}
-    rows = errors(model, keep, test)
-    theirs = theirs.reindex(pd.MultiIndex.from_tuples([(row["left_out"], row["type"]) for row in rows]))
-    return [row | facts | own for row, own in zip(rows, theirs.to_dict("records"), strict=True)]
+            found = kept("sizes", place, lambda p=p, keep=keep, left=left: _left_out(p, left, 1, keep))
+    fitted = laws(found)
+    write_csv(OUT / "graph_laws.csv", fitted.round(4))
+    print(fitted.round(3).to_string(), flush=True)
 
 
 def laws(found: pd.DataFrame) -> pd.DataFrame:

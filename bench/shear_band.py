@@ -9,7 +9,6 @@ its last frame, docs/band.png.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 
@@ -18,8 +17,9 @@ import pandas as pd
 from getl_utils.core import parameters
 from getl_utils.core.once import once
 from getl_utils.core.parameters import Loading
-from getl_utils.core.record import atomic_write, write_csv, write_json
+from getl_utils.core.record import atomic_write, checksums, write_csv, write_json
 from getl_utils.core.workdir import WorkDir, resolve, root
+from getl_utils.files import lammps_data
 from getl_utils.files.frames import readings
 from getl_utils.generate import loading, notch, steps
 from getl_utils.inference import band, predictor
@@ -72,17 +72,14 @@ def main(threads: int = 1) -> None:
             "model_id": trained.model_id,
             "column": SIDE,
             "following_cpu_seconds": round(seconds, 1),
-            "files": {
-                name: hashlib.sha256((OUT / name).read_bytes()).hexdigest()
-                for name in ("columns.parquet", "stress.csv")
-            },
+            "files": checksums(OUT, [OUT / "columns.parquet", OUT / "stress.csv"]),
         },
     )
     film()
 
 
 def _written(path, slab, elements) -> dict[str, int]:
-    notch.write(path, slab, elements)
+    lammps_data.write_data(path, slab, elements)
     return {"atoms": len(slab)}
 
 

@@ -21,7 +21,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 import argparse
 import itertools
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,15 @@ NODES = {
 }
 
 
+@cache
 def spectra() -> str:
     """Identity of the spectra."""
     return content_hash(read_json(DATA / dataset.MANIFEST)["files"])
+
+
+def settings(p: Any) -> str:
+    """Identity of a model's settings and of the spectra."""
+    return content_hash(p.model_dump() if p else None, spectra())
 
 
 def kept() -> None:
@@ -126,7 +132,7 @@ def curves(names: list[str]) -> None:
 def _once(table: str, place: dict[str, Any], p: Any, make: Callable[[], pd.DataFrame]) -> None:
     """Add the rows of a place to a table, in place of older ones, unless they are there."""
     path = OUT / f"spectra_{table}.csv"
-    whole = place | {"settings": content_hash(p.model_dump() if p else None, spectra())}
+    whole = place | {"settings": settings(p)}
     if _at(path, whole)[1].any():
         return
     rows = make()
@@ -140,8 +146,7 @@ def _once(table: str, place: dict[str, Any], p: Any, make: Callable[[], pd.DataF
 def _at(path: Path, place: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
     """A table without the rows of other spectra, and which of its rows are at a place."""
     known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list({"settings": 0} | place))
-    now = {content_hash(p.model_dump() if p else None, spectra()) for p in MODELS.values()}
-    known = known[known.settings.isin(now)]
+    known = known[known.settings.isin([settings(p) for p in MODELS.values()])]
     return known, np.logical_and.reduce(
         [(known[k].astype(str) == str(v)).to_numpy() for k, v in place.items()]
     )

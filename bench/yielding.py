@@ -9,7 +9,6 @@ rest; and manifest.json, written last.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from ase import Atoms
 from getl_utils.core import parameters
 from getl_utils.core.once import once
 from getl_utils.core.parameters import Generate, Infer
-from getl_utils.core.record import atomic_write, read_json, write_csv, write_json
+from getl_utils.core.record import atomic_write, checksums, read_json, write_csv, write_json
 from getl_utils.core.workdir import WorkDir, resolve
 from getl_utils.etl.soap import Soap
 from getl_utils.files.frames import readings
@@ -124,7 +123,7 @@ def main(case: str, named: str = MODEL, place: str = OUT) -> None:
         "model": named,
         "model_id": trained.model_id,
         "seconds": seconds,
-        "files": {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in TABLES},
+        "files": checksums(out, [out / name for name in TABLES]),
     }
     write_json(out / "manifest.json", manifest)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.io import write
 
+from getl_utils.core.record import atomic_write
 from getl_utils.files import elements as rule
 from getl_utils.files.text import lines_of
 
@@ -73,6 +75,22 @@ def read_data(path: str | Path, elements: Sequence[str] | None = None, known: Se
     atoms.set_array("id", table["id"])
     atoms.set_array("type", types)
     return atoms[np.argsort(table["id"], kind="stable")]
+
+
+def write_data(path: str | Path, atoms: Atoms, elements: Sequence[str]) -> None:
+    """Write a structure as a data file of atom_style atomic, with masses.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. It is complete or absent.
+    atoms : Atoms
+        The structure, Å.
+    elements : sequence of str
+        In the order of the types.
+    """
+    with atomic_write(path) as temporary:
+        write(temporary, atoms, format="lammps-data", specorder=list(elements), masses=True)
 
 
 def _sections(path: str | Path) -> tuple[dict[str, str], dict[str, list[Row]]]:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers
-from ase.io import write
 from ase.md.nptberendsen import NPTBerendsen
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.optimize import FIRE
@@ -28,6 +27,7 @@ from getl_utils.core.parameters import Quench
 from getl_utils.core.parameters.calculators import check_calculator
 from getl_utils.core.progress import line
 from getl_utils.core.record import atomic_write
+from getl_utils.files import lammps_data
 
 COMPRESSIBILITY = 1 / (100 * units.GPa)  # of a metal; with the damping it sets how fast the volume follows
 MOST_TRIES = 10_000  # places tried for one atom
@@ -219,8 +219,7 @@ def _write(atoms: Atoms, elements: list[str], folder: Path) -> None:
         lines.append(f"{n} {elements.index(symbol) + 1} " + " ".join(f"{x:.12g}" for x in place))
     with atomic_write(folder / "final.dump") as temporary:
         temporary.write_text("\n".join(lines) + "\n")
-    with atomic_write(folder / "final.data") as temporary:
-        write(temporary, atoms, format="lammps-data", specorder=elements, masses=True)
+    lammps_data.write_data(folder / "final.data", atoms, elements)
 
 
 def run_once(

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import ase.io
 import numpy as np
 from ase import Atoms
-
-from getl_utils.core.record import atomic_write
 
 
 def slab(glass: Atoms, repeat: tuple[int, int, int], depth: float, opening: float, vacuum: float) -> Atoms:
@@ -62,19 +56,3 @@ def slab(glass: Atoms, repeat: tuple[int, int, int], depth: float, opening: floa
     whole.positions[:, 1] += vacuum / 2
     whole.set_cell(whole.cell.lengths() + np.array([0, vacuum, 0]))
     return whole
-
-
-def write(path: Path, atoms: Atoms, elements: Sequence[str]) -> None:
-    """Write a structure as a data file of LAMMPS, atom_style atomic.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    atoms : Atoms
-        The structure.
-    elements : sequence of str
-        In the order of the types.
-    """
-    with atomic_write(path) as temporary:
-        ase.io.write(temporary, atoms, format="lammps-data", specorder=list(elements), masses=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from getl_utils.core.neighbours import neighbours
 from getl_utils.inference import displacements, exchange, predictor, surroundings, trajectory
 from getl_utils.models.model import Model
 
@@ -59,24 +60,20 @@ def follow(
     ValueError
         An element is unknown to the model, there are fewer than two frames, or their atoms differ.
     """
-    path = trajectory.follow(frames)
-    if len(path.cells) < 2:
-        raise ValueError("a loading needs two frames or more of the same atoms: the trajectory has one")
-    reach, number = max(high for _, high in limits.values()), len(path.symbols)
-    column, strain = columns(path.atoms(0), side), trajectory.strains(path).strain
+    path = trajectory.follow_loading(frames)
+    reach, number, rest = max(high for _, high in limits.values()), len(path.symbols), path.atoms(0)
+    column, strain, near = columns(rest, side), trajectory.strains(path).strain, neighbours(rest, reach)
     first, own_element, rows = None, np.zeros(number), []
     for n in range(len(path.cells)):
         atoms = path.atoms(n)
         table = predictor.predict(model, atoms, limits, sigma=False, threads=threads)
         first = table if first is None else first
         changed = exchange.exchanges([first, table], path.pair(n), limits, hysteresis)
-        some = changed[changed.state != "kept"]
         places = path.scaled[n] @ path.cells[n]
         own = pd.DataFrame({"x": places[:, 0], "y": places[:, 1]})
-        own["d2min"] = displacements.d2min(path, n, reach)
-        own["exchanged"] = np.bincount(np.concatenate([some.i, some.j]).astype(int), minlength=number)
-        ends = np.concatenate([table.i, table.j])
-        own["strength"] = np.bincount(ends, -np.tile(table.predicted, 2), number)
+        own["d2min"] = displacements.d2min(path, n, reach, near)
+        own["exchanged"] = exchange.at_atoms(changed[changed.state != "kept"], number)
+        own["strength"] = exchange.at_atoms(table, number, -table.predicted)
         if n == 0:
             own_element = own.strength.groupby(path.symbols).transform("mean").to_numpy()
         own["excess"] = own.strength - own_element

@@ -39,7 +39,7 @@ def mean_squares(trajectory: Trajectory) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
+def d2min(trajectory: Trajectory, frame: int, cutoff: float, near: pd.DataFrame | None = None) -> np.ndarray:
     """Compute the non-affine displacement D²min of each atom between the first frame and another.
 
     D²min_i = min over J of (1/n_i) Σ_j |r_ij(t) − r_ij(0)·J|², where j are the n_i neighbours of atom i in
@@ -55,13 +55,17 @@ def d2min(trajectory: Trajectory, frame: int, cutoff: float) -> np.ndarray:
         Number of the later frame.
     cutoff : float
         Greatest distance of a neighbour in the first frame, Å.
+    near : DataFrame, optional
+        These neighbours, as from ``core.neighbours.neighbours``, for who asks for many frames; default: they
+        are found.
 
     Returns
     -------
     ndarray
         D²min, Å^2; (atoms,). NaN for an atom that has fewer than three neighbours, or all in one plane.
     """
-    table, number = neighbours(trajectory.atoms(0), cutoff), len(trajectory.symbols)
+    table = neighbours(trajectory.atoms(0), cutoff) if near is None else near
+    number = len(trajectory.symbols)
     i, j, cells = table.i.to_numpy(), table.j.to_numpy(), table[BOND[2:]].to_numpy()
     before, after = trajectory.vectors(0, i, j, cells), trajectory.vectors(frame, i, j, cells)
 

@@ -202,6 +202,33 @@ def categories(strength: Sequence[float], element: Sequence[str]) -> pd.Categori
     )
 
 
+def at_atoms(bonds: pd.DataFrame, number: int, values: pd.Series | None = None) -> np.ndarray:
+    """Count the bonds of each atom, or sum a number of each bond at both of its atoms.
+
+    Parameters
+    ----------
+    bonds : DataFrame
+        i, j.
+    number : int
+        Number of atoms.
+    values : Series, optional
+        A number of each bond; default: the bonds are counted.
+
+    Returns
+    -------
+    ndarray
+        Of each atom; (atoms,).
+
+    Examples
+    --------
+    >>> bonds = pd.DataFrame({"i": [0, 0], "j": [1, 2], "predicted": [-1.0, -2.0]})
+    >>> at_atoms(bonds, 4).tolist(), at_atoms(bonds, 4, -bonds.predicted).tolist()
+    ([2, 1, 1, 0], [3.0, 1.0, 2.0, 0.0])
+    """
+    ends = np.concatenate([bonds.i, bonds.j]).astype(int)
+    return np.bincount(ends, None if values is None else np.tile(values, 2), number)
+
+
 def atom_table(
     table: pd.DataFrame, trajectory: Trajectory, bonds: pd.DataFrame, frame: int, cutoff: float
 ) -> pd.DataFrame:
@@ -226,15 +253,15 @@ def atom_table(
         atom (0-based), element, bonds (their number), strength (Σ −ICOHP, eV), category, d2min (Å^2), broken,
         formed and exchanged (their sum).
     """
-    number, ends = len(trajectory.symbols), np.concatenate([table.i, table.j])
+    number = len(trajectory.symbols)
     result = pd.DataFrame({"atom": range(number), "element": trajectory.symbols})
-    result["bonds"] = np.bincount(ends, minlength=number)
-    result["strength"] = np.bincount(ends, -np.tile(table.predicted, 2), number)
+    result["bonds"] = at_atoms(table, number)
+    result["strength"] = at_atoms(table, number, -table.predicted)
     result["category"] = categories(result.strength, result.element)
     result["d2min"] = d2min(trajectory, frame, cutoff)
     for state in ("broken", "formed"):
         some = bonds[(bonds.frame == frame) & (bonds.state == state)]
-        result[state] = np.bincount(np.concatenate([some.i, some.j]).astype(int), minlength=number)
+        result[state] = at_atoms(some, number)
     return result.assign(exchanged=result.broken + result.formed)
 
 

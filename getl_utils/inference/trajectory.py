@@ -164,7 +164,8 @@ def follow(frames: Iterable[Atoms]) -> Trajectory:
     Parameters
     ----------
     frames : iterable of Atoms
-        The same atoms in the same order. Atoms of a LAMMPS dump are sorted by id.
+        The same atoms in the same order, with an error in place of a damaged frame (`frames.readings`). Atoms
+        of a LAMMPS dump are sorted by id.
 
     Returns
     -------
@@ -174,11 +175,13 @@ def follow(frames: Iterable[Atoms]) -> Trajectory:
     Raises
     ------
     ValueError
-        There are no frames, a frame has other atoms, or the cell jumped (LAMMPS flips strongly sheared
-        boxes).
+        There are no frames, one is damaged or has other atoms, or the cell jumped (LAMMPS flips strongly
+        sheared boxes).
     """
     scaled, shifts, cells, first = [], [], [], None
     for n, atoms in enumerate(frames):
+        if isinstance(atoms, ValueError):
+            raise atoms
         first = atoms if first is None else first
         if atoms.get_chemical_symbols() != first.get_chemical_symbols():
             raise ValueError(
@@ -204,6 +207,30 @@ def follow(frames: Iterable[Atoms]) -> Trajectory:
         np.array(first.get_chemical_symbols(), object),
         first.pbc,
     )
+
+
+def follow_loading(frames: Iterable[Atoms]) -> Trajectory:
+    """Follow atoms through a loading, which has two frames or more; see `follow`.
+
+    Parameters
+    ----------
+    frames : iterable of Atoms
+        As for `follow`, the sample at rest first.
+
+    Returns
+    -------
+    Trajectory
+        The frames with unwrapped atoms.
+
+    Raises
+    ------
+    ValueError
+        There is one frame, or as `follow`.
+    """
+    path = follow(frames)
+    if len(path.cells) < 2:
+        raise ValueError("a loading needs two frames or more of the same atoms: the trajectory has one")
+    return path
 
 
 def strains(trajectory: Trajectory) -> pd.DataFrame:

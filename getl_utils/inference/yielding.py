@@ -53,9 +53,7 @@ def follow(
         was not reached.
     """
     energies: list[np.ndarray] = []
-    path = trajectory.follow(_noting(frames, energies))
-    if len(path.cells) < 2:
-        raise ValueError("a loading needs two frames or more of the same atoms: the trajectory has one")
+    path = trajectory.follow_loading(_noting(frames, energies))
     strain = trajectory.strains(path).strain.abs()
     chosen = {_percent(one): _frame(strain, one) for one in strains}
     tables = (predictor.predict(model, path.atoms(n), limits) for n in range(len(path.cells)))
@@ -68,8 +66,7 @@ def follow(
         curve.append(_state(surroundings.geometry(path.atoms(n))[0], table, changed))
         for name in [name for name, frame in chosen.items() if frame == n]:
             atoms[f"d2min_{name}"] = displacements.d2min(path, n, reach)
-            some = changed[changed.state != "kept"]
-            atoms[f"exchanged_{name}"] = np.bincount(np.concatenate([some.i, some.j]), minlength=len(rest))
+            atoms[f"exchanged_{name}"] = exchange.at_atoms(changed[changed.state != "kept"], len(rest))
     moved = displacements.mean_squares(path)
     states = pd.DataFrame(curve).assign(msd=moved.msd[moved.element == "all"].to_numpy())
     states.insert(0, "strain", strain)
@@ -77,11 +74,9 @@ def follow(
 
 
 def _noting(frames: Iterable[Atoms], energies: list[np.ndarray]) -> Iterator[Atoms]:
-    """The frames as they come; the energies of the first frame's atoms are noted; a damaged one is told."""
+    """The frames as they come; the energies of the first frame's atoms are noted."""
     for n, atoms in enumerate(frames):
-        if isinstance(atoms, ValueError):
-            raise atoms
-        if n == 0 and ENERGY in atoms.arrays:
+        if n == 0 and isinstance(atoms, Atoms) and ENERGY in atoms.arrays:
             energies.append(atoms.get_array(ENERGY))
         yield atoms
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 
 from getl_utils.core.record import atomic_write
 from getl_utils.views.style import COLOURS, STYLE, Drawing, axes, legend
@@ -33,18 +35,13 @@ class _Scene:
         last = self.columns[self.columns.frame == self.columns.frame.max()]
         limits = {"moved": float(last.d2min.quantile(0.98))}
         limits["weaker"] = float(last.weaker.abs().quantile(0.98))
-        span = [(columns[a].min() - 3, columns[a].max() + 3) for a in "xy"]
         looks = {"moved": ("d2min", 0.0, "magma", "D²min (Å²)")}
         looks["weaker"] = ("weaker", -limits["weaker"], "RdBu_r", "bonding lost (eV)")
         self.maps = {}
         for name, (column, low, colours, title) in looks.items():
-            panel, size = grid[name], _size(grid[name], span, 0.62)
-            shown = self.maps[column] = panel.scatter(
-                first.x, first.y, c=np.zeros(len(first)), s=size, marker="s", lw=0, cmap=colours,
-                vmin=low, vmax=limits[name],
-            )  # fmt: skip
-            panel.set(xlim=span[0], ylim=span[1], aspect="equal", xticks=[], yticks=[])
-            self.figure.colorbar(shown, ax=panel, label=title, shrink=0.9, extend="max")
+            shown = _map(grid[name], columns, 0.62, cmap=colours, vmin=low, vmax=limits[name])
+            self.figure.colorbar(shown, ax=grid[name], label=title, shrink=0.9, extend="max")
+            self.maps[column] = shown
         grid["curve"].plot(100 * stress.strain, stress.stress, color=COLOURS[0], lw=1.2)
         (self.mark,) = grid["curve"].plot([], [], "o", color=COLOURS[1], ms=7)
         grid["curve"].set(xlabel="strain (%)", ylabel="stress (GPa)", ylim=(0, None))
@@ -54,8 +51,7 @@ class _Scene:
         """Move everything to a frame."""
         now = self.columns[self.columns.frame == frame]
         for column, shown in self.maps.items():
-            shown.set_offsets(now[["x", "y"]].to_numpy())
-            shown.set_array(now[column].to_numpy())
+            _fill(shown, now, column)
         strain = now.strain.iloc[0]
         self.mark.set_data([100 * strain], [np.interp(strain, self.stress.strain, self.stress.stress)])
 
@@ -65,10 +61,19 @@ def _full(columns: pd.DataFrame) -> pd.DataFrame:
     return columns[columns.atoms >= min(FEWEST, columns.atoms.max())]
 
 
-def _size(panel: Axes, span: list[tuple[float, float]], part: float) -> float:
-    """Area of a mark (points²) so that marks of 5 Å hide the paper in a panel of a part of the width."""
+def _map(panel: Axes, columns: pd.DataFrame, part: float, **look: Any) -> PathCollection:
+    """An empty map with room for all frames; its marks of 5 Å hide the paper in a part of the width."""
+    span = [(columns[a].min() - 3, columns[a].max() + 3) for a in "xy"]
     width = panel.figure.get_size_inches()[0] * part * 72  # points of the panel
-    return (6.0 * width / (span[0][1] - span[0][0])) ** 2
+    size = (6.0 * width / (span[0][1] - span[0][0])) ** 2
+    panel.set(xlim=span[0], ylim=span[1], aspect="equal", xticks=[], yticks=[])
+    return panel.scatter([], [], c=[], s=size, marker="s", lw=0, **look)
+
+
+def _fill(shown: PathCollection, now: pd.DataFrame, column: str) -> None:
+    """Put the columns of a frame into a map."""
+    shown.set_offsets(now[["x", "y"]].to_numpy())
+    shown.set_array(now[column].to_numpy())
 
 
 def scene(columns: pd.DataFrame, stress: pd.DataFrame, frame: int | None = None) -> Drawing:
@@ -113,13 +118,10 @@ def stages(columns: pd.DataFrame, strains: Sequence[float]) -> Drawing:
     by = columns.groupby("frame").strain.first()
     chosen = [int((by - strain).abs().idxmin()) for strain in strains]
     figure, panels = axes(1, len(chosen), width=6.5, height=1.9)
-    span = [(columns[a].min() - 3, columns[a].max() + 3) for a in "xy"]
     most = float(columns.d2min[columns.frame == chosen[-1]].quantile(0.98))
     for panel, frame in zip(panels, chosen, strict=True):
-        now, size = columns[columns.frame == frame], _size(panel, span, 0.8)
-        look = {"marker": "s", "lw": 0, "cmap": "magma", "vmin": 0, "vmax": most}
-        shown = panel.scatter(now.x, now.y, c=now.d2min, s=size, **look)
-        panel.set(xlim=span[0], ylim=span[1], aspect="equal", xticks=[], yticks=[])
+        shown = _map(panel, columns, 0.8, cmap="magma", vmin=0, vmax=most)
+        _fill(shown, columns[columns.frame == frame], "d2min")
         panel.set_title(f"strain {by[frame]:.1%}", fontsize=9, loc="left")
     figure.colorbar(shown, ax=panels, label="D²min (Å²)", shrink=0.5, extend="max")
     return figure, columns[columns.frame.isin(chosen)]

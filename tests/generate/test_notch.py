@@ -43,7 +43,7 @@ def test_a_skew_cell_is_refused():
 def test_the_data_file_has_types_in_the_given_order(tmp_path):
     atoms = block()
     atoms.symbols[::3] = "Zr"
-    notch.write(tmp_path / "a.data", atoms, ["Zr", "Cu"])
+    lammps_data.write_data(tmp_path / "a.data", atoms, ["Zr", "Cu"])
     again = lammps_data.read_data(tmp_path / "a.data", ["Zr", "Cu"])
     assert again.get_chemical_symbols() == atoms.get_chemical_symbols()
     assert np.abs(again.positions - atoms.positions).max() < 1e-6

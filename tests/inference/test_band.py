@@ -64,6 +64,13 @@ def test_a_single_frame_is_told(followed):
         band.follow([followed[0]], trained, predictor.windows(trained, {}))
 
 
+def test_a_damaged_frame_is_told(followed):
+    trained = model.load(resolve("data_examples/models/zr-cu-al"))
+    frames = [followed[0], ValueError("frame 2 is cut off")]
+    with pytest.raises(ValueError, match="cut off"):
+        band.follow(frames, trained, predictor.windows(trained, {}))
+
+
 def test_the_film_has_the_frames(followed, tmp_path):
     from PIL import Image
 
