@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from getl_utils.core.parameters import Loading, Shear
+from getl_utils.core.parameters import Athermal, Loading
 from getl_utils.core.record import content_hash, read_json
 from getl_utils.files.lammps_log import read_thermo
-from getl_utils.generate import shearing
+from getl_utils.generate import athermal
+from getl_utils.generate.athermal import GPA_PER_BAR
 from getl_utils.generate.lammps import run_once
 from getl_utils.generate.quench import START, Protocol, identified, interaction
-from getl_utils.generate.shearing import GPA_PER_BAR
 
 THERMO = "step temp press pe vol density lx ly lz pxx pyy pzz pxy pxz pyz"
 
@@ -87,7 +87,7 @@ def input_text(glass: Path, protocol: Protocol, loading: Loading, seed: int, nam
 def load(
     glass: str | Path,
     protocol: Protocol,
-    loading: Loading | Shear,
+    loading: Loading | Athermal,
     directory: str | Path,
     seed: int,
     name: str = "loading",
@@ -104,12 +104,12 @@ def load(
         LAMMPS data file, as ``final.data`` of a quench.
     protocol : Protocol
         As for `input_text`.
-    loading : Loading or Shear
+    loading : Loading or Athermal
         The loading.
     directory : str or Path
         Folder of the run. The frames lie in ``<name>.dump``.
     seed : int
-        Of the velocities; a shear has none.
+        Of the velocities; an athermal loading has none.
     name : str
         Of the files.
     command : str
@@ -145,8 +145,8 @@ def load(
     }
     if not identity.get("surfaces", True):
         del identity["surfaces"]  # records of earlier versions do not have it
-    if isinstance(loading, Shear):
-        text = shearing.input_text(glass, protocol, loading, name)
+    if isinstance(loading, Athermal):
+        text = athermal.input_text(glass, protocol, loading, name)
     else:
         text = input_text(glass, protocol, loading, seed, name)
     run_once("loading", text, identity, directory, command, progress, outputs=(f"{name}.*", "log.lammps"))
@@ -179,8 +179,8 @@ def stress_strain(directory: str | Path) -> pd.DataFrame:
     """Stress–strain curve of a whole loading, from its log.
 
     Cauchy stress σ = −P against engineering strain ε = L/L₀ − 1, both positive in tension; 1 GPa = 10⁴ bar.
-    `load_strain` and `load_stress` count positive along the loading: −ε and −σ for compression. For a shear
-    see ``shearing.curve``.
+    `load_strain` and `load_stress` count positive along the loading: −ε and −σ for compression. For an
+    athermal loading see ``athermal.curve``.
 
     Parameters
     ----------
@@ -205,8 +205,8 @@ def stress_strain(directory: str | Path) -> pd.DataFrame:
         )
     made = read_json(directory / "loading.json")["identity"]
     log = read_thermo(directory / "log.lammps")
-    if made["mode"] == "shear":
-        return shearing.curve(log, made["plane"])
+    if "strain_step" in made:
+        return athermal.curve(log, made)
     log = log[log.stage == log.stage.max()].reset_index(drop=True)
     stress = {side: -log[f"P{side}{side}"] * GPA_PER_BAR for side in "xyz"}
     along, sign = stress.pop(made["axis"]), -1 if made["mode"] == "compression" else 1

@@ -97,7 +97,12 @@ def quench(
 
 
 def load_glass(
-    work: WorkDir, p: Generate, composition: str, run: int, progress: bool | str = True
+    work: WorkDir,
+    p: Generate,
+    composition: str,
+    run: int,
+    progress: bool | str = True,
+    into: WorkDir | None = None,
 ) -> pd.DataFrame:
     """Load a large glass as `p.loading` says, unless that is done.
 
@@ -113,6 +118,8 @@ def load_glass(
         Number of the quench.
     progress : bool or str
         As `progress.line` takes it.
+    into : WorkDir, optional
+        Where the loading goes, if not into `work`; so a glass can be loaded in several ways.
 
     Returns
     -------
@@ -135,7 +142,7 @@ def load_glass(
         glass.with_name("final.data"),
         protocol(p, composition, large=True),
         p.loading_protocol,
-        work.loading(composition, run),
+        (into or work).loading(composition, run),
         seed_of(p.seed, composition, run),
         name=f"{composition}-{run}-loading",
         progress=progress,

@@ -11,7 +11,8 @@ from ase import Atoms
 from getl_utils.inference import displacements, exchange, predictor, surroundings, trajectory
 from getl_utils.models.model import Model
 
-ENERGY = "c_energy"  # compute pe/atom in the dump of a shear, eV
+ENERGY = "c_energy"  # compute pe/atom in the dump of an athermal loading, eV
+BIN = 0.05  # eV, of the distribution of bond strengths
 
 
 def follow(
@@ -20,7 +21,7 @@ def follow(
     limits: Mapping[str, Sequence[float]],
     strains: Sequence[float],
     hysteresis: float = 0.1,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Predict the frames of a loading and describe each atom at rest and at several strains.
 
     Parameters
@@ -40,11 +41,14 @@ def follow(
     -------
     DataFrame
         One row an atom: the columns of ``surroundings.rows`` in the first frame, with `energy` (eV) if the
-        frames have it; and for each strain, in %, `d2min_<strain>` (Å^2) and `exchanged_<strain>` (bonds
-        broken and formed).
+        frames have it; and for each strain, in %, `d2min_<strain>` (Å^2), `exchanged_<strain>` (bonds broken
+        and formed) and `icosahedron_<strain>` (whether its cell is one then).
     DataFrame
         One row a frame: frame, strain, bonds, mean_bond (−ICOHP, eV), icosahedra (part of the atoms), broken
         and formed (parts of the first frame's bonds), msd (Å^2).
+    DataFrame
+        Bonds counted by their strength: percent (strain in %, 0 at rest), type, strength (−ICOHP in the
+        middle of a bin, eV), count.
 
     Raises
     ------
@@ -60,17 +64,46 @@ def follow(
     first, reach = next(tables), max(high for _, high in limits.values())
     rest = path.atoms(0)
     atoms = surroundings.rows(rest, first, {"energy": energies[0]} if energies else {})
-    curve = [_state(atoms, first, None)]
+    curve, counts = [_state(atoms, first, None)], [counted(first, "0")]
     for n, table in enumerate(tables, 1):
         changed = exchange.exchanges([first, table], path.pair(n), limits, hysteresis)
-        curve.append(_state(surroundings.geometry(path.atoms(n))[0], table, changed))
+        shape = surroundings.geometry(path.atoms(n))[0]
+        curve.append(_state(shape, table, changed))
         for name in [name for name, frame in chosen.items() if frame == n]:
             atoms[f"d2min_{name}"] = displacements.d2min(path, n, reach)
             atoms[f"exchanged_{name}"] = exchange.at_atoms(changed[changed.state != "kept"], len(rest))
+            atoms[f"icosahedron_{name}"] = shape.icosahedron
+            counts.append(counted(table, name))
     moved = displacements.mean_squares(path)
     states = pd.DataFrame(curve).assign(msd=moved.msd[moved.element == "all"].to_numpy())
     states.insert(0, "strain", strain)
-    return atoms, states.rename_axis("frame").reset_index()
+    return atoms, states.rename_axis("frame").reset_index(), pd.concat(counts, ignore_index=True)
+
+
+def counted(bonds: pd.DataFrame, percent: str) -> pd.DataFrame:
+    """Count bonds by their strength, type by type.
+
+    Parameters
+    ----------
+    bonds : DataFrame
+        From ``predictor.predict``: type and predicted (ICOHP, eV).
+    percent : str
+        Strain in %.
+
+    Returns
+    -------
+    DataFrame
+        percent, type, strength (−ICOHP in the middle of a bin of `BIN`, eV), count; empty bins are left out.
+
+    Examples
+    --------
+    >>> bonds = pd.DataFrame({"type": ["Cu-Zr"] * 3, "predicted": [-0.51, -0.54, -0.56]})
+    >>> counted(bonds, "0")[["strength", "count"]].to_numpy().round(3).tolist()
+    [[0.525, 2.0], [0.575, 1.0]]
+    """
+    strength = (np.floor(-bonds.predicted / BIN) + 0.5) * BIN
+    groups = strength.groupby([bonds.type, strength.rename("strength")], observed=True)
+    return groups.size().rename("count").reset_index().assign(percent=percent)
 
 
 def _noting(frames: Iterable[Atoms], energies: list[np.ndarray]) -> Iterator[Atoms]:

@@ -36,7 +36,7 @@ def sheared(*strains, moved=None):
 
 
 def test_a_moved_atom_is_found(shipped):
-    atoms, curve = yielding.follow(sheared(0, 0.02, 0.05, moved=40), *shipped, [0.02, 0.05])
+    atoms, curve, counts = yielding.follow(sheared(0, 0.02, 0.05, moved=40), *shipped, [0.02, 0.05])
     assert atoms.d2min_2.max() < 1e-12
     assert atoms.exchanged_2.max() == 0
     assert atoms.d2min_5.idxmax() == atoms.exchanged_5.idxmax() == 40
@@ -46,6 +46,11 @@ def test_a_moved_atom_is_found(shipped):
     assert curve.broken[2] + curve.formed[2] > 0
     assert curve.msd[1] < 1e-12 < curve.msd[2]
     assert atoms.notna().all(axis=None)
+    assert atoms.icosahedron_5.dtype == bool
+    bonds = counts.groupby("percent")["count"].sum()
+    assert bonds[["0", "2", "5"]].tolist() == curve.bonds.tolist()
+    middle = (counts.strength * counts["count"]).groupby(counts.percent).sum() / bonds
+    assert middle[["0", "2", "5"]].tolist() == pytest.approx(curve.mean_bond.tolist(), abs=yielding.BIN / 2)
 
 
 def lost(frames):

@@ -9,7 +9,7 @@ from getl_utils.core.parameters.data import Expansion, Extract, Load, Mix, Refer
 from getl_utils.core.parameters.extending import extended
 from getl_utils.core.parameters.generate import Cells, Espresso, Generate, Pseudopotential
 from getl_utils.core.parameters.infer import Infer, Workflow
-from getl_utils.core.parameters.lammps import Deformations, Loading, Quench, Shear
+from getl_utils.core.parameters.lammps import Athermal, Deformations, Isochoric, Loading, Quench, Shear
 from getl_utils.core.parameters.learn import Learn
 from getl_utils.core.parameters.reading import (
     STAGES,
@@ -25,6 +25,7 @@ from getl_utils.core.parameters.train import Graph, Hyperparameters, Train
 
 __all__ = [
     "STAGES",
+    "Athermal",
     "Cells",
     "Common",
     "Deformations",
@@ -35,6 +36,7 @@ __all__ = [
     "Graph",
     "Hyperparameters",
     "Infer",
+    "Isochoric",
     "Learn",
     "Load",
     "Loading",

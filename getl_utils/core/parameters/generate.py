@@ -21,7 +21,7 @@ from getl_utils.core.parameters.base import (
     explain,
     field,
 )
-from getl_utils.core.parameters.lammps import Deformations, Loading, Quench, Shear
+from getl_utils.core.parameters.lammps import Athermal, Deformations, Isochoric, Loading, Quench, Shear
 from getl_utils.core.parameters.learn import Learn
 
 ENGINES = ("gpaw", "lobster", "qe", "xtb")
@@ -109,7 +109,7 @@ class Generate(Cells, Reference):
     quench: Quench = Quench()
     large_compositions: Annotated[list[Composition], Unique] = field("glasses for 06_inference", [])
     large_quench: dict[str, Any] = field("what differs from `quench` for them", {})
-    loading: dict[str, Any] = field("of each large glass, as `Loading` or `Shear`; empty: none", {})
+    loading: dict[str, Any] = field("of large glasses: `Loading`, `Shear` or `Isochoric`; empty: none", {})
     deformations: Deformations = Deformations()
     engine: Annotated[str, AfterValidator(check_engine)] = field(
         "label engine; none: only write the inputs of pw.x and LOBSTER", "xtb"
@@ -134,9 +134,10 @@ class Generate(Cells, Reference):
         return _nested("large_quench", Quench, {**self.quench.model_dump(), **self.large_quench})
 
     @property
-    def loading_protocol(self) -> Loading | Shear | None:
+    def loading_protocol(self) -> Loading | Athermal | None:
         """The loading of each large glass; None if `loading` is empty."""
-        kind = Shear if self.loading.get("mode") == "shear" else Loading
+        mode = str(self.loading.get("mode"))
+        kind = Shear if mode == "shear" else Isochoric if mode.startswith("isochoric_") else Loading
         return _nested("loading", kind, self.loading) if self.loading else None
 
     @property
@@ -156,10 +157,11 @@ class Generate(Cells, Reference):
             raise ValueError(f"`lobster_energies` {self.lobster_energies}: the first must be the smaller one")
         if self.loading and self.large_protocol.calculator:
             raise ValueError("`loading`: LAMMPS loads a glass; with `calculator` there is no loading")
-        if self.large_compositions and self.loading.get("mode") == "shear":
+        if self.large_compositions and isinstance(self.loading_protocol, Athermal):
             raise ValueError(
-                "`loading`: the notebooks follow compression or tension of `large_compositions`; "
-                "glasses that are sheared are named in `compositions` and followed by bench/yielding.py"
+                "`loading`: the notebooks follow compression or tension of `large_compositions` at a "
+                "temperature; glasses that are loaded without heat are named in `compositions` and followed "
+                "by bench/yielding.py"
             )
         both = sorted(set(self.compositions) & set(self.large_compositions))
         if both:

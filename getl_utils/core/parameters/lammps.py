@@ -138,13 +138,11 @@ class Loading(Settings):
         return self
 
 
-class Shear(Settings):
-    """An athermal, quasistatic shear at constant volume: small strains, a minimisation after each."""
+class Athermal(Settings):
+    """An athermal, quasistatic deformation at constant volume: small strains, a minimisation after each."""
 
-    mode: Literal["shear"] = field("which way", "shear")
-    plane: Literal["xy", "xz", "yz"] = field("direction of the displacement, and normal of its plane", "xy")
-    max_strain: float = field("shear strain at the end", 0.1, gt=0, le=0.45)
-    strain_step: float = field("shear strain before each minimisation", 0.001, gt=0, le=0.05)
+    max_strain: float = field("strain at the end", 0.1, gt=0, le=0.45)
+    strain_step: float = field("strain before each minimisation", 0.001, gt=0, le=0.05)
     dump_every: Count = field("strain steps between dumped frames", 10)
     force_tolerance: float = field("eV/Å, norm of all forces at which a minimisation ends", 1e-3, gt=0, le=1)
     minimisation_steps: Count = field("iterations of each minimisation, at most", 5000)
@@ -155,12 +153,29 @@ class Shear(Settings):
         return round(self.max_strain / self.strain_step)
 
     @model_validator(mode="after")
-    def _there_is_a_second_frame(self) -> Shear:
+    def _there_is_a_second_frame(self) -> Athermal:
         if self.steps < self.dump_every:
             raise ValueError(
-                f"the shear takes {self.steps} steps: dump_every {self.dump_every} leaves no second frame"
+                f"the loading takes {self.steps} steps: dump_every {self.dump_every} leaves no second frame"
             )
         return self
+
+
+class Shear(Athermal):
+    """An athermal simple shear; the strain is the displacement over the height."""
+
+    mode: Literal["shear"] = field("which way", "shear")
+    plane: Literal["xy", "xz", "yz"] = field("direction of the displacement, and normal of its plane", "xy")
+
+
+class Isochoric(Athermal):
+    """An athermal compression or tension: the sides give way so that the volume stays.
+
+    The strain is that of the length, in parts of the length at rest.
+    """
+
+    mode: Literal["isochoric_compression", "isochoric_tension"] = field("which way", "isochoric_compression")
+    axis: Literal["x", "y", "z"] = field("of the loading", "z")
 
 
 def _check_steps(steps: float, what: str) -> None:

@@ -1,5 +1,4 @@
-"""Quasistatic shear by LAMMPS: the stress is the slope of the energy, and the frames are where they should
-be."""
+"""Athermal loading by LAMMPS: the stress is the slope of the energy; the frames are where they should be."""
 
 import ase.io
 import numpy as np
@@ -8,7 +7,7 @@ from ase import units
 from ase.build import bulk
 
 from getl_utils.core import parameters
-from getl_utils.core.parameters import Shear
+from getl_utils.core.parameters import Isochoric, Shear
 from getl_utils.files.lammps import read_dump
 from getl_utils.generate import loading
 from getl_utils.generate.lammps import missing
@@ -51,6 +50,23 @@ def test_frames_are_sheared_and_have_energies(sheared):
 
 
 @needs_lammps
+@pytest.mark.parametrize(("way", "sign"), [("compression", -1), ("tension", 1)])
+def test_an_isochoric_loading_keeps_the_volume(sheared, tmp_path, way, sign):
+    settings = {**SETTINGS.model_dump(), "mode": f"isochoric_{way}", "axis": "y"}
+    del settings["plane"]
+    curve = loading.load(sheared[0], COPPER, Isochoric(**settings), tmp_path / "run", 1, progress=False)
+    assert curve.strain.to_numpy() == pytest.approx(sign * np.arange(11) * 0.002, abs=1e-12)
+    assert curve.load_strain.to_numpy() == pytest.approx(np.arange(11) * 0.002, abs=1e-12)
+    assert curve.volume.to_numpy() == pytest.approx(curve.volume[0])
+    slope = np.gradient(curve.energy, np.log(1 + curve.strain)) / curve.volume[0] / units.GPa
+    assert curve.stress[1:-1].to_numpy() == pytest.approx(slope[1:-1], rel=1e-2)
+    assert 35 < curve.stress[1] / curve.strain[1] * 2 / 3 < 65  # C11 - C12 of copper: 47 GPa
+    found = strains(follow(read_dump(tmp_path / "run" / "loading.dump", COPPER.elements)))
+    assert found.y.tolist() == pytest.approx(found.strain.tolist())
+    assert found.strain.tolist() == pytest.approx([0, sign * 0.01, sign * 0.02])
+
+
+@needs_lammps
 def test_a_whole_shear_is_not_repeated(sheared):
     crystal, folder, curve = sheared
     assert loading.load(crystal, COPPER, SETTINGS, folder, 1, command="no-such-program").equals(curve)
@@ -70,7 +86,7 @@ def test_a_whole_shear_is_not_repeated(sheared):
 )
 def test_a_shear_that_cannot_be_is_refused(change, says):
     values = {"work_dir": "w", "elements": ["Cu"], "seed": 1, "compositions": ["Cu4"], "runs": [1]}
-    with pytest.raises(ValueError, match="glasses that are sheared"):
+    with pytest.raises(ValueError, match="glasses that are loaded without heat"):
         parameters.for_stage(
             "01_generate", values | {"loading": {"mode": "shear"}, "large_compositions": ["Cu9"]}
         )
