@@ -1,30 +1,39 @@
 """How far ICOHP depends on the data sets, the orbitals of the SCF and the engine: three B2 crystals.
 
-    python bench/spheres.py
+    python bench/spheres.py [RUN …]
 
 Zr, Cu and Al, two at a time, in the B2 structure, each labelled by `gpaw` (atomic orbitals in two basis
 sets, and plane waves) and by `qe` with our own data sets and with those that have the radii of the published
 calculations (atomistic_models/paw/reference; ld1.x makes them here). Projection `lobster` of "qe, published
 radii" is what LOBSTER itself would give of these waves; `gpaw` in atomic orbitals emulates these spheres.
 Projection `full` needs more bands than LOBSTER takes (docs/labels.md), so `qe` runs with twice as many, too.
-Writes data_examples/validation/spheres.csv: per crystal, bond and run ICOHP in both projections (eV), the
-charge spilling (%) and the bands that count over the orbitals. 20 minutes of one core; needs `make engines`.
+"gpaw, published radii" has data sets that GPAW's generator makes for those radii, in plane waves: the radii
+are the same, the smooth waves inside are others. With RUN (in quotes) only these runs are made, and the
+others are kept. Writes data_examples/validation/spheres.csv: per crystal, bond and run ICOHP in both
+projections (eV), the charge spilling (%) and the bands that count over the orbitals. 20 minutes of one core;
+needs `make engines`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 from ase.build import bulk
+from ase.data import atomic_numbers
 from crystals import kinds
+from gpaw import setup_paths
+from gpaw.atom.generator2 import generate
 
 from getl_utils.core.record import write_csv
 from getl_utils.labels import engine as engines
+from getl_utils.labels import gpaw
 
 PAW = Path("atomistic_models/paw")
 sys.path.append(str(PAW))
@@ -34,6 +43,12 @@ from make_paw import BASIS, make  # noqa: E402
 OUT = Path("data_examples/validation/spheres.csv")
 CRYSTALS = {"CuAl": 2.95, "ZrAl": 3.3, "CuZr": 3.2}  # edge, Å
 MESH, WINDOW = [4, 4, 4], (1.6, 3.4)  # Å
+SETS = {  # projectors, radii of s, p, d (bohr; as in reference/), and radius of the local potential
+    "Al": ("3s,s,3p,p", [1.9, 1.9], 1.9),
+    "Cu": ("3s,4s,3p,4p,3d,d", [1.25, 1.2, 1.45], 1.1),
+    "Zr": ("4s,5s,4p,5p,4d,d", [1.3, 1.5, 1.6], 1.2),
+}
+NAME = "published"  # of GPAW's data sets with these radii
 
 
 def make_reference(folder: Path) -> None:
@@ -44,6 +59,19 @@ def make_reference(folder: Path) -> None:
         (folder / f"{source.name.split('.')[0]}.UPF").write_text(text)
 
 
+def make_sets(folder: Path) -> None:
+    """Write GPAW's data sets with the published radii."""
+    here = Path.cwd()
+    os.chdir(folder)  # where GPAW writes
+    for element, (projectors, radii, local) in SETS.items():
+        found = generate(element, atomic_numbers[element], projectors, radii, local, None, 2, xc="PBE")
+        if not found.check_all():
+            raise ValueError(f"GPAW's data set of {element} with the published radii has a ghost state")
+        found.make_paw_setup(NAME).write_xml()
+    os.chdir(here)
+    setup_paths.insert(0, str(folder))
+
+
 def runs(reference: Path) -> dict[str, tuple[str, dict[str, Any]]]:
     """Engine and settings of each run."""
     published, more = {"pseudo_dir": str(reference), "band_factor": 1.0}, {"band_factor": 2.0}
@@ -51,6 +79,7 @@ def runs(reference: Path) -> dict[str, tuple[str, dict[str, Any]]]:
         "gpaw": ("gpaw", {}),
         "gpaw, basis dzp": ("gpaw", {"basis": "dzp"}),
         "gpaw, plane waves": ("gpaw", {"waves": "pw"}),
+        "gpaw, published radii": ("gpaw", {"waves": "pw", "cutoff_energy": 950.0, "setups": NAME}),
         "qe, own data sets": ("qe", {}),
         "qe, own data sets, more bands": ("qe", more),
         "qe, published radii": ("qe", published),
@@ -62,20 +91,29 @@ def labelled(formula: str, edge: float, run: str, engine: str, settings: dict[st
     """ICOHP of each kind of bond of one crystal by one run."""
     atoms, (low, high) = bulk(formula, "cesiumchloride", a=edge), WINDOW
     given = {"orbitals": {e: BASIS[e] for e in set(atoms.symbols)}, "kpoints": MESH, **settings}
-    label = engines.get(engine).label(atoms, minimum_distance=low, cutoff=high, **given)
+    more = {name: given.pop(name) for name in ("setups",) if name in given}
+    values = gpaw._input
+    with mock.patch.object(gpaw, "_input", lambda s: values(s) | more):
+        label = engines.get(engine).label(atoms, minimum_distance=low, cutoff=high, **given)
     symbols = np.array(atoms.get_chemical_symbols())
     found = kinds(label.bonds, symbols, ["icohp_full", "icohp_lobster"]).reset_index()
     facts = {"spilling": 100 * label.record["charge_spilling"], "bands": label.record["bands_per_orbital"]}
     return found.assign(crystal=formula, run=run, **facts)
 
 
-def main() -> None:
-    """Label and write."""
+def main(*chosen: str) -> None:
+    """Label and write; with names of runs, these anew."""
+    parts = [pd.read_csv(OUT).query("run not in @chosen")] if chosen else []
     with tempfile.TemporaryDirectory() as folder:
         make_reference(Path(folder))
-        parts = []
+        make_sets(Path(folder))
+        named = runs(Path(folder))
+        if unknown := set(chosen) - set(named):
+            raise SystemExit(f"no run {', '.join(unknown)}; there are {'; '.join(named)}")
         for formula, edge in CRYSTALS.items():
-            for run, (engine, settings) in runs(Path(folder)).items():
+            for run, (engine, settings) in named.items():
+                if chosen and run not in chosen:
+                    continue
                 parts.append(labelled(formula, edge, run, engine, settings))
                 print(parts[-1].to_string(index=False), flush=True)
     columns = ["crystal", "bond", "length", "run", "icohp_full", "icohp_lobster", "spilling", "bands"]
@@ -84,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -3,16 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from getl_utils.inference import displacements, exchange, predictor, surroundings, trajectory
+from getl_utils.core.record import read_json
+from getl_utils.inference import contest, displacements, exchange, predictor, surroundings, trajectory
 from getl_utils.models.model import Model
 
 ENERGY = "c_energy"  # compute pe/atom in the dump of an athermal loading, eV
 BIN = 0.05  # eV, of the distribution of bond strengths
+
+
+@dataclass(frozen=True)
+class Glasses:
+    """Independent glasses of one kind under load: the tables of ``bench/yielding.py``.
+
+    Attributes
+    ----------
+    atoms : DataFrame
+        One row an atom, as from `follow`, with glass and quench_rate (K/s).
+    frames : DataFrame
+        One row a frame, as from `follow`, with glass.
+    stress : DataFrame
+        glass, strain, stress (GPa).
+    bonds : DataFrame
+        Bonds counted by their strength, as from `follow`, with glass.
+    made : dict
+        How they were quenched and loaded: the parameters in the manifest.
+    """
+
+    atoms: pd.DataFrame
+    frames: pd.DataFrame
+    stress: pd.DataFrame
+    bonds: pd.DataFrame
+    made: dict
+
+
+def read(folder: str | Path) -> Glasses:
+    """Read the tables of glasses under load.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Such as ``data_examples/yielding/cu64zr36``.
+
+    Returns
+    -------
+    Glasses
+        The tables.
+
+    Raises
+    ------
+    FileNotFoundError
+        A table or the manifest is not there.
+    """
+    folder = Path(folder)
+    frames, stress, bonds = (pd.read_csv(folder / f"{name}.csv") for name in ("frames", "stress", "bonds"))
+    made = read_json(folder / "manifest.json")["parameters"]
+    return Glasses(pd.read_parquet(folder / "atoms.parquet"), frames, stress, bonds, made)
+
+
+def icosahedra(atoms: pd.DataFrame, strains: Sequence[float], part: float = 0.05) -> pd.DataFrame:
+    """Count icosahedra among the atoms that moved most and among the others, glass by glass.
+
+    Parameters
+    ----------
+    atoms : DataFrame
+        As from `follow`, with glass.
+    strains : sequence of float
+        Strains at which atoms were looked at; those with the largest D²min at the last are the ones that
+        moved.
+    part : float
+        As for ``contest.largest``.
+
+    Returns
+    -------
+    DataFrame
+        glass, moved, strain, part (of the atoms that are the centres of an icosahedron).
+    """
+    last = f"d2min_{_percent(strains[-1])}"
+    moved = atoms.groupby("glass")[last].transform(contest.largest, part=part).astype(bool).rename("moved")
+    columns = {0.0: "icosahedron"} | {one: f"icosahedron_{_percent(one)}" for one in strains}
+    tables = [
+        atoms[column].groupby([atoms.glass, moved]).mean().rename("part").reset_index().assign(strain=strain)
+        for strain, column in columns.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def follow(

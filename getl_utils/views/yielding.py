@@ -1,4 +1,4 @@
-"""Figures of where glasses yield: how they answer a shear, and which indicators know the atoms that move."""
+"""Figures of where glasses yield: how they answer a load, and which indicators know the atoms that move."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from getl_utils.inference.yielding import BIN, Glasses, icosahedra
 from getl_utils.views.style import COLOURS, Drawing, axes, colours, legend
 
 STRAIN = "shear strain (%)"
@@ -96,6 +97,85 @@ def structure(radial: pd.DataFrame, factor: pd.DataFrame) -> Drawing:
     legend(left)
     named = {"g(r)": radial.rename(columns={"r": "x"}), "S(q)": factor.rename(columns={"q": "x"})}
     return figure, pd.concat([table.assign(kind=kind) for kind, table in named.items()], ignore_index=True)
+
+
+def distributions(sets: Mapping[str, Glasses]) -> Drawing:
+    """Draw how strong the bonds of glasses at rest are, a panel for each type.
+
+    Parameters
+    ----------
+    sets : mapping of str to Glasses
+        Name and tables of each kind of glass.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture, and its numbers: set, type, strength (−ICOHP, eV), density (part of the bonds of this
+        type per eV).
+    """
+    rows = []
+    for name, glasses in sets.items():
+        rest = glasses.bonds[glasses.bonds.percent == 0].groupby(["type", "strength"])["count"].sum()
+        density = rest / rest.groupby("type").sum() / BIN
+        rows.append(density.rename("density").reset_index().assign(set=name))
+    table = pd.concat(rows, ignore_index=True)
+    kinds = list(dict.fromkeys(table.type))
+    figure, grid = axes(len(kinds), width=3.6)
+    for panel, kind in zip(grid, kinds, strict=True):
+        for name, colour in colours(list(sets)).items():
+            own = table[(table.type == kind) & (table.set == name)]
+            panel.plot(own.strength, own.density, color=colour, lw=1.2, label=name)
+        panel.set(title=kind, xlabel="−ICOHP of a bond (eV)", ylabel="part of the bonds per eV", ylim=(0, None))
+    legend(grid[0])
+    return figure, table
+
+
+def rates(sets: Mapping[str, Glasses], strains: Sequence[float], part: float = 0.05) -> Drawing:
+    """Draw stress, mean bond, exchange and icosahedra over strain; bars are standard errors over glasses.
+
+    Parameters
+    ----------
+    sets : mapping of str to Glasses
+        Name and tables of each kind of glass.
+    strains : sequence of float
+        As for ``inference.yielding.icosahedra``.
+    part : float
+        The part of the atoms that moved.
+
+    Returns
+    -------
+    Figure, DataFrame
+        The picture, and its numbers: set, what, strain, mean and error.
+    """
+    figure, grid = axes(4, width=3.4)
+    titles = {
+        "stress": "stress (GPa)",
+        "bond": "mean −ICOHP of a bond, change (%)",
+        "exchanged": "bonds exchanged (%)",
+        "moved": "icosahedra, part of the atoms (%)",
+    }
+    rows = []
+    for (name, glasses), colour in zip(sets.items(), COLOURS, strict=False):
+        frames, first = glasses.frames, glasses.frames.groupby("glass").mean_bond.transform("first")
+        centres = icosahedra(glasses.atoms, strains, part)
+        lines = {
+            "stress": glasses.stress.assign(strain=glasses.stress.strain.round(6), value=glasses.stress.stress),
+            "bond": frames.assign(value=100 * (frames.mean_bond / first - 1)),
+            "exchanged": frames.assign(value=100 * (frames.broken + frames.formed)),
+            "moved": centres[centres.moved].assign(value=100 * centres.part),
+            "others": centres[~centres.moved].assign(value=100 * centres.part),
+        }
+        for what, line in lines.items():
+            some = line.assign(strain=line.strain.round(3)).groupby("strain").value.agg(["mean", "sem"])
+            look = {"color": colour, "lw": 1.2, "capsize": 0 if what == "stress" else 2}
+            look |= {"ls": "--" if what == "others" else "-", "label": name}
+            panel = grid[list(titles).index("moved" if what == "others" else what)]
+            panel.errorbar(100 * some.index, some["mean"], some["sem"], **look)
+            rows.append(some.rename(columns={"sem": "error"}).assign(set=name, what=what).reset_index())
+    for panel, title in zip(grid, titles.values(), strict=True):
+        panel.set(xlabel="strain (%)", ylabel=title)
+    legend(grid[0])
+    return figure, pd.concat(rows, ignore_index=True)
 
 
 def areas(

@@ -2,6 +2,7 @@
 told."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase.build import bulk
 
@@ -86,3 +87,17 @@ def test_what_cannot_be_followed_is_told(shipped, change, says):
 def test_a_strain_that_was_not_reached_is_told(shipped):
     with pytest.raises(ValueError, match=r"no frame at a strain of 0\.1: the nearest has 0\.0500"):
         yielding.follow(sheared(0, 0.05), *shipped, [0.1])
+
+
+def test_icosahedra_are_counted_inside_and_outside():
+    atoms = pd.DataFrame({"glass": ["a"] * 20 + ["b"] * 20, "d2min_10": [*range(20), *range(20)]})
+    atoms = atoms.assign(icosahedron=True, icosahedron_5=atoms.d2min_10 < 10, icosahedron_10=atoms.d2min_10 < 19)
+    table = yielding.icosahedra(atoms, [0.05, 0.10], part=0.05).set_index(["glass", "moved", "strain"]).part.sort_index()
+    assert len(table) == 2 * 2 * 3
+    assert table["a", True].tolist() == [1, 0, 0]
+    assert table["b", False].tolist() == pytest.approx([1, 10 / 19, 1])
+
+
+def test_an_incomplete_folder_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"frames\.csv"):
+        yielding.read(tmp_path)

@@ -20,7 +20,8 @@ LEARNED = {"cu-zr": resolve("data_examples/cu-zr"), "fe-p": resolve("data_exampl
            "zr-cu-al_hot": resolve("data_examples/zrcual_hot")}  # fmt: skip
 OPTICS = resolve("data_examples/optics")
 BAND = resolve("data_examples/yielding/band")
-SHEARED = [resolve(f"data_examples/yielding/{name}") for name in ("cu50zr50", "cu64zr36", "cu64zr36_slow")]
+LOADED = ("cu50zr50", "cu64zr36", "cu64zr36_large", "cu64zr36_slowest", "cu64zr36_compressed")
+SHEARED = [resolve(f"data_examples/yielding/{name}") for name in LOADED]
 
 
 def read(root):

@@ -9,6 +9,7 @@ from small import ELEMENTS, crystal
 from getl_utils.core.bonds import bond_types, type_of
 from getl_utils.core.neighbours import neighbour_table
 from getl_utils.inference import exchange, trajectory
+from getl_utils.inference.yielding import Glasses
 from getl_utils.views import agreement, bonds, loading, structure, training, yielding
 
 TYPES = bond_types(ELEMENTS)
@@ -100,6 +101,12 @@ def sheared():
     areas = pd.DataFrame({"outcome": "moved", "atoms": ["all", "Ti"], "indicator": "strength around"})
     areas = areas.assign(mean=0.6, low=0.55, high=0.65, number=5)
     yield yielding.areas(areas, {"moved": "2 %"}, {"published": 0.94}, ["strength around", "volume"])
+    counts = {"glass": "a", "percent": 0, "type": ["Ti-Ti", "Ti-Ni"] * 2, "strength": [0.5, 0.5, 0.6, 0.6]}
+    atoms = {"glass": "a", "d2min_10": RANDOM.random(40), "icosahedron": True, "icosahedron_10": False}
+    bonds = pd.DataFrame(counts).assign(count=[3, 1, 1, 3])
+    glasses = Glasses(pd.DataFrame(atoms), pd.DataFrame(frames), stress, bonds, {})
+    yield yielding.distributions({"slow": glasses, "fast": glasses})
+    yield yielding.rates({"slow": glasses, "fast": glasses}, [0.1])
 
 
 every_stage = pytest.mark.parametrize(
