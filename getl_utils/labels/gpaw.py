@@ -13,6 +13,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,8 @@ from getl_utils.labels import common, dense, gpaw_waves, moments, paw_xc
 from getl_utils.labels.engine import Engine, Job, LabelError, Projected
 from getl_utils.labels.projection import augmented, frozen_core, hartree_fock, lcao, spheres
 
+BASES = Path(__file__).resolve().parents[2] / "atomistic_models" / "basis"
+MAKE = ", or make tzp: python atomistic_models/basis/make_basis.py ELEMENT"
 SPIN_MIXER = {"name": "pulay", "nmaxold": 8, "beta": 0.1}  # GPAW's own does not converge for glasses of iron
 
 
@@ -34,6 +37,9 @@ class Settings(moments.SpinSettings):
     waves: Literal["lcao", "pw"] = Field("lcao", description="atomic orbitals, or plane waves (crystals)")
     cutoff_energy: float = Field(400.0, gt=0, description="eV, of plane waves")
     basis: str = Field("szp(dzp)", description="GPAW's name")
+    band_basis: str | None = Field(
+        None, description="basis of the bands, in the density of `basis`; default: `basis`; more exact: tzp"
+    )
     grid_spacing: float = Field(0.28, gt=0, description="Å")
     kpoints: tuple[int, int, int] = Field((1, 1, 1), description="a mesh that contains Γ")
     band_kpoints: tuple[int, int, int] | None = Field(
@@ -101,7 +107,8 @@ class Gpaw(Engine):
     def solve(self, job: Job) -> Iterator[Any]:
         """Hold GPAW's converged calculation."""
         dft = converged(job.atoms, job.settings, common.count_orbitals(job.atoms, job.orbitals))
-        yield _bands(dft, job) if job.settings.band_kpoints and job.settings.waves == "lcao" else dft
+        s = job.settings
+        yield _bands(dft, job) if s.waves == "lcao" and (s.band_kpoints or s.band_basis) else dft
 
     def project(self, dft: Any, job: Job) -> Projected:
         """Project the bands in both ways."""
@@ -132,15 +139,19 @@ ENGINE = Gpaw()
 
 def _data_set(element: str, settings: Settings) -> Any:
     """GPAW's data set of an element, and in atomic orbitals also its basis; ValueError if there is none."""
+    from gpaw import setup_paths
     from gpaw.basis_data import Basis
     from gpaw.setup_data import SetupData
 
+    if str(BASES) not in setup_paths:
+        setup_paths.append(str(BASES))
     what = f"data set of {element} for {settings.functional}"
     try:
         data = SetupData(element, settings.functional)
-        what = f"basis {settings.basis} of {element}; take waves: pw, or another basis"
-        if settings.waves == "lcao":
-            Basis.find(element, settings.basis)
+        for name in (settings.basis, settings.band_basis) if settings.waves == "lcao" else ():
+            what = f"basis {name} of {element}; take waves: pw, or another basis{MAKE}"
+            if name:
+                Basis.find(element, name)
     except FileNotFoundError:
         raise ValueError(f"GPAW has no {what}") from None
     return data
@@ -234,20 +245,24 @@ def converged(atoms: Atoms, settings: Settings, orbitals: int = 0) -> Any:
 
 
 def _bands(dft: Any, job: Job) -> Any:
-    """Bands on the mesh `band_kpoints` in the density of `dft`, which stays as it is.
+    """Bands in `band_basis`, on the mesh `band_kpoints`, in the density of `dft`, which stays as it is.
 
-    The mesh is shifted off Γ, where few points serve best (Monkhorst and Pack, Phys. Rev. B 13, 5188 (1976)).
+    That mesh is shifted off Γ, where few points serve best (Monkhorst and Pack, Phys. Rev. B 13, 5188 (1976)).
     """
     from gpaw.dft import DFT
 
-    kpts = {"size": job.settings.band_kpoints, "gamma": False}
+    s = job.settings
+    changed = {"kpts": {"size": s.mesh, "gamma": s.band_kpoints is None}, "basis": s.band_basis or s.basis}
     with dense.overlaps():
-        mesh = DFT(_periodic(job.atoms, job.settings), **(_input(job.settings) | {"kpts": kpts}))
+        mesh = DFT(_periodic(job.atoms, s), **(_input(s) | changed))
     paw_xc.use(mesh.pot_calc.xc)
     mesh.density.nt_sR.data[:] = dft.density.nt_sR.data
     mesh.density.D_asii.data[:] = dft.density.D_asii.data
     mesh.potential, mesh.energies, _ = mesh.pot_calc.calculate(mesh.density, mesh.ibzwfs, dft.potential.vHt_x)
-    hamiltonian = dense.MeshHamiltonian(mesh.scf_loop.hamiltonian.basis, mesh.potential)
+    if dense.use(mesh.scf_loop.hamiltonian.basis):
+        hamiltonian = mesh.scf_loop.hamiltonian.create_hamiltonian_matrix_calculator(mesh.potential)
+    else:
+        hamiltonian = dense.MeshHamiltonian(mesh.scf_loop.hamiltonian.basis, mesh.potential)
     for wave in mesh.ibzwfs:
         mesh.scf_loop.eigensolver.iterate1(wave, None, hamiltonian)
     electrons = mesh.density.nvalence - mesh.density.charge + mesh.pot_calc.charge

@@ -99,13 +99,15 @@ def structure(radial: pd.DataFrame, factor: pd.DataFrame) -> Drawing:
     return figure, pd.concat([table.assign(kind=kind) for kind, table in named.items()], ignore_index=True)
 
 
-def distributions(sets: Mapping[str, Glasses]) -> Drawing:
+def distributions(sets: Mapping[str, Glasses], types: Sequence[str]) -> Drawing:
     """Draw how strong the bonds of glasses at rest are, a panel for each type.
 
     Parameters
     ----------
     sets : mapping of str to Glasses
         Name and tables of each kind of glass.
+    types : sequence of str
+        Bond types in the order of their panels; those without bonds are left out.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def distributions(sets: Mapping[str, Glasses]) -> Drawing:
         density = rest / rest.groupby("type").sum() / BIN
         rows.append(density.rename("density").reset_index().assign(set=name))
     table = pd.concat(rows, ignore_index=True)
-    kinds = list(dict.fromkeys(table.type))
+    kinds = [kind for kind in types if kind in set(table.type)]
     figure, grid = axes(len(kinds), width=3.6)
     for panel, kind in zip(grid, kinds, strict=True):
         for name, colour in colours(list(sets)).items():
@@ -131,7 +133,7 @@ def distributions(sets: Mapping[str, Glasses]) -> Drawing:
 
 
 def rates(sets: Mapping[str, Glasses], strains: Sequence[float], part: float = 0.05) -> Drawing:
-    """Draw stress, mean bond, exchange and icosahedra over strain; bars are standard errors over glasses.
+    """Draw stress, mean bond, exchange and icosahedra over strain; bands are standard errors over glasses.
 
     Parameters
     ----------
@@ -152,7 +154,7 @@ def rates(sets: Mapping[str, Glasses], strains: Sequence[float], part: float = 0
         "stress": "stress (GPa)",
         "bond": "mean −ICOHP of a bond, change (%)",
         "exchanged": "bonds exchanged (%)",
-        "moved": "icosahedra, part of the atoms (%)",
+        "moved": "icosahedra where atoms moved (%)\n(dashed: elsewhere)",
     }
     rows = []
     for (name, glasses), colour in zip(sets.items(), COLOURS, strict=False):
@@ -167,10 +169,11 @@ def rates(sets: Mapping[str, Glasses], strains: Sequence[float], part: float = 0
         }
         for what, line in lines.items():
             some = line.assign(strain=line.strain.round(3)).groupby("strain").value.agg(["mean", "sem"])
-            look = {"color": colour, "lw": 1.2, "capsize": 0 if what == "stress" else 2}
-            look |= {"ls": "--" if what == "others" else "-", "label": name}
             panel = grid[list(titles).index("moved" if what == "others" else what)]
-            panel.errorbar(100 * some.index, some["mean"], some["sem"], **look)
+            dashes = "--" if what == "others" else "-"
+            panel.plot(100 * some.index, some["mean"], color=colour, lw=1.2, ls=dashes, label=name)
+            ends = some["mean"] - some["sem"], some["mean"] + some["sem"]
+            panel.fill_between(100 * some.index, *ends, color=colour, alpha=0.2, lw=0)
             rows.append(some.rename(columns={"sem": "error"}).assign(set=name, what=what).reset_index())
     for panel, title in zip(grid, titles.values(), strict=True):
         panel.set(xlabel="strain (%)", ylabel=title)

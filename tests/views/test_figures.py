@@ -105,7 +105,7 @@ def sheared():
     atoms = {"glass": "a", "d2min_10": RANDOM.random(40), "icosahedron": True, "icosahedron_10": False}
     bonds = pd.DataFrame(counts).assign(count=[3, 1, 1, 3])
     glasses = Glasses(pd.DataFrame(atoms), pd.DataFrame(frames), stress, bonds, {})
-    yield yielding.distributions({"slow": glasses, "fast": glasses})
+    yield yielding.distributions({"slow": glasses, "fast": glasses}, TYPES)
     yield yielding.rates({"slow": glasses, "fast": glasses}, [0.1])
 
 
