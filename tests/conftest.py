@@ -20,9 +20,9 @@ PUBLISHED_GLASS = (
 )
 
 
-def load_script(name):
-    """A script of atomistic_models/paw as a module."""
-    folder = REPOSITORY / "atomistic_models/paw"
+def load_script(name, folder="paw"):
+    """A script of a folder of atomistic_models as a module."""
+    folder = REPOSITORY / "atomistic_models" / folder
     sys.path.insert(0, str(folder))  # scripts there import each other
     spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import os
-import tempfile
 from pathlib import Path
 
 from getl_utils.core.record import atomic_write
@@ -59,21 +59,17 @@ def make(element: str) -> bytes:
     maker = BasisMaker.from_symbol(element, gtxt=None)
     with open(os.devnull, "w") as nowhere:
         basis = maker.generate(FUNCTIONS, EMPTY, l_pol=empty_shell(maker.valence_data), txt=nowhere)
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)  # where GPAW writes
-        try:
-            basis.write_xml()
-            (file,) = Path(folder).iterdir()
-            return gzip.compress(file.read_bytes(), mtime=0)
-        finally:
-            os.chdir(before)
+    text = io.StringIO()
+    basis.write_to(text)
+    return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
 def main(words: list[str] | None = None) -> None:
     """Make the bases of some elements."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("elements", nargs="*", default=sorted(f.name.split(".")[0] for f in HERE.glob("*.gz")))
+    parser.add_argument(
+        "elements", nargs="*", default=sorted(f.name.split(".")[0] for f in HERE.glob("*.gz"))
+    )
     parser.add_argument("--output", type=Path, default=HERE)
     given = parser.parse_args(words)
     for element in given.elements:

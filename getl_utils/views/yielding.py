@@ -127,7 +127,9 @@ def distributions(sets: Mapping[str, Glasses], types: Sequence[str]) -> Drawing:
         for name, colour in colours(list(sets)).items():
             own = table[(table.type == kind) & (table.set == name)]
             panel.plot(own.strength, own.density, color=colour, lw=1.2, label=name)
-        panel.set(title=kind, xlabel="−ICOHP of a bond (eV)", ylabel="part of the bonds per eV", ylim=(0, None))
+        panel.set(
+            title=kind, xlabel="−ICOHP of a bond (eV)", ylabel="part of the bonds per eV", ylim=(0, None)
+        )
     legend(grid[0])
     return figure, table
 
@@ -161,7 +163,9 @@ def rates(sets: Mapping[str, Glasses], strains: Sequence[float], part: float = 0
         frames, first = glasses.frames, glasses.frames.groupby("glass").mean_bond.transform("first")
         centres = icosahedra(glasses.atoms, strains, part)
         lines = {
-            "stress": glasses.stress.assign(strain=glasses.stress.strain.round(6), value=glasses.stress.stress),
+            "stress": glasses.stress.assign(
+                strain=glasses.stress.strain.round(6), value=glasses.stress.stress
+            ),
             "bond": frames.assign(value=100 * (frames.mean_bond / first - 1)),
             "exchanged": frames.assign(value=100 * (frames.broken + frames.formed)),
             "moved": centres[centres.moved].assign(value=100 * centres.part),

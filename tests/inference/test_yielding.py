@@ -91,8 +91,14 @@ def test_a_strain_that_was_not_reached_is_told(shipped):
 
 def test_icosahedra_are_counted_inside_and_outside():
     atoms = pd.DataFrame({"glass": ["a"] * 20 + ["b"] * 20, "d2min_10": [*range(20), *range(20)]})
-    atoms = atoms.assign(icosahedron=True, icosahedron_5=atoms.d2min_10 < 10, icosahedron_10=atoms.d2min_10 < 19)
-    table = yielding.icosahedra(atoms, [0.05, 0.10], part=0.05).set_index(["glass", "moved", "strain"]).part.sort_index()
+    atoms = atoms.assign(
+        icosahedron=True, icosahedron_5=atoms.d2min_10 < 10, icosahedron_10=atoms.d2min_10 < 19
+    )
+    table = (
+        yielding.icosahedra(atoms, [0.05, 0.10], part=0.05)
+        .set_index(["glass", "moved", "strain"])
+        .part.sort_index()
+    )
     assert len(table) == 2 * 2 * 3
     assert table["a", True].tolist() == [1, 0, 0]
     assert table["b", False].tolist() == pytest.approx([1, 10 / 19, 1])

@@ -84,6 +84,34 @@ def test_bands_on_a_mesh_keep_the_symmetry_of_the_cell():
 
 
 @needs_gpaw
+@pytest.mark.parametrize("mesh", [{}, {"band_kpoints": (2, 2, 2)}])
+def test_bands_in_the_basis_of_the_density_are_those_of_the_density(chain, mesh):
+    atoms = chain * (2, 1, 1)
+    own = label(atoms, folds=True, **mesh)
+    again = label(atoms, folds=True, band_basis="szp(dzp)", **mesh)
+    np.testing.assert_allclose(again.bonds.icohp, own.bonds.icohp, atol=1e-4)
+    assert again.record["orbitals_in_scf"] == own.record["orbitals_in_scf"]
+
+
+@needs_gpaw
+def test_a_larger_basis_of_the_bands_comes_near_to_one_of_the_density(chain):
+    atoms = chain * (2, 1, 1)
+    small, bands, large = (
+        label(atoms, folds=True, **bases).bonds.icohp
+        for bases in ({"basis": "sz(dzp)"}, {"basis": "sz(dzp)", "band_basis": "dzp"}, {"basis": "dzp"})
+    )
+    assert np.abs(bands - large).max() < np.abs(small - large).max() / 2
+
+
+@needs_gpaw
+def test_a_basis_that_is_not_there_is_refused_and_a_shipped_one_is_found(chain):
+    with pytest.raises(ValueError, match=r"no basis tzp of H; .*make_basis\.py"):
+        label(chain, (3, 1, 1), band_basis="tzp")
+    found = label(bulk("Al"), (4, 4, 4), orbitals={"Al": ["3s", "3p"]}, band_basis="tzp")
+    assert found.record["orbitals_in_scf"] == 3 * 1 + 3 * 3 + 5
+
+
+@needs_gpaw
 def test_where_atoms_are_listed_does_not_matter(chain):
     inside = label(chain, (3, 1, 1)).bonds
     chain.positions[1] += 2 * chain.cell[0] - chain.cell[1]
