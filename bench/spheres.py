@@ -78,6 +78,8 @@ def runs(reference: Path) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         "gpaw": ("gpaw", {}),
         "gpaw, basis dzp": ("gpaw", {"basis": "dzp"}),
+        "gpaw, basis tzp": ("gpaw", {"basis": "tzp"}),
+        "gpaw, bands in tzp": ("gpaw", {"band_basis": "tzp"}),
         "gpaw, plane waves": ("gpaw", {"waves": "pw"}),
         "gpaw, published radii": ("gpaw", {"waves": "pw", "cutoff_energy": 950.0, "setups": NAME}),
         "qe, own data sets": ("qe", {}),

@@ -247,7 +247,7 @@ def converged(atoms: Atoms, settings: Settings, orbitals: int = 0) -> Any:
 def _bands(dft: Any, job: Job) -> Any:
     """Bands in `band_basis`, on the mesh `band_kpoints`, in the density of `dft`, which stays as it is.
 
-    That mesh is shifted off Γ, where few points serve best (Monkhorst and Pack, Phys. Rev. B 13, 5188 (1976)).
+    The mesh is shifted off Γ, where few points serve best (Monkhorst and Pack, Phys. Rev. B 13, 5188 (1976)).
     """
     from gpaw.dft import DFT
 
