@@ -71,7 +71,7 @@ def test_02_reads_what_getl_learn_labelled(tmp_path, name):
 def test_every_sheared_glass_is_followed_to_the_end(root):
     made = read(root)["parameters"]
     names = {f"{composition}-{run}" for composition in made["compositions"] for run in made["runs"]}
-    assert len(names) >= 5
+    assert len(names) >= 3
     tables = {name: pd.read_csv(root / f"{name}.csv") for name in ("frames", "stress")}
     atoms = tables["atoms"] = pd.read_parquet(root / "atoms.parquet")
     assert all(set(table.glass) == names for table in tables.values())
