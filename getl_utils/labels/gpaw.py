@@ -27,6 +27,7 @@ from getl_utils.labels.projection import augmented, frozen_core, hartree_fock, l
 
 BASES = Path(__file__).resolve().parents[2] / "atomistic_models" / "basis"
 MAKE = ", or make tzp: python atomistic_models/basis/make_basis.py ELEMENT"
+SMALL = "projection lobster in a small basis: values can be off by 10 %; set band_basis: tzp"
 SPIN_MIXER = {"name": "pulay", "nmaxold": 8, "beta": 0.1}  # GPAW's own does not converge for glasses of iron
 
 
@@ -130,8 +131,11 @@ class Gpaw(Engine):
         return Projected(parts.bands(), record, _cells(job.atoms), augmented.electrons(dft, job.atoms, used))
 
     def judge(self, record: Mapping[str, Any], job: Job) -> list[str]:
-        """Return warnings, also of moments that vanished."""
-        return super().judge(record, job) + _vanished(record, job)
+        """Return warnings, also of moments that vanished, and of a basis too small for projection lobster."""
+        s, symbols = job.settings, job.atoms.get_chemical_symbols()
+        gone = moments.vanished(record.get("moments", []), symbols, s.moments or {})
+        small = s.projection == "lobster" and s.waves == "lcao" and (s.band_basis or s.basis).startswith("sz")
+        return super().judge(record, job) + gone + ([SMALL] if small else [])
 
 
 ENGINE = Gpaw()
@@ -178,18 +182,6 @@ def _forces(dft: Any) -> dict[str, Any]:
     found = dft.calculate_forces()
     largest = float(np.linalg.norm(found, axis=1).max())
     return {"largest_force": largest, "forces": found.round(4).tolist()}
-
-
-def _vanished(record: Mapping[str, Any], job: Job) -> list[str]:
-    """A warning for each element of whose initial moment nothing is left."""
-    symbols, found = np.array(job.atoms.get_chemical_symbols()), np.abs(record.get("moments", []))
-    given = {e: m for e, m in (job.settings.moments or {}).items() if m and e in job.elements}
-    return [
-        f"the moments of {e} vanished: from {m:g} μ_B to {found[symbols == e].max():.3f} at most; "
-        "the structure is not magnetic, or start from larger moments"
-        for e, m in given.items()
-        if found[symbols == e].max() < moments.VANISHED
-    ]
 
 
 def converged(atoms: Atoms, settings: Settings, orbitals: int = 0) -> Any:

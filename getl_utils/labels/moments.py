@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from ase.data import atomic_numbers
 from pydantic import Field
 
@@ -42,3 +43,36 @@ def check(moments: Mapping[str, float] | None, elements: Sequence[str]) -> None:
             f"moments are given for {', '.join(moments) or 'no element'}, and the structure has "
             f"{', '.join(elements)}; name one of these, or leave moments out"
         )
+
+
+def vanished(found: Sequence[float], symbols: Sequence[str], given: Mapping[str, float]) -> list[str]:
+    """Return a warning for each element of whose initial moment nothing is left.
+
+    Parameters
+    ----------
+    found : sequence of float
+        Moment in the sphere of each atom, μ_B; (atoms,).
+    symbols : sequence of str
+        Elements; (atoms,).
+    given : mapping of str to float
+        Initial moments by element, μ_B.
+
+    Returns
+    -------
+    list of str
+        The warnings.
+
+    Examples
+    --------
+    >>> vanished([0.01, 2.2], ["Ni", "Fe"], {"Ni": 1.0, "Fe": 2.5})[0][:40]
+    'the moments of Ni vanished: from 1 μ_B t'
+    """
+    left = {
+        e: np.abs([m for m, s in zip(found, symbols, strict=True) if s == e]) for e in given if e in symbols
+    }
+    return [
+        f"the moments of {e} vanished: from {given[e]:g} μ_B to {values.max():.3f} at most; "
+        "the structure is not magnetic, or start from larger moments"
+        for e, values in left.items()
+        if given[e] and values.max() < VANISHED
+    ]

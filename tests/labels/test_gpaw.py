@@ -112,6 +112,16 @@ def test_a_basis_that_is_not_there_is_refused_and_a_shipped_one_is_found(chain):
 
 
 @needs_gpaw
+def test_projection_lobster_in_a_small_basis_is_a_warning():
+    given = {"orbitals": {"Al": ["3s", "3p"]}, "projection": "lobster"}
+    small, large = (
+        label(bulk("Al"), (4, 4, 4), **given, **more).record for more in ({}, {"band_basis": "tzp"})
+    )
+    assert any("set band_basis: tzp" in text for text in small["warnings"])
+    assert not any("basis" in text for text in large["warnings"])
+
+
+@needs_gpaw
 def test_where_atoms_are_listed_does_not_matter(chain):
     inside = label(chain, (3, 1, 1)).bonds
     chain.positions[1] += 2 * chain.cell[0] - chain.cell[1]
