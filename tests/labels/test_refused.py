@@ -83,8 +83,8 @@ def test_an_element_without_data_set_or_basis(waves, label):
     said = label("gpaw", uranium, *MESH, "--set", f"waves={waves}", orbitals="U: [7s]")
     assert "GPAW has no data set of U for PBE" in said
     assert "no pseudopotential U.UPF" in label("qe", uranium, *MESH, orbitals="U: [7s]")
-    said = label("gpaw", ALUMINIUM, *MESH, "--set", "waves=lcao", "--set", "basis=tzp")
-    assert "GPAW has no basis tzp of Al; take waves: pw" in said
+    said = label("gpaw", ALUMINIUM, *MESH, "--set", "waves=lcao", "--set", "basis=qzp")
+    assert "GPAW has no basis qzp of Al; take waves: pw" in said
 
 
 def test_a_projection_without_reference_spheres(label):
