@@ -114,7 +114,7 @@ def main(root: str, numbers: tuple[int, ...], way: str) -> None:
     write_csv(OUT / "projections.csv", pd.concat([stays, found]))
     if numbers == SUB_RUNS and way == "gamma":
         write_calibration(bonds[bonds.projection == "full"], p.elements)
-    print(table(bonds).to_string(index=False))
+    print(found.to_string(index=False))
 
 
 if __name__ == "__main__":

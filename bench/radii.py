@@ -10,7 +10,6 @@ ICOOP in projection lobster, beside LOBSTER's. A minute and a half on one core.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -18,14 +17,12 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from ase.data import atomic_numbers
+import paw_sets
 from crystals import CRYSTALS, kinds
-from gpaw import setup_paths
-from gpaw.atom.generator2 import generate
 
 from getl_utils.core.record import write_csv
 from getl_utils.files import frames, lobster
-from getl_utils.labels import defaults, engine, gpaw
+from getl_utils.labels import defaults, engine
 from getl_utils.labels.projection import frozen_core, hartree_fock
 
 OUT = Path("data_examples/validation/radii.csv")
@@ -35,25 +32,13 @@ LOCAL = 0.9  # of the radius: where the local potential begins
 LONGEST = 4.0  # Å
 
 
-def make(radii: dict[str, float]) -> None:
-    """Write the data sets for some radii into the working folder."""
-    for element, radius in radii.items():
-        found = generate(
-            element, atomic_numbers[element], PROJECTORS[element], [radius], LOCAL * radius, None, 2, xc="PBE"
-        )
-        if not found.check_all():
-            raise ValueError(f"the data set of {element} with a radius of {radius} bohr has a ghost state")
-        found.make_paw_setup("bench").write_xml()
-
-
 def labelled(place: Path, radii: dict[str, float]) -> pd.DataFrame:
     """ICOHP and ICOOP of each kind of bond."""
     atoms, crystal = frames.read_structure(place / "POSCAR"), CRYSTALS["KF"]
     own = {"kpoints": list(crystal.mesh), "band_kpoints": list(crystal.fine), "projection": "lobster"}
     given = defaults.settings(atoms, "gpaw", own)
     low, high = given["label_window"]
-    values = gpaw._input
-    with mock.patch.object(gpaw, "_input", lambda s: values(s) | {"setups": dict.fromkeys(radii, "bench")}):
+    with paw_sets.used(dict.fromkeys(radii, "bench")):
         label = engine.get("gpaw").label(
             atoms, orbitals=given["orbitals"], minimum_distance=low, cutoff=high, **given["engine_settings"]
         )
@@ -73,10 +58,9 @@ def compare(place: Path) -> pd.DataFrame:
     """Label with each set of radii, then with other orbitals."""
     parts = [of_lobster(place)]
     with tempfile.TemporaryDirectory() as folder:
-        setup_paths.insert(0, folder)
-        os.chdir(folder)
         for radii in RADII:
-            make(radii)
+            for element, radius in radii.items():
+                paw_sets.write(Path(folder), "bench", element, PROJECTORS[element], [radius], LOCAL * radius)
             changed = ", ".join(f"{e} {r} bohr" for e, r in radii.items())
             parts.append(labelled(place, radii).assign(set=changed or "GPAW's own"))
             print(parts[-1].to_string(), flush=True)
@@ -88,7 +72,6 @@ def compare(place: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    here = Path.cwd()
     table = compare(Path(sys.argv[1]).resolve() / CRYSTALS["KF"].folder).sort_values("bond", kind="stable")
-    write_csv(here / OUT, table)
+    write_csv(OUT, table)
     print(table.to_string(index=False))

@@ -16,24 +16,19 @@ needs `make engines`.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pandas as pd
+import paw_sets
 from ase.build import bulk
-from ase.data import atomic_numbers
 from crystals import kinds
-from gpaw import setup_paths
-from gpaw.atom.generator2 import generate
 
 from getl_utils.core.record import write_csv
 from getl_utils.labels import engine as engines
-from getl_utils.labels import gpaw
 
 PAW = Path("atomistic_models/paw")
 sys.path.append(str(PAW))
@@ -59,19 +54,6 @@ def make_reference(folder: Path) -> None:
         (folder / f"{source.name.split('.')[0]}.UPF").write_text(text)
 
 
-def make_sets(folder: Path) -> None:
-    """Write GPAW's data sets with the published radii."""
-    here = Path.cwd()
-    os.chdir(folder)  # where GPAW writes
-    for element, (projectors, radii, local) in SETS.items():
-        found = generate(element, atomic_numbers[element], projectors, radii, local, None, 2, xc="PBE")
-        if not found.check_all():
-            raise ValueError(f"GPAW's data set of {element} with the published radii has a ghost state")
-        found.make_paw_setup(NAME).write_xml()
-    os.chdir(here)
-    setup_paths.insert(0, str(folder))
-
-
 def runs(reference: Path) -> dict[str, tuple[str, dict[str, Any]]]:
     """Engine and settings of each run."""
     published, more = {"pseudo_dir": str(reference), "band_factor": 1.0}, {"band_factor": 2.0}
@@ -93,9 +75,7 @@ def labelled(formula: str, edge: float, run: str, engine: str, settings: dict[st
     """ICOHP of each kind of bond of one crystal by one run."""
     atoms, (low, high) = bulk(formula, "cesiumchloride", a=edge), WINDOW
     given = {"orbitals": {e: BASIS[e] for e in set(atoms.symbols)}, "kpoints": MESH, **settings}
-    more = {name: given.pop(name) for name in ("setups",) if name in given}
-    values = gpaw._input
-    with mock.patch.object(gpaw, "_input", lambda s: values(s) | more):
+    with paw_sets.used(given.pop("setups", "paw")):
         label = engines.get(engine).label(atoms, minimum_distance=low, cutoff=high, **given)
     symbols = np.array(atoms.get_chemical_symbols())
     found = kinds(label.bonds, symbols, ["icohp_full", "icohp_lobster"]).reset_index()
@@ -108,7 +88,8 @@ def main(*chosen: str) -> None:
     parts = [pd.read_csv(OUT).query("run not in @chosen")] if chosen else []
     with tempfile.TemporaryDirectory() as folder:
         make_reference(Path(folder))
-        make_sets(Path(folder))
+        for element, (projectors, radii, local) in SETS.items():
+            paw_sets.write(Path(folder), NAME, element, projectors, radii, local)
         named = runs(Path(folder))
         if unknown := set(chosen) - set(named):
             raise SystemExit(f"no run {', '.join(unknown)}; there are {'; '.join(named)}")

@@ -59,6 +59,11 @@ class Settings(moments.SpinSettings):
         """The mesh of the bands that are projected."""
         return self.band_kpoints or self.kpoints
 
+    @property
+    def basis_of_bands(self) -> str:
+        """The basis of the bands that are projected."""
+        return self.band_basis or self.basis
+
 
 class Gpaw(Engine):
     """GPAW in LCAO mode; see the module and `getl_utils.labels.engine.Engine`.
@@ -134,7 +139,7 @@ class Gpaw(Engine):
         """Return warnings, also of moments that vanished, and of a basis too small for projection lobster."""
         s, symbols = job.settings, job.atoms.get_chemical_symbols()
         gone = moments.vanished(record.get("moments", []), symbols, s.moments or {})
-        small = s.projection == "lobster" and s.waves == "lcao" and (s.band_basis or s.basis).startswith("sz")
+        small = s.projection == "lobster" and s.waves == "lcao" and s.basis_of_bands.startswith("sz")
         return super().judge(record, job) + gone + ([SMALL] if small else [])
 
 
@@ -152,10 +157,9 @@ def _data_set(element: str, settings: Settings) -> Any:
     what = f"data set of {element} for {settings.functional}"
     try:
         data = SetupData(element, settings.functional)
-        for name in (settings.basis, settings.band_basis) if settings.waves == "lcao" else ():
+        for name in (settings.basis, settings.basis_of_bands) if settings.waves == "lcao" else ():
             what = f"basis {name} of {element}; take waves: pw, or another basis{MAKE}"
-            if name:
-                Basis.find(element, name)
+            Basis.find(element, name)
     except FileNotFoundError:
         raise ValueError(f"GPAW has no {what}") from None
     return data
@@ -244,7 +248,7 @@ def _bands(dft: Any, job: Job) -> Any:
     from gpaw.dft import DFT
 
     s = job.settings
-    changed = {"kpts": {"size": s.mesh, "gamma": s.band_kpoints is None}, "basis": s.band_basis or s.basis}
+    changed = {"kpts": {"size": s.mesh, "gamma": s.band_kpoints is None}, "basis": s.basis_of_bands}
     with dense.overlaps():
         mesh = DFT(_periodic(job.atoms, s), **(_input(s) | changed))
     paw_xc.use(mesh.pot_calc.xc)

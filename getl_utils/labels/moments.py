@@ -67,12 +67,11 @@ def vanished(found: Sequence[float], symbols: Sequence[str], given: Mapping[str,
     >>> vanished([0.01, 2.2], ["Ni", "Fe"], {"Ni": 1.0, "Fe": 2.5})[0][:40]
     'the moments of Ni vanished: from 1 μ_B t'
     """
-    left = {
-        e: np.abs([m for m, s in zip(found, symbols, strict=True) if s == e]) for e in given if e in symbols
-    }
+    sizes, names = np.abs(found), np.asarray(symbols)
+    left = {e: sizes[names == e].max() for e, moment in given.items() if moment and e in symbols}
     return [
-        f"the moments of {e} vanished: from {given[e]:g} μ_B to {values.max():.3f} at most; "
+        f"the moments of {e} vanished: from {given[e]:g} μ_B to {most:.3f} at most; "
         "the structure is not magnetic, or start from larger moments"
-        for e, values in left.items()
-        if given[e] and values.max() < VANISHED
+        for e, most in left.items()
+        if most < VANISHED
     ]

@@ -163,9 +163,7 @@ def rates(sets: Mapping[str, Glasses], strains: Sequence[float], part: float = 0
         frames, first = glasses.frames, glasses.frames.groupby("glass").mean_bond.transform("first")
         centres = icosahedra(glasses.atoms, strains, part)
         lines = {
-            "stress": glasses.stress.assign(
-                strain=glasses.stress.strain.round(6), value=glasses.stress.stress
-            ),
+            "stress": glasses.stress.assign(value=glasses.stress.stress),
             "bond": frames.assign(value=100 * (frames.mean_bond / first - 1)),
             "exchanged": frames.assign(value=100 * (frames.broken + frames.formed)),
             "moved": centres[centres.moved].assign(value=100 * centres.part),
