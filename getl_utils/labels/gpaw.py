@@ -46,6 +46,7 @@ class Settings(moments.SpinSettings):
     band_kpoints: tuple[int, int, int] | None = Field(
         None, description="mesh of the bands, shifted off Γ, in the density of `kpoints`; default: `kpoints`"
     )
+    band_factor: float = Field(1.2, gt=0, description="bands of `band_kpoints` or `band_basis` per orbital")
     smearing: float = Field(0.108846, ge=0, description="eV, Fermi–Dirac; 0.008 Ry as the reference's DFT")
     max_iterations: int = Field(100, gt=0, description="SCF steps")
     density_tolerance: float = Field(1e-3, gt=0, description="electrons per valence electron")
@@ -112,8 +113,8 @@ class Gpaw(Engine):
     @contextmanager
     def solve(self, job: Job) -> Iterator[Any]:
         """Hold GPAW's converged calculation."""
-        dft = converged(job.atoms, job.settings, common.count_orbitals(job.atoms, job.orbitals))
         s = job.settings
+        dft = converged(job.atoms, s, common.count_orbitals(job.atoms, job.orbitals))
         yield _bands(dft, job) if s.waves == "lcao" and (s.band_kpoints or s.band_basis) else dft
 
     def project(self, dft: Any, job: Job) -> Projected:
@@ -245,12 +246,16 @@ def _bands(dft: Any, job: Job) -> Any:
 
     The mesh is shifted off Γ, where few points serve best (Monkhorst and Pack, Phys. Rev. B 13, 5188 (1976)).
     """
+    from gpaw.basis_data import Basis
     from gpaw.dft import DFT
 
     s = job.settings
+    functions = {e: Basis.find(e, s.basis_of_bands).nao for e in job.elements}
+    bands = s.band_factor * common.count_orbitals(job.atoms, job.orbitals)
+    bands = min(int(np.ceil(bands)), sum(functions[e] for e in job.atoms.get_chemical_symbols()))
     changed = {"kpts": {"size": s.mesh, "gamma": s.band_kpoints is None}, "basis": s.basis_of_bands}
     with dense.overlaps():
-        mesh = DFT(_periodic(job.atoms, s), **(_input(s) | changed))
+        mesh = DFT(_periodic(job.atoms, s), **(_input(s) | changed | {"nbands": bands}))
     paw_xc.use(mesh.pot_calc.xc)
     mesh.density.nt_sR.data[:] = dft.density.nt_sR.data
     mesh.density.D_asii.data[:] = dft.density.D_asii.data
@@ -260,7 +265,7 @@ def _bands(dft: Any, job: Job) -> Any:
     else:
         hamiltonian = dense.MeshHamiltonian(mesh.scf_loop.hamiltonian.basis, mesh.potential)
     for wave in mesh.ibzwfs:
-        mesh.scf_loop.eigensolver.iterate1(wave, None, hamiltonian)
+        dense.lowest_bands(wave, hamiltonian)
     electrons = mesh.density.nvalence - mesh.density.charge + mesh.pot_calc.charge
     energies = mesh.ibzwfs.calculate_occs(mesh.scf_loop.occ_calc, electrons)
     mesh.energies.set(**dict(zip(("band", "entropy", "extrapolation"), energies, strict=True)))
@@ -271,8 +276,7 @@ def _bands(dft: Any, job: Job) -> Any:
 
 def _periodic(atoms: Atoms, settings: Settings) -> Atoms:
     """The structure alone, with the initial moments."""
-    given = settings.moments or {}
-    start = [given.get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()]
+    start = [(settings.moments or {}).get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()]
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True, magmoms=start)
 
 

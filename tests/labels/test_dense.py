@@ -69,3 +69,16 @@ def test_overlaps_are_gpaws_own():
     own = calculation(mesh)
     for a, b in zip(fast.ibzwfs, own.ibzwfs, strict=True):
         np.testing.assert_allclose(a.S_MM.data, b.S_MM.data, atol=1e-12)
+
+
+def test_the_lowest_bands_are_gpaws_own():
+    dft, wave = noisy({"size": (2, 1, 2), "gamma": False})
+    hamiltonian = dft.scf_loop.hamiltonian.create_hamiltonian_matrix_calculator(dft.potential)
+    dft.scf_loop.eigensolver.iterate1(wave, None, hamiltonian)
+    own, levels, most = wave.C_nM.data.copy(), wave.eig_n.copy(), wave.nbands
+    wave.nbands = most // 2
+    dense.lowest_bands(wave, hamiltonian)
+    assert wave.C_nM.shape == (most // 2, most)
+    np.testing.assert_allclose(wave.eig_n, levels[: most // 2], atol=1e-10)
+    same = np.abs(wave.C_nM.data.conj() @ wave.S_MM.data @ own.T)  # of single bands: one, or a phase
+    np.testing.assert_allclose(same, np.eye(most // 2, most), atol=1e-8)
