@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from renew import renew
 
-from getl_utils.core.record import write_csv
 from getl_utils.files import frames, lobster
 from getl_utils.labels import defaults, engine
 
@@ -84,13 +84,6 @@ def compared(name: str, crystal: Crystal, cases: Path) -> tuple[pd.DataFrame, pd
     return table.assign(**facts), charges
 
 
-def merged(path: Path, new: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The table of a file with the rows of one crystal replaced."""
-    old = pd.read_csv(path) if path.exists() else new.iloc[:0]
-    both = pd.concat([old[old.crystal != name], new.round(5)] if len(old) else [new.round(5)])
-    return both.sort_values("crystal", kind="stable")
-
-
 def main(cases: Path, names: list[str]) -> None:
     """Write the tables."""
     for name in names or CRYSTALS:
@@ -99,7 +92,7 @@ def main(cases: Path, names: list[str]) -> None:
         ):
             front = [c for c in KEY if c in part]
             part = part[[*front, *(c for c in part if c not in front)]]
-            write_csv(OUT / file, merged(OUT / file, part, name))
+            renew(OUT / file, part.round(5), ["crystal"], order=["crystal"])
             print(part.to_string(index=False), flush=True)
 
 

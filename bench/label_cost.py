@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from labels import WAYS
+from renew import renew
 
 from getl_utils.core import cells, parameters
-from getl_utils.core.record import atomic_write
 from getl_utils.labels import analysis, common, engine
 from getl_utils.labels import gpaw as module
 from getl_utils.labels.projection import augmented, lcao
@@ -81,6 +81,7 @@ def measure(cell: Path, way: str) -> pd.DataFrame:
         clock("files of the analysis", lambda: analysis.write_folder(Path(folder), atoms, found))
     table = pd.DataFrame.from_dict(clock.rows, "index", columns=["cpu_seconds", "peak_mb"])
     table.insert(1, "share", table.cpu_seconds / table.cpu_seconds.reindex(CALCULATION).sum())
+    table = table.round({"cpu_seconds": 2, "share": 4, "peak_mb": 0})
     return table.rename_axis("part").reset_index().assign(atoms=len(atoms), bonds=len(found.bonds), way=way)
 
 
@@ -88,10 +89,7 @@ def main() -> None:
     """Measure, and write the table."""
     way = sys.argv[1] if len(sys.argv) > 1 else "gamma"
     table = measure(CELL, way)
-    with atomic_write(OUT) as temporary:
-        pd.concat([pd.read_csv(OUT).query("way != @way"), table]).to_csv(
-            temporary, index=False, float_format="%.4g"
-        )
+    renew(OUT, table, ["way"])
     added = table[~table.part.isin(["checks", *CALCULATION])]
     print(f"added to the calculation: {added.share.sum():.1%}")
 

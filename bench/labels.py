@@ -5,9 +5,10 @@
 Labels six cells, or those named (labels in runs/validation are kept), in one of two ways: at Γ in the basis
 of the density (`gamma`, 4 min a cell on one core), or on LOBSTER's mesh in the larger basis tzp (`tzp`,
 15 min).
-Writes into data_examples/validation: projections.csv (per way, cell, type and projection; rows that are not
-made anew stay) and, for all six cells at Γ, labels.csv (projection full), calibration.json, labels.png and
-labels.svg. ROOT is a clone of the published repository.
+Writes into data_examples/validation: projections.csv (per way, cell, type and projection) and spilling.csv
+(per way and cell, of projection lobster), in both of which rows that are not made anew stay; and for all six
+cells at Γ labels.csv (projection full), calibration.json, labels.png and labels.svg.
+ROOT is a clone of the published repository.
 Nothing of it is written but these statistics and points of the figure.
 """
 
@@ -19,11 +20,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from renew import renew
 from scipy.optimize import least_squares
 
 from getl_utils.core import parameters
-from getl_utils.core.record import write_csv, write_json
-from getl_utils.files import frames
+from getl_utils.core.record import write_json
+from getl_utils.files import frames, lobster
 from getl_utils.files.published import sub_run_folders
 from getl_utils.labels import label
 from getl_utils.labels.engine import PROJECTIONS
@@ -36,18 +38,22 @@ SUB_RUNS = (0, 1, 7, 8, 12, 14)
 CALIBRATED_ON = 8
 COMPOSITION, RUN = "Zr49Cu49Al2", 21
 WAYS = {"gamma": {}, "tzp": {"band_basis": "tzp", "band_kpoints": [2, 2, 2]}}  # changes of the settings
+SPILLINGS = ("total_spilling", "charge_spilling", "occupied_spilling")
 OUT = Path("data_examples/validation")
 
 
-def labelled(folder: Path, number: int, settings: dict, way: str) -> pd.DataFrame:
-    """Our bonds of one cell beside LOBSTER's, in both projections."""
+def labelled(folder: Path, number: int, settings: dict, way: str) -> tuple[pd.DataFrame, dict]:
+    """Our bonds of one cell beside LOBSTER's, in both projections, and what both miss."""
     structure, out = folder / f"{COMPOSITION}.scf.in", Path("runs/validation") / way / str(number)
     changed = settings | {"engine_settings": settings["engine_settings"] | WAYS[way]}
     record = label.label_structure(structure, out, changed)
-    spilt = 100 * record.get("charge_spilling", np.nan)
-    print(f"{way}, sub-run {number}: {record['status']}, {record['seconds']} s, {spilt:.2f} %", flush=True)
-    atoms = frames.read_structure(structure)
-    return matched(pd.read_parquet(out / BONDS), folder, atoms).assign(sub_run=number)
+    print(f"{way}, sub-run {number}: {record['status']}, {record['seconds']} s", flush=True)
+    atoms, theirs = frames.read_structure(structure), lobster.read_output(folder / "lobsterout")
+    bonds = matched(pd.read_parquet(out / BONDS), folder, atoms).assign(sub_run=number)
+    missed = {"way": way, "sub_run": number}
+    missed |= {f"{name}_theirs": getattr(theirs, name) for name in ("total_spilling", "charge_spilling")}
+    ours = record["other_projections"]["lobster"]
+    return bonds, missed | {name: round(ours[name], 5) for name in SPILLINGS}
 
 
 def matched(bonds: pd.DataFrame, folder: Path, atoms: Atoms) -> pd.DataFrame:
@@ -108,13 +114,14 @@ def main(root: str, numbers: tuple[int, ...], way: str) -> None:
     p = parameters.for_stage("01_generate", parameters.read(file), file)
     folders = sub_run_folders(root, COMPOSITION)
     settings = label.settings_of(p)
-    bonds = pd.concat([labelled(folders[RUN, number], number, settings, way) for number in numbers])
-    found, known = table(bonds).assign(way=way), pd.read_csv(OUT / "projections.csv")
-    stays = known[~((known.way == way) & known.sub_run.isin(numbers))]
-    write_csv(OUT / "projections.csv", pd.concat([stays, found]))
+    parts = [labelled(folders[RUN, number], number, settings, way) for number in numbers]
+    bonds = pd.concat([part for part, _ in parts])
+    found, missed = table(bonds).assign(way=way), pd.DataFrame([facts for _, facts in parts])
+    renew(OUT / "projections.csv", found, ["way", "sub_run"])
+    renew(OUT / "spilling.csv", missed, ["way", "sub_run"])
     if numbers == SUB_RUNS and way == "gamma":
         write_calibration(bonds[bonds.projection == "full"], p.elements)
-    print(found.to_string(index=False))
+    print(found.to_string(index=False), missed.to_string(index=False), sep="\n")
 
 
 if __name__ == "__main__":

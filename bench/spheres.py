@@ -26,8 +26,8 @@ import pandas as pd
 import paw_sets
 from ase.build import bulk
 from crystals import kinds
+from renew import renew
 
-from getl_utils.core.record import write_csv
 from getl_utils.labels import engine as engines
 
 PAW = Path("atomistic_models/paw")
@@ -85,7 +85,7 @@ def labelled(formula: str, edge: float, run: str, engine: str, settings: dict[st
 
 def main(*chosen: str) -> None:
     """Label and write; with names of runs, these anew."""
-    parts = [pd.read_csv(OUT).query("run not in @chosen")] if chosen else []
+    parts = []
     with tempfile.TemporaryDirectory() as folder:
         make_reference(Path(folder))
         for element, (projectors, radii, local) in SETS.items():
@@ -100,8 +100,8 @@ def main(*chosen: str) -> None:
                 parts.append(labelled(formula, edge, run, engine, settings))
                 print(parts[-1].to_string(index=False), flush=True)
     columns = ["crystal", "bond", "length", "run", "icohp_full", "icohp_lobster", "spilling", "bands"]
-    table = pd.concat(parts)[columns].sort_values(["crystal", "bond", "length"], kind="stable")
-    write_csv(OUT, table.round(4))
+    table = pd.concat(parts)[columns].round(4)
+    renew(OUT, table, ["run"], order=["crystal", "bond", "length"])
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from getl_utils.labels.bands import ProjectedBands
 
 FLOOR = 1e-6  # eigenvalues of S, and what a band adds to the lower ones: below this, linearly dependent
 BLOCK = 64  # bands
+FILLED = 1e-5  # electrons in a band: with more, it counts as occupied
 
 Amplitudes = Iterable[tuple[int, int, Any, Any, Any]]
 
@@ -249,7 +250,8 @@ def spilling(
     -------
     dict
         `total_spilling`: mean over the lowest bands, as many as orbitals. `charge_spilling`: mean weighted by
-        occupation. `electrons`: Σ w f. `dropped_electrons`: those of bands not retained.
+        occupation. `occupied_spilling`: mean over all bands with electrons, however few, which is what
+        LOBSTER calls charge spilling; the same where no band is partly filled. `electrons`: Σ w f. `dropped_electrons`: those of bands not retained.
         `bands_per_orbital`: retained bands over orbitals; below 1 the zero of energy matters.
         `largest_band_spilling`: of the retained bands.
 
@@ -259,7 +261,7 @@ def spilling(
     >>> abs(round(spilling(bands)["charge_spilling"], 9))
     0.0
     """
-    total = charge = electrons = kept = fraction = worst = 0.0
+    total = charge = electrons = kept = fraction = worst = occupied = filled = 0.0
     spins, _, orbitals, _ = bands.projections.shape
     for s, k, norms, keep, vectors in known or _amplitudes(bands, minimum_projection):
         weight, f = bands.weights[k], bands.occupations[s, k]
@@ -267,6 +269,8 @@ def spilling(
         lowest = np.argsort(bands.energies[s, k], kind="stable")[:orbitals]
         total += weight * missed[lowest].mean() / spins
         charge += weight * (f @ missed)
+        occupied += weight * missed[f > FILLED].sum()
+        filled += weight * (f > FILLED).sum()
         electrons += weight * f.sum()
         kept += weight * f[keep].sum()
         fraction += weight * np.sum(np.abs(vectors) ** 2) / orbitals / spins
@@ -274,6 +278,7 @@ def spilling(
     return {
         "total_spilling": float(total),
         "charge_spilling": float(charge / electrons) if electrons else 0.0,
+        "occupied_spilling": float(occupied / filled) if filled else 0.0,
         "electrons": float(electrons),
         "dropped_electrons": float(electrons - kept),
         "bands_per_orbital": float(fraction),

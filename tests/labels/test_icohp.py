@@ -275,6 +275,14 @@ def test_bands_outside_the_orbitals_are_left_out():
     assert spilling(buried)["charge_spilling"] == pytest.approx(0.5)
 
 
+def test_lobsters_charge_spilling_counts_a_band_with_few_electrons_as_a_full_one():
+    """One orbital sees the lower band whole, half of the second, which holds 0.02 electrons, and no third."""
+    bands = ProjectedBands.gamma([-1, 0, 9], [2, 0.02, 1e-9], np.diag([1, 0.5**0.5, 0]), np.eye(3), [0, 0, 0])
+    found = spilling(bands)
+    assert found["charge_spilling"] == pytest.approx(0.01 / 2.02)
+    assert found["occupied_spilling"] == pytest.approx(0.5 / 2)
+
+
 def test_symmetric_orthonormalisation_is_that_of_lowdin():
     """C = p (p†p)^(−1/2) by another way; complete orthonormal bands stay as they are."""
     bands = random_bands(np.random.default_rng(5))

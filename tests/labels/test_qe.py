@@ -183,6 +183,7 @@ def test_diamond_is_lobsters_to_the_digit(carbon, mesh, icohp, charge, total):
     assert len(found.bonds) == 4
     np.testing.assert_allclose(found.bonds.icohp, icohp, atol=1e-4)
     assert found.record["charge_spilling"] == pytest.approx(charge, abs=2e-4)
+    assert found.record["occupied_spilling"] == pytest.approx(found.record["charge_spilling"], abs=1e-6)
     assert found.record["total_spilling"] == pytest.approx(total, abs=2e-4)
     assert found.record["projection"] == "lobster"
     assert (found.bonds.icohp_full < found.bonds.icohp - 0.04).all()  # the published equation: −9.658 eV
