@@ -27,7 +27,8 @@ from zrcual import cell, typed
 from getl_utils.core.neighbours import neighbour_table
 from getl_utils.core.record import content_hash, read_json, write_csv, write_json
 from getl_utils.labels import common, engine
-from getl_utils.labels.icohp import ProjectedBands, _amplitudes, _lowdin
+from getl_utils.labels.bands import ProjectedBands, inverse_root
+from getl_utils.labels.icohp import amplitudes
 from getl_utils.labels.populations import populations
 
 OUT, LABELS = Path("data_examples/one_bond"), Path("data_examples/zrcual_gamma/labels")
@@ -69,7 +70,7 @@ def chosen(atoms, bonds: pd.DataFrame) -> pd.Series:
 
 def without(h: np.ndarray, s: np.ndarray, keep: np.ndarray, ends: tuple, kt: float) -> float:
     """ICOHP of a bond if only the orbitals `keep` are in the basis."""
-    half = _lowdin(s[np.ix_(keep, keep)], 0)
+    half = inverse_root(s[np.ix_(keep, keep)], 0)
     inner = half @ h[np.ix_(keep, keep)] @ half
     levels, c = np.linalg.eigh(inner)
     p = (c * 2 * expit(-levels / kt)) @ c.T
@@ -79,7 +80,7 @@ def without(h: np.ndarray, s: np.ndarray, keep: np.ndarray, ends: tuple, kt: flo
 
 def bare(bands: ProjectedBands) -> tuple[np.ndarray, np.ndarray]:
     """Hamiltonian (eV) and overlap of the bare orbitals at Γ."""
-    ((_, _, _, keep, c),) = _amplitudes(bands, 0.01)
+    ((_, _, _, keep, c),) = amplitudes(bands, 0.01)
     s = bands.overlaps[0].real
     values, vectors = np.linalg.eigh(s)
     root = (vectors * np.sqrt(values)) @ vectors.T

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
+from scipy.linalg import eigh
 
+FLOOR = 1e-6  # eigenvalues of S, and what a band adds to the lower ones: below this, linearly dependent
 ARRAYS = ("energies", "occupations", "projections", "overlaps", "kpoints", "weights", "orbital_atoms")
 
 
@@ -36,6 +39,8 @@ class ProjectedBands:
         True if only one of k and −k is given; the missing half is then the complex conjugate.
     symmetric : bool
         True if the bands are made orthonormal all at once (Löwdin), False if from the lowest up.
+    amplitudes : dict
+        What `icohp.amplitudes` has found for these bands, by its `minimum_projection`.
 
     Raises
     ------
@@ -58,6 +63,7 @@ class ProjectedBands:
     weights: np.ndarray
     time_reversal: bool = False
     symmetric: bool = False
+    amplitudes: dict[float, list] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ARRAYS:
@@ -102,6 +108,30 @@ class ProjectedBands:
         if not np.issubdtype(self.orbital_atoms.dtype, np.integer) or self.orbital_atoms.min(initial=0) < 0:
             raise ValueError("orbital_atoms must be 0-based whole numbers")
 
+    @cached_property
+    def inverse_roots(self) -> np.ndarray:
+        """S^(−1/2) at every k point, (k, o, o); ValueError if the orbitals are linearly dependent."""
+        return np.array([inverse_root(overlap, k) for k, overlap in enumerate(self.overlaps)])
+
+    def projected(self, projections: np.ndarray, symmetric: bool) -> ProjectedBands:
+        """Return the same bands with other projections on the same orbitals; they share S^(−1/2).
+
+        Parameters
+        ----------
+        projections : (s, k, o, b) array
+            ⟨χ_μ|ψ_n⟩ in another way.
+        symmetric : bool
+            How these bands are made orthonormal.
+
+        Returns
+        -------
+        ProjectedBands
+            The bands.
+        """
+        result = replace(self, projections=projections, symmetric=symmetric)
+        result.__dict__["inverse_roots"] = self.inverse_roots
+        return result
+
     @classmethod
     def gamma(cls, energies, occupations, projections, overlap, orbital_atoms) -> ProjectedBands:
         """Make the bands of one spin channel at Γ.
@@ -126,3 +156,37 @@ class ProjectedBands:
         """
         lead = [np.asarray(x)[None, None] for x in (energies, occupations, projections)]
         return cls(*lead, np.asarray(overlap)[None], orbital_atoms, np.zeros((1, 3)), np.ones(1))
+
+
+def inverse_root(overlap: np.ndarray, k: int) -> np.ndarray:
+    """Return S^(−1/2), by which orbitals become orthonormal (Löwdin, J. Chem. Phys. 18, 365 (1950)).
+
+    Parameters
+    ----------
+    overlap : (o, o) array
+        S, Hermitian.
+    k : int
+        Number of the k point, for the message.
+
+    Returns
+    -------
+    (o, o) array
+        S^(−1/2), Hermitian.
+
+    Raises
+    ------
+    ValueError
+        The orbitals are linearly dependent.
+
+    Examples
+    --------
+    >>> inverse_root(np.array([[1, 0.6], [0.6, 1]]), 0).round(4).tolist()
+    [[1.1859, -0.3953], [-0.3953, 1.1859]]
+    """
+    values, vectors = eigh(overlap, driver="evr")  # of large complex matrices in half of the time
+    if values[0] < FLOOR:
+        raise ValueError(
+            f"k point {k}: the orbitals are linearly dependent (smallest eigenvalue of the overlap "
+            f"{values[0]:.1e}), or two atoms coincide; drop diffuse orbitals or look at the structure"
+        )
+    return (vectors / np.sqrt(values)) @ vectors.conj().T

@@ -11,7 +11,7 @@ from ase import Atoms
 
 from getl_utils.core.bonds import BOND
 from getl_utils.core.neighbours import check_structure, neighbour_table
-from getl_utils.labels.icohp import ProjectedBands, amplitudes, icohp_of_spins, spilling
+from getl_utils.labels.icohp import ProjectedBands, icohp_of_spins, spilling
 
 TIE = 1e-3  # Å: images this equally far share the pair's value
 
@@ -268,9 +268,8 @@ def bonds(
     ties, facts, failed = table.pop("ties"), {}, []
     for name, one in bands.items():
         try:
-            known = amplitudes(one, minimum_projection)
-            spins = icohp_of_spins(one, pairs, minimum_projection, known) / ties.to_numpy()
-            facts[name] = spilling(one, minimum_projection, known)
+            spins = icohp_of_spins(one, pairs, minimum_projection) / ties.to_numpy()
+            facts[name] = spilling(one, minimum_projection)
         except ValueError as error:
             if name == default:
                 raise

@@ -19,32 +19,21 @@ the Fermi level.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from scipy.linalg import eigh
 
-from getl_utils.labels.bands import ProjectedBands
+from getl_utils.labels.bands import FLOOR, ProjectedBands
 
-FLOOR = 1e-6  # eigenvalues of S, and what a band adds to the lower ones: below this, linearly dependent
 BLOCK = 64  # bands
 FILLED = 1e-5  # electrons in a band: with more, it counts as occupied
 
-Amplitudes = Iterable[tuple[int, int, Any, Any, Any]]
+Amplitudes = list[tuple[int, int, Any, Any, Any]]
 
 
-def _lowdin(overlap: np.ndarray, k: int) -> np.ndarray:
-    values, vectors = np.linalg.eigh(overlap)
-    if values[0] < FLOOR:
-        raise ValueError(
-            f"k point {k}: the orbitals are linearly dependent (smallest eigenvalue of the overlap "
-            f"{values[0]:.1e}), or two atoms coincide; drop diffuse orbitals or look at the structure"
-        )
-    return (vectors / np.sqrt(values)) @ vectors.conj().T
-
-
-def amplitudes(bands: ProjectedBands, minimum_projection: float = 0.01) -> list:
-    """Make the bands of every spin and k point orthonormal, once for several uses.
+def amplitudes(bands: ProjectedBands, minimum_projection: float = 0.01) -> Amplitudes:
+    """Make the bands of every spin and k point orthonormal; what is found stays with the bands.
 
     Parameters
     ----------
@@ -57,27 +46,28 @@ def amplitudes(bands: ProjectedBands, minimum_projection: float = 0.01) -> list:
     -------
     list
         Spin, k point, projected norms of all bands (b,), retained bands (r,), amplitudes (o, r).
+
+    Raises
+    ------
+    ValueError
+        The orbitals are linearly dependent, or no band projects on them.
     """
-    return list(_amplitudes(bands, minimum_projection))
+    if minimum_projection not in bands.amplitudes:
+        bands.amplitudes[minimum_projection] = [
+            (s, k, *_of_point(bands, s, k, minimum_projection))
+            for k in range(len(bands.kpoints))
+            for s in range(len(bands.energies))
+        ]
+    return bands.amplitudes[minimum_projection]
 
 
-def _amplitudes(bands: ProjectedBands, minimum_projection: float) -> Iterator[tuple[int, int, Any, Any, Any]]:
-    """Yield spin, k, projected norms of all bands (b,), retained bands (r,), their orthonormal amplitudes (o,
-    r)."""
-    for k in range(len(bands.kpoints)):
-        lowdin = _lowdin(bands.overlaps[k], k)
-        for s in range(len(bands.energies)):
-            p = lowdin @ bands.projections[s, k]
-            norms = np.sum(np.abs(p) ** 2, axis=0)
-            order = np.argsort(bands.energies[s, k], kind="stable")
-            keep, vectors = (
-                _symmetric(p, order) if bands.symmetric else _orthonormal(p, order, minimum_projection)
-            )
-            if not len(keep):
-                raise ValueError(
-                    f"spin {s}, k point {k}: no band projects to {minimum_projection} on the orbitals"
-                )
-            yield s, k, norms, keep, vectors
+def _of_point(bands: ProjectedBands, s: int, k: int, minimum: float) -> tuple[Any, Any, Any]:
+    p = bands.inverse_roots[k] @ bands.projections[s, k]
+    order = np.argsort(bands.energies[s, k], kind="stable")
+    keep, vectors = _symmetric(p, order) if bands.symmetric else _orthonormal(p, order, minimum)
+    if not len(keep):
+        raise ValueError(f"spin {s}, k point {k}: no band projects to {minimum} on the orbitals")
+    return np.sum(np.abs(p) ** 2, axis=0), keep, vectors
 
 
 def _orthonormal(p: np.ndarray, order: np.ndarray, minimum: float) -> tuple[np.ndarray, np.ndarray]:
@@ -111,12 +101,15 @@ def _without(rest: np.ndarray, lower: np.ndarray) -> np.ndarray:
 def _symmetric(p: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """U V† of the lowest bands, as many as orbitals: the orthonormal vectors nearest to theirs.
 
-    Directions in which these bands have no part are left out: a band whose symmetry no orbital has is zero.
+    V from p†p = V σ² V†, so U = p V / σ. Directions in which these bands have no part are left out: a band
+    whose symmetry no orbital has is zero.
     """
     keep = order[: len(p)]
-    left, values, right = np.linalg.svd(p[:, keep], full_matrices=False)
-    there = values**2 >= FLOOR
-    return keep if there.any() else keep[:0], left[:, there] @ right[there]
+    some = p[:, keep]
+    values, right = eigh(some.conj().T @ some, driver="evr")
+    there = values >= FLOOR
+    right = right[:, there]
+    return keep if there.any() else keep[:0], (some @ right / np.sqrt(values[there])) @ right.conj().T
 
 
 def _check_bonds(bonds: np.ndarray, atoms: int) -> np.ndarray:
@@ -169,12 +162,7 @@ def icohp(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 
     return icohp_of_spins(bands, bonds, minimum_projection).sum(axis=0)
 
 
-def icohp_of_spins(
-    bands: ProjectedBands,
-    bonds: np.ndarray,
-    minimum_projection: float = 0.01,
-    known: Amplitudes | None = None,
-) -> np.ndarray:
+def icohp_of_spins(bands: ProjectedBands, bonds: np.ndarray, minimum_projection: float = 0.01) -> np.ndarray:
     """ICOHP of each spin channel.
 
     Parameters
@@ -185,8 +173,6 @@ def icohp_of_spins(
         See `icohp`.
     minimum_projection : float
         See `icohp`.
-    known : list, optional
-        What `amplitudes` gives for these bands.
 
     Returns
     -------
@@ -199,7 +185,7 @@ def icohp_of_spins(
     shifts, group = np.unique(bonds[:, 2:], axis=0, return_inverse=True)
     if not bands.kpoints.any():  # at Γ every T is the same
         shifts, group = np.zeros((1, 3)), np.zeros(len(bonds), int)
-    hamiltonian, density = _matrices(bands, known or _amplitudes(bands, minimum_projection))
+    hamiltonian, density = _matrices(bands, amplitudes(bands, minimum_projection))
     block = np.zeros((atoms, len(bands.orbital_atoms)))
     block[bands.orbital_atoms, np.arange(block.shape[1])] = 1
     for n, shift in enumerate(shifts):
@@ -230,9 +216,7 @@ def _sum(factor: np.ndarray, matrices: np.ndarray, time_reversal: bool) -> np.nd
     return total.real if time_reversal else total
 
 
-def spilling(
-    bands: ProjectedBands, minimum_projection: float = 0.01, known: Amplitudes | None = None
-) -> dict[str, float]:
+def spilling(bands: ProjectedBands, minimum_projection: float = 0.01) -> dict[str, float]:
     """How much of the bands the orbitals miss: Σ w_k |1 − Σ_μ |p_μn|²|.
 
     Sánchez-Portal, Artacho and Soler, Solid State Commun. 95, 685 (1995).
@@ -243,17 +227,15 @@ def spilling(
         Bands and projections.
     minimum_projection : float
         See `icohp`.
-    known : list, optional
-        What `amplitudes` gives for these bands.
 
     Returns
     -------
     dict
         `total_spilling`: mean over the lowest bands, as many as orbitals. `charge_spilling`: mean weighted by
-        occupation. `occupied_spilling`: mean over all bands with electrons, however few, which is what
-        LOBSTER calls charge spilling; the same where no band is partly filled. `electrons`: Σ w f. `dropped_electrons`: those of bands not retained.
-        `bands_per_orbital`: retained bands over orbitals; below 1 the zero of energy matters.
-        `largest_band_spilling`: of the retained bands.
+        occupation. `occupied_spilling`: mean over all bands with electrons, however few, which LOBSTER calls
+        charge spilling; the same where no band is partly filled. `electrons`: Σ w f.
+        `dropped_electrons`: those of bands not retained. `bands_per_orbital`: retained bands over orbitals;
+        below 1 the zero of energy matters. `largest_band_spilling`: of the retained bands.
 
     Examples
     --------
@@ -263,7 +245,7 @@ def spilling(
     """
     total = charge = electrons = kept = fraction = worst = occupied = filled = 0.0
     spins, _, orbitals, _ = bands.projections.shape
-    for s, k, norms, keep, vectors in known or _amplitudes(bands, minimum_projection):
+    for s, k, norms, keep, vectors in amplitudes(bands, minimum_projection):
         weight, f = bands.weights[k], bands.occupations[s, k]
         missed = np.abs(1 - norms) if bands.symmetric else 1 - norms
         lowest = np.argsort(bands.energies[s, k], kind="stable")[:orbitals]

@@ -20,11 +20,12 @@ import numpy as np
 from scipy.special import expit
 
 from getl_utils.labels.bands import ProjectedBands
-from getl_utils.labels.icohp import _amplitudes, _lowdin, _sum
+from getl_utils.labels.icohp import _sum, amplitudes
 
 POINTS = 801
 MARGIN = 2.0  # eV, below the lowest band
 TOP = 10.0  # eV, above the Fermi level
+BLOCK = 64  # bonds whose curves are made at once
 NARROW = 0.02  # eV; curves of bands without smearing are broadened by this kT
 
 
@@ -122,6 +123,7 @@ def populations(
         grid, [], [], [], np.zeros((len(bonds), len(m.h), POINTS)), np.zeros((len(bonds), len(m.h), POINTS)),
         *_gross(bands, m), *_states(bands, m, filled, density),
     )  # fmt: skip
+    terms: list[np.ndarray] = []
     for n, (i, j, *shift) in enumerate(np.asarray(bonds).tolist()):
         a, b = own[i], own[j]
         factor = bands.weights * np.exp(-2j * np.pi * bands.kpoints @ np.array(shift))
@@ -133,7 +135,17 @@ def populations(
         found.icohp.append(np.real(p.conj() * h) / ties[n])
         found.icoop.append(np.real(bare.conj() * s) / ties[n])
         found.icobi.append(np.abs(p) ** 2 * len(h) / ties[n])
-        _curves(found, n, m.c[:, :, a], m.c[:, :, b], factor / ties[n], h, (filled, density), orbitals)
+        parts = m.c[:, :, a], m.c[:, :, b], factor / ties[n], h
+        if orbitals:
+            _curves_of_pairs(found, n, *parts, filled, density)
+        else:
+            terms.append(_terms(*parts))
+        if len(terms) == BLOCK or (terms and n == len(bonds) - 1):
+            rows, block = slice(n + 1 - len(terms), n + 1), np.array(terms)
+            for spin in range(len(m.h)):
+                found.integrated[rows, spin] = block[:, spin] @ filled[spin]
+                found.cohp[rows, spin] = block[:, spin] @ density[spin]
+            terms = []
     return found
 
 
@@ -142,13 +154,12 @@ def _matrices(bands: ProjectedBands, minimum_projection: float) -> _Matrices:
     kind = np.result_type(bands.projections, bands.overlaps, float)
     c, square = np.zeros(bands.projections.shape, kind), (3, spins, points, orbitals, orbitals)
     m = _Matrices(c, *np.zeros(square, kind), bands.overlaps)
-    for s, k, _, keep, c in _amplitudes(bands, minimum_projection):
+    for s, k, _, keep, c in amplitudes(bands, minimum_projection):
         f = bands.occupations[s, k, keep]
         m.c[s, k][:, keep] = c
         m.h[s, k] = (c * bands.energies[s, k, keep]) @ c.conj().T
         m.p[s, k] = (c * f) @ c.conj().T
-        lowdin = _lowdin(bands.overlaps[k], k)
-        m.bare[s, k] = lowdin @ m.p[s, k] @ lowdin
+        m.bare[s, k] = bands.inverse_roots[k] @ m.p[s, k] @ bands.inverse_roots[k]
     return m
 
 
@@ -174,18 +185,17 @@ def _states(
     return flat @ density, weight @ density, weight @ filled
 
 
-def _curves(found: Populations, n: int, a, b, factor, h, kernels, orbitals: bool) -> None:
-    """COHP(E) of one bond, whole and, if asked for, by pairs of orbitals."""
-    filled, density = kernels
-    spins = len(h)
-    if not orbitals:
-        hb = np.einsum("sab,skbn->skan", h, b)
-        terms = np.einsum("k,skan,skan->skn", factor.conj(), a.conj(), hb).real.reshape(spins, 1, -1)
-        found.integrated[n], found.cohp[n] = ((terms @ kernel)[:, 0] for kernel in (filled, density))
-        return
+def _terms(a, b, factor, h) -> np.ndarray:
+    """What each band adds to the ICOHP of one bond, per electron, (s, k b)."""
+    hb = np.einsum("sab,skbn->skan", h, b)
+    return np.einsum("k,skan,skan->skn", factor.conj(), a.conj(), hb).real.reshape(len(h), -1)
+
+
+def _curves_of_pairs(found: Populations, n: int, a, b, factor, h, filled, density) -> None:
+    """COHP(E) of one bond, whole and by pairs of orbitals."""
     terms = np.einsum("k,skan,skbn,sab->sabkn", factor.conj(), a.conj(), b, h, optimize=True).real
-    terms = terms.reshape(spins, a.shape[2] * b.shape[2], -1)
-    shape = (spins, a.shape[2], b.shape[2], POINTS)
+    terms = terms.reshape(len(h), a.shape[2] * b.shape[2], -1)
+    shape = (len(h), a.shape[2], b.shape[2], POINTS)
     found.integrated_orbitals.append((terms @ filled).reshape(shape))
     found.cohp_orbitals.append((terms @ density).reshape(shape))
     found.integrated[n] = found.integrated_orbitals[-1].sum(axis=(1, 2))

@@ -8,7 +8,6 @@ treated as the valence (`getl_utils.labels.projection.frozen_core`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -125,7 +124,7 @@ def project(found: Bands, free: Functions) -> dict[str, ProjectedBands]:
     full = _with_cores(found, free, setups, overlaps, valence["full"])
     cores = full.projections[..., : full.projections.shape[3] - smooth.shape[3]]
     lobster = np.concatenate([cores, valence["lobster"]], axis=3)
-    return {"full": full, "lobster": replace(full, projections=lobster, symmetric=True)}
+    return {"full": full, "lobster": full.projected(lobster, symmetric=True)}
 
 
 def _on_waves(found: Bands, free: Functions, setups: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

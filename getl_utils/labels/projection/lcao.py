@@ -16,7 +16,7 @@ the valence.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ class Parts:
         if self.foreign is None:
             return {"full": self.full}
         own = self.full.projections - self.foreign
-        return {"full": self.full, "lobster": replace(self.full, projections=own, symmetric=True)}
+        return {"full": self.full, "lobster": self.full.projected(own, symmetric=True)}
 
 
 def project(dft: Any, atoms: Atoms, orbitals: Shells) -> Parts:

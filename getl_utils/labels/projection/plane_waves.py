@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ def project(
         orbital_atoms=owners_and_names(atoms, free)[0],
         time_reversal=time_reversal,
     )
-    own = replace(bands, projections=_sum(spins, spheres["lobster"]), symmetric=True)
+    own = bands.projected(_sum(spins, spheres["lobster"]), symmetric=True)
     return {"full": bands, "lobster": own}, found
 
 
