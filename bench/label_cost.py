@@ -64,7 +64,7 @@ def measure(cell: Path, way: str) -> pd.DataFrame:
     dft = clock("self-consistent field", solving.__enter__)
     foreign = lcao._foreign
     lcao._foreign = lambda *given: clock("projection lobster", lambda: foreign(*given))
-    bands = clock("projection full", lambda: lcao.project(dft, atoms, job.orbitals)).bands()
+    bands = clock("projection full", lambda: lcao.project(dft, atoms, job.orbitals).bands())
     for name, one in bands.items():
         one = {"full": one}
         table, _ = clock(

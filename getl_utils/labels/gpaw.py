@@ -46,7 +46,7 @@ class Settings(moments.SpinSettings):
     band_kpoints: tuple[int, int, int] | None = Field(
         None, description="mesh of the bands, shifted off Γ, in the density of `kpoints`; default: `kpoints`"
     )
-    band_factor: float = Field(1.2, gt=0, description="bands of `band_kpoints` or `band_basis` per orbital")
+    band_factor: float = Field(1.1, gt=0, description="bands of `band_kpoints` or `band_basis` per orbital")
     smearing: float = Field(0.108846, ge=0, description="eV, Fermi–Dirac; 0.008 Ry as the reference's DFT")
     max_iterations: int = Field(100, gt=0, description="SCF steps")
     density_tolerance: float = Field(1e-3, gt=0, description="electrons per valence electron")

@@ -29,6 +29,7 @@ from getl_utils.labels.projection import frozen_core, hartree_fock, spheres
 from getl_utils.labels.projection.two_centre import Overlaps, Radial, owners_and_names
 
 Shells = Mapping[str, Sequence[str]]
+InSpheres = Sequence[Sequence[np.ndarray]]  # ⟨p|ψ̃⟩ by spin and k point, (i, b)
 
 
 @dataclass
@@ -94,7 +95,8 @@ def project(dft: Any, atoms: Atoms, orbitals: Shells) -> Parts:
     overlaps = Overlaps(_inside(atoms), np.array([w.kpt_c for w in waves[0]]), hartree_fock.REACH * Bohr)
     owners, shells = owners_and_names(atoms, free)
     weights = np.array([w.weight for w in waves[0]])
-    valence = _valence_part(overlaps, free, setups, waves)
+    in_spheres = [[_projectors(wave).T for wave in spin] for spin in waves]
+    valence = _valence_part(overlaps, free, setups, waves, in_spheres)
     fermi = float(dft.ibzwfs.fermi_level) * Hartree
     energies = np.array([[w.eig_n * Hartree - fermi for w in spin] for spin in waves])
     levels = np.array([
@@ -113,7 +115,7 @@ def project(dft: Any, atoms: Atoms, orbitals: Shells) -> Parts:
         time_reversal=True,
     )
     without = [e for e in setups if e not in spheres.known()]
-    foreign = None if without else _foreign(overlaps, free, setups, cores, waves)
+    foreign = None if without else _foreign(overlaps, free, setups, cores, in_spheres)
     return Parts(full, shells, foreign, without)
 
 
@@ -134,26 +136,26 @@ def _inside(atoms: Atoms) -> Atoms:
     return Atoms(atoms.numbers, scaled_positions=places, cell=atoms.cell, pbc=True)
 
 
-def _valence_part(overlaps: Overlaps, free: Any, setups: Any, waves: Sequence[Sequence[Any]]) -> np.ndarray:
+def _valence_part(
+    overlaps: Overlaps, free: Any, setups: Any, waves: Sequence[Sequence[Any]], in_spheres: InSpheres
+) -> np.ndarray:
     """⟨χ|ψ̃⟩ + ⟨χ|φ − φ̃⟩⟨p|ψ̃⟩ with all spheres, (s, k, o, b)."""
     smooth = overlaps.matrix(free, {e: _basis(s) for e, s in setups.items()})
     sharp = overlaps.matrix(free, {e: _differences(s) for e, s in setups.items()})
     return np.array([
-        [a @ w.C_nM.data.T + b @ _projectors(w).T for a, b, w in zip(smooth, sharp, spin, strict=True)]
-        for spin in waves
+        [a @ w.C_nM.data.T + b @ p for a, b, w, p in zip(smooth, sharp, *parts, strict=True)]
+        for parts in zip(waves, in_spheres, strict=True)
     ])  # fmt: skip
 
 
-def _foreign(
-    overlaps: Overlaps, free: Any, setups: Any, cores: Any, waves: Sequence[Sequence[Any]]
-) -> np.ndarray:
+def _foreign(overlaps: Overlaps, free: Any, setups: Any, cores: Any, in_spheres: InSpheres) -> np.ndarray:
     """What the neighbours' reference spheres add to the projections: of core and valence bands, (s, k, o,
     b)."""
     fits = {e: spheres.differences(e, _partial_waves(s)) for e, s in setups.items()}
     valence = overlaps.matrix(free, fits) - overlaps.own(free, fits)
     core_fits = {e: spheres.differences(e, c.orbitals) for e, c in cores.items()}
     core = overlaps.matrix(free, core_fits) - overlaps.own(free, core_fits)
-    parts = [[a @ _projectors(w).T for a, w in zip(valence, spin, strict=True)] for spin in waves]
+    parts = [[a @ p for a, p in zip(valence, spin, strict=True)] for spin in in_spheres]
     return _before(core[None], np.array(parts))
 
 

@@ -145,15 +145,22 @@ class Overlaps:
         result = np.repeat(self.own(left, right)[None].astype(self.phases.dtype), len(self.phases), 0)
         for one in dict.fromkeys(self.symbols):
             for other in dict.fromkeys(self.symbols):
-                pairs = np.flatnonzero((self.symbols[self.i] == one) & (self.symbols[self.j] == other))
+                pairs, first = self._pairs(one, other)
                 for at, f in _places(left[one]):
                     for to, g in _places(right[other]):
-                        block = self._blocks(f, g, pairs)
-                        row = (rows[self.i[pairs]] + at)[:, None, None] + np.arange(2 * f.l + 1)[:, None]
-                        column = (columns[self.j[pairs]] + to)[:, None, None] + np.arange(2 * g.l + 1)
-                        for k, phase in enumerate(self.phases[:, pairs]):
-                            np.add.at(result[k], (row, column), phase[:, None, None] * block)
+                        block, kept = self._blocks(f, g, pairs), pairs[first]
+                        row = (rows[self.i[kept]] + at)[:, None, None] + np.arange(2 * f.l + 1)[:, None]
+                        column = (columns[self.j[kept]] + to)[:, None, None] + np.arange(2 * g.l + 1)
+                        for k, phase in enumerate(self.phases[:, pairs] if len(pairs) else ()):
+                            result[k][row, column] += np.add.reduceat(phase[:, None, None] * block, first)
         return result
+
+    def _pairs(self, one: str, other: str) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs of two elements, images of one pair together, and where each pair begins."""
+        pairs = np.flatnonzero((self.symbols[self.i] == one) & (self.symbols[self.j] == other))
+        pairs = pairs[np.lexsort((self.j[pairs], self.i[pairs]))]
+        change = np.diff(self.i[pairs], prepend=-1) | np.diff(self.j[pairs], prepend=-1)
+        return pairs, np.flatnonzero(change)
 
     def own(self, left: Functions, right: Functions) -> np.ndarray:
         """Return the overlaps of functions on one atom (the same image) alone; the others are zero.
@@ -172,9 +179,9 @@ class Overlaps:
         """
         rows, columns = (np.cumsum([0, *(_size(f[s]) for s in self.symbols)]) for f in (left, right))
         result = np.zeros((rows[-1], columns[-1]))
+        blocks = {symbol: _one_centre(left[symbol], right[symbol]) for symbol in set(self.symbols)}
         for atom, symbol in enumerate(self.symbols):
-            block = _one_centre(left[symbol], right[symbol])
-            result[rows[atom] : rows[atom + 1], columns[atom] : columns[atom + 1]] = block
+            result[rows[atom] : rows[atom + 1], columns[atom] : columns[atom + 1]] = blocks[symbol]
         return result
 
     def _blocks(self, f: Radial, g: Radial, pairs: np.ndarray) -> np.ndarray:
