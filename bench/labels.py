@@ -51,7 +51,7 @@ def labelled(folder: Path, number: int, settings: dict, way: str) -> tuple[pd.Da
     atoms, theirs = frames.read_structure(structure), lobster.read_output(folder / "lobsterout")
     bonds = matched(pd.read_parquet(out / BONDS), folder, atoms).assign(sub_run=number)
     missed = {"way": way, "sub_run": number}
-    missed |= {f"{name}_theirs": getattr(theirs, name) for name in ("total_spilling", "charge_spilling")}
+    missed |= {f"lobster_{name}": round(getattr(theirs, name), 5) for name in SPILLINGS[:2]}
     ours = record["other_projections"]["lobster"]
     return bonds, missed | {name: round(ours[name], 5) for name in SPILLINGS}
 
@@ -117,8 +117,8 @@ def main(root: str, numbers: tuple[int, ...], way: str) -> None:
     parts = [labelled(folders[RUN, number], number, settings, way) for number in numbers]
     bonds = pd.concat([part for part, _ in parts])
     found, missed = table(bonds).assign(way=way), pd.DataFrame([facts for _, facts in parts])
-    renew(OUT / "projections.csv", found, ["way", "sub_run"])
-    renew(OUT / "spilling.csv", missed, ["way", "sub_run"])
+    for name, rows in (("projections", found), ("spilling", missed)):
+        renew(OUT / f"{name}.csv", rows, ["way", "sub_run"], order=["way", "sub_run"])
     if numbers == SUB_RUNS and way == "gamma":
         write_calibration(bonds[bonds.projection == "full"], p.elements)
     print(found.to_string(index=False), missed.to_string(index=False), sep="\n")

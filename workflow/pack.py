@@ -21,6 +21,7 @@ from getl_utils.labels.status import BONDS, ICOHPLIST, RECORD, projection_of
 
 ALL = "snakemake --snakefile workflow/Snakefile --cores 2 --configfile {}"
 LEARN = "getl learn {} --only-labels"  # a case that labels only what teaches most
+RELABEL = "python workflow/relabel.py {}"  # cells of other data sets
 
 
 def pack(work: WorkDir, out: WorkDir, keys: list[cells.CellKey]) -> tuple[Counter, Counter]:
@@ -62,7 +63,7 @@ def main() -> int:
     if (choices := work.path / "learn/learn.json").exists():
         out.path.joinpath("learn").mkdir(exist_ok=True)
         shutil.copyfile(choices, out.path / "learn/learn.json")
-    made = (LEARN if p.learn else ALL).format(given.parameters)
+    made = (LEARN if p.learn else RELABEL if p.reference_roots else ALL).format(given.parameters)
     files = sorted(
         f for f in out.path.rglob("*") if f.is_file() and f.name != "manifest.json" and "model" not in f.parts
     )
