@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from getl_utils.core import cells, parameters
+from getl_utils.core.bonds import BOND, KEY
 from getl_utils.core.parameters.optics import read_optics
 from getl_utils.core.workdir import WorkDir, resolve
 from getl_utils.etl import extract
@@ -14,6 +15,7 @@ from getl_utils.labels.optics import dataset
 
 ROOT = resolve("data_examples/zrcual")
 GAMMA = resolve("data_examples/zrcual_gamma")
+TZP = resolve("data_examples/zrcual_tzp")
 LEARNED = {"cu-zr": resolve("data_examples/cu-zr"), "fe-p": resolve("data_examples/fe-p"),
            "zr-cu-al": resolve("data_examples/zrcual_wide"),
            "zr-cu-al_middle": resolve("data_examples/zrcual_middle"),
@@ -34,7 +36,7 @@ def manifest():
 
 
 @pytest.mark.parametrize(
-    "root", [ROOT, GAMMA, *LEARNED.values(), OPTICS, *SHEARED, BAND], ids=lambda r: r.name
+    "root", [ROOT, GAMMA, TZP, *LEARNED.values(), OPTICS, *SHEARED, BAND], ids=lambda r: r.name
 )
 def test_every_file_is_the_one_in_the_manifest(root):
     found = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()} - {"manifest.json"}
@@ -117,6 +119,26 @@ def test_02_takes_the_projection_that_is_asked_for(tmp_path):
     lacking = extract.extract(WorkDir(tmp_path / "gamma"), key, [ROOT, GAMMA], 3.75, projection="lobster")
     assert not len(lacking.bonds)
     assert "has projection full only, not lobster" in lacking.status.reason[0]
+
+
+def test_lobsters_model_learns_from_cells_of_every_quench_in_the_larger_basis(tmp_path):
+    name = "lobster.yaml"
+    p = parameters.for_stage("02_extract", parameters.read(resolve(f"parameters/{name}")), name)
+    keys = cells.keys(p.compositions, p.runs, p.sub_runs)
+    found = extract.extract(WorkDir(tmp_path), keys, [TZP], p.cutoff, projection=p.projection).bonds
+    small = extract.extract(WorkDir(tmp_path / "small"), keys, [ROOT], p.cutoff, projection="lobster").bonds
+    for record in TZP.glob("labels/*/*/*/label.json"):
+        assert json.loads(record.read_text())["settings"]["band_basis"] == "tzp"
+    assert found.label_id.nunique() == read(TZP)["labels"]["DONE"]
+    assert set(found.projection) == {"lobster"}
+    roots = parameters.read(resolve("parameters/lobster_labels.yaml"))["reference_roots"]
+    folders = [folder for root in roots for folder in resolve(root).glob("cells/*/*")]
+    quenches = {(folder.parent.name, int(folder.name)) for folder in folders}
+    assert set(found.groupby(["composition", "run"]).groups) == quenches
+    both = found.merge(small, on=[*KEY, *BOND], suffixes=("", "_small"))
+    rms = ((both.icohp - both.icohp_small) ** 2).groupby(both.type).mean() ** 0.5
+    assert 0.05 < rms["Zr-Al"] < 0.2  # what the small basis gets wrong
+    assert rms["Cu-Cu"] < 0.04
 
 
 def test_spectra_are_those_of_the_shipped_list_and_small():
