@@ -3,7 +3,8 @@
 The rules. Shells: those of `getl_utils.labels.shells`. Mesh: so many k points that the cell repeated as often
 is at least 20 Å thick; Γ alone for a cell of 12 Å or more in all directions. Window: from 0.1 to 6 Å, as
 LOBSTER's users take it, but no more than half the thickness of the repeated cell, within which the mesh tells
-all images apart. For up to 16 atoms engine `gpaw` takes plane waves, and there is an analysis by orbitals. A
+all images apart. For up to 16 atoms engine `gpaw` takes plane waves, and there is an analysis by orbitals. For
+more it takes atomic orbitals, and for projection lobster, which needs it, a larger basis of the bands. A
 label with more than 5 % spilling has a warning, one with more than 20 % is refused.
 """
 
@@ -21,6 +22,7 @@ from getl_utils.labels.common import TIE, heights
 THICK, LARGE = 20.0, 12.0  # Å: of the repeated cell; of a cell that needs no mesh
 WINDOW = (0.1, 6.0)  # Å
 SMALL = 16  # atoms: plane waves, and an analysis
+LARGER = "tzp"  # basis of the bands
 ANALYSED = ("gpaw", "qe")
 MOST_SPILLING = 0.2  # of the charge
 
@@ -85,6 +87,9 @@ def settings(
     if engine in ANALYSED and len(atoms) <= SMALL:
         given |= {"analysis": True} | ({"waves": "pw"} if engine == "gpaw" else {})
     given |= own
+    in_orbitals = engine == "gpaw" and given.get("waves", "lcao") == "lcao"
+    if in_orbitals and given.get("projection") == "lobster" and not {"basis", "band_basis"} & set(own):
+        given["band_basis"] = LARGER
     points = given.get("band_kpoints") or given.get("kpoints", [1, 1, 1])
     half = float((heights(atoms) * points).min()) / 2
     longest = round(min(WINDOW[1], half - 2 * TIE), 3)  # at half, two images are equally far

@@ -22,6 +22,10 @@ def test_a_large_cell_is_labelled_at_gamma_in_atomic_orbitals():
     found = defaults.settings(atoms, "gpaw", {})
     assert found["engine_settings"] == {"kpoints": [1, 1, 1], "most_spilling": 0.2}
     assert found["label_window"] == [0.1, 6.0]
+    found = defaults.settings(atoms, "gpaw", {"projection": "lobster"})
+    assert found["engine_settings"]["band_basis"] == "tzp"
+    found = defaults.settings(atoms, "gpaw", {"projection": "lobster", "band_basis": "dzp"})
+    assert found["engine_settings"]["band_basis"] == "dzp"
 
 
 def test_what_was_given_is_kept():
