@@ -3,8 +3,8 @@
 The rules. Shells: those of `getl_utils.labels.shells`. Mesh: so many k points that the cell repeated as often
 is at least 20 Å thick; Γ alone for a cell of 12 Å or more in all directions. Window: from 0.1 to 6 Å, as
 LOBSTER's users take it, but no more than half the thickness of the repeated cell, within which the mesh tells
-all images apart. For up to 16 atoms engine `gpaw` takes plane waves, and there is an analysis by orbitals. For
-more it takes atomic orbitals, and for projection lobster, which needs it, a larger basis of the bands. A
+all images apart. For up to 16 atoms engine `gpaw` takes plane waves, and there is an analysis by orbitals.
+For more it takes atomic orbitals, and for projection lobster, which needs it, a larger basis of the bands. A
 label with more than 5 % spilling has a warning, one with more than 20 % is refused.
 """
 
