@@ -2,9 +2,9 @@
 
     python bench/labels.py [ROOT] [SUB_RUN …] [--way WAY]
 
-Labels six cells, or those named (labels in runs/validation are kept), in one of two ways: at Γ in the basis
-of the density (`gamma`, 4 min a cell on one core), or on LOBSTER's mesh in the larger basis tzp (`tzp`,
-15 min).
+Labels six cells, or those named (labels in runs/validation are kept), in one of three ways: at Γ in the basis
+of the density (`gamma`), in it on LOBSTER's mesh (`mesh`), or there in the larger basis tzp (`tzp`): 3 to 5
+minutes a cell on one core.
 Writes into data_examples/validation: projections.csv (per way, cell, type and projection) and spilling.csv
 (per way and cell, of projection lobster), in both of which rows that are not made anew stay; and for all six
 cells at Γ labels.csv (projection full), calibration.json, labels.png and labels.svg.
@@ -37,7 +37,11 @@ from getl_utils.views import style
 SUB_RUNS = (0, 1, 7, 8, 12, 14)
 CALIBRATED_ON = 8
 COMPOSITION, RUN = "Zr49Cu49Al2", 21
-WAYS = {"gamma": {}, "tzp": {"band_basis": "tzp", "band_kpoints": [2, 2, 2]}}  # changes of the settings
+WAYS = {  # changes of the settings
+    "gamma": {},
+    "mesh": {"band_kpoints": [2, 2, 2]},
+    "tzp": {"band_basis": "tzp", "band_kpoints": [2, 2, 2]},
+}
 SPILLINGS = ("total_spilling", "charge_spilling", "occupied_spilling")
 OUT = Path("data_examples/validation")
 
