@@ -185,7 +185,7 @@ def icohp_of_spins(bands: ProjectedBands, bonds: np.ndarray, minimum_projection:
     shifts, group = np.unique(bonds[:, 2:], axis=0, return_inverse=True)
     if not bands.kpoints.any():  # at Γ every T is the same
         shifts, group = np.zeros((1, 3)), np.zeros(len(bonds), int)
-    hamiltonian, density = _matrices(bands, amplitudes(bands, minimum_projection))
+    hamiltonian, density = matrices(bands, amplitudes(bands, minimum_projection))
     block = np.zeros((atoms, len(bands.orbital_atoms)))
     block[bands.orbital_atoms, np.arange(block.shape[1])] = 1
     for n, shift in enumerate(shifts):
@@ -199,7 +199,21 @@ def icohp_of_spins(bands: ProjectedBands, bonds: np.ndarray, minimum_projection:
     return result
 
 
-def _matrices(bands: ProjectedBands, known: Amplitudes) -> tuple[np.ndarray, np.ndarray]:
+def matrices(bands: ProjectedBands, known: Amplitudes) -> tuple[np.ndarray, np.ndarray]:
+    """Return H(k) and P(k) in the orthonormal orbitals.
+
+    Parameters
+    ----------
+    bands : ProjectedBands
+        See `icohp`.
+    known : list
+        What `amplitudes` gives for these bands.
+
+    Returns
+    -------
+    (s, k, o, o) array, (s, k, o, o) array
+        C ε C† (eV) and C f C† (electrons).
+    """
     spins, points, orbitals, _ = bands.projections.shape
     kind = np.result_type(bands.projections, bands.overlaps, float)
     hamiltonian, density = np.zeros((2, spins, points, orbitals, orbitals), kind)

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import expit
 
 from getl_utils.labels.bands import ProjectedBands
-from getl_utils.labels.icohp import _sum, amplitudes
+from getl_utils.labels.icohp import _sum, amplitudes, matrices
 
 POINTS = 801
 MARGIN = 2.0  # eV, below the lowest band
@@ -114,7 +114,7 @@ def populations(
     >>> [round(float(x[0].sum()), 6) for x in (found.icohp, found.icobi)]
     [-1.0, 1.0]
     """
-    m, kt = _matrices(bands, minimum_projection), max(width, NARROW)
+    m, kt = _resolved(bands, minimum_projection), max(width, NARROW)
     low = bands.energies[bands.occupations > 1e-3].min(initial=0.0) - MARGIN
     grid = np.linspace(low, TOP, POINTS)
     filled, density = _kernels(bands, grid, kt)
@@ -128,8 +128,8 @@ def populations(
         a, b = own[i], own[j]
         factor = bands.weights * np.exp(-2j * np.pi * bands.kpoints @ np.array(shift))
         h, p, bare = (
-            np.array([_sum(factor, x[:, a][:, :, b], bands.time_reversal) for x in matrices])
-            for matrices in (m.h, m.p, m.bare)
+            np.array([_sum(factor, x[:, a][:, :, b], bands.time_reversal) for x in whole])
+            for whole in (m.h, m.p, m.bare)
         )
         s = _sum(factor, m.s[:, a][:, :, b], bands.time_reversal)
         found.icohp.append(np.real(p.conj() * h) / ties[n])
@@ -149,18 +149,13 @@ def populations(
     return found
 
 
-def _matrices(bands: ProjectedBands, minimum_projection: float) -> _Matrices:
-    spins, points, orbitals, _ = bands.projections.shape
-    kind = np.result_type(bands.projections, bands.overlaps, float)
-    c, square = np.zeros(bands.projections.shape, kind), (3, spins, points, orbitals, orbitals)
-    m = _Matrices(c, *np.zeros(square, kind), bands.overlaps)
-    for s, k, _, keep, c in amplitudes(bands, minimum_projection):
-        f = bands.occupations[s, k, keep]
-        m.c[s, k][:, keep] = c
-        m.h[s, k] = (c * bands.energies[s, k, keep]) @ c.conj().T
-        m.p[s, k] = (c * f) @ c.conj().T
-        m.bare[s, k] = bands.inverse_roots[k] @ m.p[s, k] @ bands.inverse_roots[k]
-    return m
+def _resolved(bands: ProjectedBands, minimum_projection: float) -> _Matrices:
+    known, roots = amplitudes(bands, minimum_projection), bands.inverse_roots
+    h, p = matrices(bands, known)
+    c = np.zeros(bands.projections.shape, h.dtype)
+    for s, k, _, keep, some in known:
+        c[s, k][:, keep] = some
+    return _Matrices(c, h, p, roots @ p @ roots, bands.overlaps)
 
 
 def _kernels(bands: ProjectedBands, grid: np.ndarray, kt: float) -> tuple[np.ndarray, np.ndarray]:
