@@ -41,6 +41,7 @@ WAYS = {  # changes of the settings
     "gamma": {},
     "mesh": {"band_kpoints": [2, 2, 2]},
     "tzp": {"band_basis": "tzp", "band_kpoints": [2, 2, 2]},
+    "dzp": {"basis": "dzp", "band_basis": "tzp", "band_kpoints": [2, 2, 2]},
 }
 SPILLINGS = ("total_spilling", "charge_spilling", "occupied_spilling")
 OUT = Path("data_examples/validation")

@@ -59,6 +59,8 @@ def main() -> int:
     keys = cells.keys(p.compositions, p.runs, p.sub_runs)
     out = WorkDir(given.out)
     work = WorkDir(given.work_dir)
+    if p.reference_roots:
+        keys = [key for key in keys if work.cell(*key).exists()]
     statuses, projections = pack(work, out, keys)
     if (choices := work.path / "learn/learn.json").exists():
         out.path.joinpath("learn").mkdir(exist_ok=True)
