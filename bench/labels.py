@@ -2,8 +2,8 @@
 
     python bench/labels.py [ROOT] [SUB_RUN …] [--way WAY]
 
-Labels six cells, or those named (labels in runs/validation are kept), in one of four ways: at Γ in the basis of
-the density (`gamma`), in it on LOBSTER's mesh (`mesh`), or there in the larger basis tzp (`tzp`), 3 to 5
+Labels six cells, or those named (labels in runs/validation are kept), in one of four ways: at Γ in the basis
+of the density (`gamma`), in it on LOBSTER's mesh (`mesh`), or there in the larger basis tzp (`tzp`), 3 to 5
 minutes a cell on one core; or in a larger basis for the density, too (`dzp`, 10 minutes).
 Writes into data_examples/validation: projections.csv (per way, cell, type and projection) and spilling.csv
 (per way and cell, of projection lobster), in both of which rows that are not made anew stay; and for all six
