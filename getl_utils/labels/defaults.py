@@ -18,6 +18,7 @@ from ase import Atoms
 
 from getl_utils.labels import shells
 from getl_utils.labels.common import TIE, heights
+from getl_utils.labels.projection import spheres
 
 THICK, LARGE = 20.0, 12.0  # Å: of the repeated cell; of a cell that needs no mesh
 WINDOW = (0.1, 6.0)  # Å
@@ -87,8 +88,11 @@ def settings(
     if engine in ANALYSED and len(atoms) <= SMALL:
         given |= {"analysis": True} | ({"waves": "pw"} if engine == "gpaw" else {})
     given |= own
-    in_orbitals = engine == "gpaw" and given.get("waves", "lcao") == "lcao"
-    if in_orbitals and given.get("projection") == "lobster" and not {"basis", "band_basis"} & set(own):
+    emulated = (
+        engine == "gpaw" and given.get("waves", "lcao") == "lcao" and own.get("projection") == "lobster"
+    )
+    possible = set(atoms.get_chemical_symbols()) <= set(spheres.known())
+    if emulated and possible and not {"basis", "band_basis"} & set(own):
         given["band_basis"] = LARGER
     points = given.get("band_kpoints") or given.get("kpoints", [1, 1, 1])
     half = float((heights(atoms) * points).min()) / 2
