@@ -36,8 +36,8 @@ def main() -> None:
     values = parameters.read(file)
     p = parameters.for_stage("01_generate", values, file)
     work, keys = WorkDir(p.work_dir), []
+    held = [WorkDir(resolve(root)) for root in p.reference_roots]
     for key in cells.keys(p.compositions, p.runs, p.sub_runs):
-        held = [WorkDir(resolve(root)) for root in p.reference_roots]
         for one in (one for one in held if one.cell(*key).exists()):
             work.cell(*key).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(one.cell(*key), work.cell(*key))
