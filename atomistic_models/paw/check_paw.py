@@ -27,7 +27,7 @@ from ase.collections import dcdft
 from ase.units import Ry
 
 from getl_utils.files import espresso
-from getl_utils.labels import pwscf
+from getl_utils.labels import qe_programs
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -80,7 +80,7 @@ def energy(atoms: Atoms, cutoff: float, mesh: tuple[int, ...]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "x.in")
         source.write_text(text)
-        out, wrong = pwscf.run(source)
+        out, wrong = qe_programs.run(source)
         found = re.findall(r"^!\s+total energy\s+=\s+(\S+)", out.read_text(), re.MULTILINE)
     if wrong or not found:
         raise RuntimeError(f"{atoms.get_chemical_formula()} at {cutoff} Ry: {wrong or 'no total energy'}")

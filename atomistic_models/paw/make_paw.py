@@ -36,7 +36,7 @@ import pandas as pd
 
 from getl_utils.core.record import atomic_write
 from getl_utils.files import upf
-from getl_utils.labels import pwscf
+from getl_utils.labels import qe_programs
 from getl_utils.labels.projection import hartree_fock
 
 HERE = Path(__file__).resolve().parent
@@ -56,7 +56,9 @@ def make(source: Path, folder: Path) -> str:
         ld1.x failed; the message has its last words.
     """
     with open(source) as given:
-        done = subprocess.run(pwscf.command("ld1.x"), stdin=given, cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(
+            qe_programs.command("ld1.x"), stdin=given, cwd=folder, capture_output=True, text=True
+        )
     written = folder / f"{source.name.split('.')[0]}.UPF"
     if not written.exists():
         raise RuntimeError(

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from getl_utils.core.bonds import BOND, place
 from getl_utils.files import lobster, lobsterin
-from getl_utils.labels import pwscf
+from getl_utils.labels import pwscf, qe_programs
 from getl_utils.labels.engine import COLUMNS, Job
 
 VARIABLE = "GETL_LOBSTER"
@@ -52,7 +52,7 @@ class Lobster(pwscf.PlaneWaveEngine):
             return (
                 f"LOBSTER is not ours to install; get it from its authors and name the binary in {VARIABLE}"
             )
-        return pwscf.missing()
+        return qe_programs.missing()
 
     def bonds(self, solved: tuple[Path, str], job: Job) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Run LOBSTER and read its list."""
@@ -86,7 +86,7 @@ def _run(folder: Path, job: Job) -> tuple[pd.DataFrame, lobster.Output, list[str
     found = binary()
     if found is None:
         raise ValueError(Lobster().missing())
-    out, wrong = pwscf.execute("LOBSTER", [found], folder / "lobster.lb.in", job.settings.timeout)
+    out, wrong = qe_programs.execute("LOBSTER", [found], folder / "lobster.lb.in", job.settings.timeout)
     output = lobster.read_output(out)
     try:
         printed = lobster.read_icohplist(folder / "ICOHPLIST.lobster")

@@ -1,16 +1,11 @@
-"""Quantum ESPRESSO's programs: where they are, and one self-consistent run; shared by `qe` and `lobster`."""
+"""pw.x: its settings, a self-consistent run, and bands in its density; for engines `qe` and `lobster`."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import shlex
-import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +13,15 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.units import Ry
 from pydantic import Field
 
-from getl_utils.core import process, workdir
+from getl_utils.core import workdir
 from getl_utils.files import espresso, upf
 from getl_utils.labels import common
 from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError
+from getl_utils.labels.qe_programs import run
 
-WHEEL = Path(sys.prefix, "engines", "qe")  # the environment of its own that ``make engines`` sets up
 PAW = Path(__file__).resolve().parents[2] / "atomistic_models" / "paw"
 PREFIX = "getl"
+BAND_THRESHOLD = 1e-8  # Ry, of the energies of bands in a density that is there
 
 
 class Settings(EngineSettings):
@@ -36,6 +32,9 @@ class Settings(EngineSettings):
     ecutwfc: float = Field(70.0, gt=0, description="Ry")
     ecutrho: float = Field(560.0, gt=0, description="Ry")
     shift: tuple[int, int, int] = Field((0, 0, 0), description="of the mesh; 1: by half a step")
+    band_kpoints: tuple[int, int, int] | None = Field(
+        None, description="mesh of the bands, shifted off Γ, in the density of `kpoints`; default: `kpoints`"
+    )
     time_reversal: bool = Field(True, description="k and −k count once")
     smearing: float = Field(0.108846, ge=0, description="eV, Fermi–Dirac; 0.008 Ry as the reference's DFT")
     band_factor: float = Field(1.1, gt=0, description="bands per atomic function")
@@ -45,6 +44,11 @@ class Settings(EngineSettings):
     launcher: str = Field("", description='put before the system\'s programs, e.g. "mpirun -n 4"')
     timeout: float | None = Field(None, gt=0, description="s, for each program")
     folder: str | None = Field(None, description="keeps what the programs write; None: nothing is kept")
+
+    @property
+    def mesh(self) -> tuple[int, int, int]:
+        """The mesh of the bands that are projected."""
+        return self.band_kpoints or self.kpoints
 
 
 class PlaneWaveEngine(Engine):
@@ -57,7 +61,10 @@ class PlaneWaveEngine(Engine):
     def solve(self, job: Job) -> Iterator[tuple[Path, str]]:
         """Hold the folder of a converged run, and the version of pw.x."""
         with folder(job.settings.folder) as where:
-            yield where, scf(job, where, self.real, self.system(job))
+            version = scf(job, where, self.real, self.system(job))
+            if job.settings.band_kpoints:
+                bands(job, where, self.system(job))
+            yield where, version
 
     def system(self, job: Job) -> dict[str, Any]:
         """Return entries of the namelist SYSTEM that are the engine's own."""
@@ -74,33 +81,6 @@ class PlaneWaveEngine(Engine):
         """Return the shells of the data sets' atomic functions."""
         files = pseudopotentials(job)
         return {e: [shell for shell, _ in upf.read_atomic_functions(f)] for e, f in files.items()}
-
-
-def missing() -> str | None:
-    """Return None if pw.x is on PATH or in the wheel's environment, otherwise how to get it."""
-    if shutil.which("pw.x") or (WHEEL / "bin" / "python").exists():
-        return None
-    return "pw.x is not on PATH, and the wheel qepy is not installed; run: make engines"
-
-
-def command(program: str, launcher: str = "") -> list[str]:
-    """Return how to call a program of Quantum ESPRESSO.
-
-    Parameters
-    ----------
-    program : str
-        Its name, e.g. "pw.x".
-    launcher : str
-        Put before the system's program.
-
-    Returns
-    -------
-    list of str
-        The system's program through the launcher, otherwise the wheel's.
-    """
-    if shutil.which(program):
-        return [*shlex.split(launcher), program]
-    return [str(WHEEL / "bin" / "python"), "-m", "qepy", f"--{program}"]
 
 
 @contextlib.contextmanager
@@ -153,7 +133,9 @@ def pseudopotentials(job: Job) -> dict[str, Path]:
     return {element: where / name for element, name in names.items()}
 
 
-def scf_input(job: Job, real: bool = False, system: Mapping[str, Any] | None = None) -> str:
+def scf_input(
+    job: Job, real: bool = False, system: Mapping[str, Any] | None = None, of_bands: bool = False
+) -> str:
     """Return the text of the input, in the layout of the reference.
 
     No symmetry is used but, with `time_reversal`, that of k and −k. Data sets must be in the working folder's
@@ -167,6 +149,8 @@ def scf_input(job: Job, real: bool = False, system: Mapping[str, Any] | None = N
         Take the wave functions real where Γ is the only k point.
     system : mapping, optional
         Further entries of the namelist SYSTEM.
+    of_bands : bool
+        For the bands on `band_kpoints` in a density that is there.
 
     Returns
     -------
@@ -184,6 +168,10 @@ def scf_input(job: Job, real: bool = False, system: Mapping[str, Any] | None = N
         mesh = None
     where, namelists = str(next(iter(files.values())).parent), _namelists(s)
     namelists["system"] |= system or {}
+    if of_bands:
+        mesh = [*s.mesh, 1, 1, 1]
+        namelists["control"]["calculation"] = "nscf"
+        namelists["electrons"]["diago_thr_init"] = BAND_THRESHOLD
     return espresso.scf_input(atoms, PREFIX, bands, species, namelists, mesh, directory=".", pseudo_dir=where)
 
 
@@ -195,38 +183,6 @@ def _namelists(s: Settings) -> dict[str, dict[str, Any]]:
                  "mixing_beta": s.mixing, "diago_thr_init": 1e-5}  # fmt: skip
     control = {"verbosity": "high", "wf_collect": True}
     return {"control": control, "system": system, "electrons": electrons}
-
-
-def execute(program: str, call: Sequence[str], source: Path, timeout: float | None) -> tuple[Path, str]:
-    """Run a program in the folder of its input.
-
-    Parameters
-    ----------
-    program : str
-        Its name, for the message.
-    call : sequence of str
-        The program and its arguments.
-    source : Path
-        Its input. The output lies beside it.
-    timeout : float or None
-        s.
-
-    Returns
-    -------
-    (Path, str)
-        File of its output, and what went wrong ("" if nothing).
-    """
-    out = source.with_suffix(".out")
-    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    try:
-        code = process.run(call, source.parent, output=out, environment=threads, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return out, f"{program} was stopped after {timeout:g} s"
-    except OSError as error:
-        return out, f"{program} cannot be started: {error}"
-    if code < 0:
-        return out, f"{program} was killed by signal {-code}"
-    return out, f"{program} ended with exit code {code}" if code else ""
 
 
 def scf(job: Job, where: Path, real: bool = False, system: Mapping[str, Any] | None = None) -> str:
@@ -266,26 +222,25 @@ def scf(job: Job, where: Path, real: bool = False, system: Mapping[str, Any] | N
     return f"pw.x {version[1]}" if version else "pw.x"
 
 
-def run(source: Path, launcher: str = "", timeout: float | None = None) -> tuple[Path, str]:
-    """Run pw.x on an input in its folder.
+def bands(job: Job, where: Path, system: Mapping[str, Any] | None = None) -> None:
+    """Compute the bands on `band_kpoints` in the density of a converged run; they replace its own.
 
     Parameters
     ----------
-    source : Path
-        The input.
-    launcher : str
-        See `command`.
-    timeout : float, optional
-        s.
+    job : Job
+        What the engine is asked for.
+    where : Path
+        Folder of the run, as `scf` left it.
+    system : mapping, optional
+        See `scf_input`.
 
-    Returns
-    -------
-    (Path, str)
-        As `execute`; an error that pw.x reports is named.
+    Raises
+    ------
+    LabelError
+        SCF_NOT_CONVERGED: pw.x was killed, stopped, or gave up.
     """
-    out, wrong = execute("pw.x", [*command("pw.x", launcher), "-in", source.name], source, timeout)
-    text = out.read_text(errors="replace")
-    error = re.search(r"Error in routine\s*(.*?)\s*%%%", text, re.DOTALL)
-    if error:
-        return out, f"pw.x: {' '.join(error[1].split())}"
-    return out, wrong or ("" if "JOB DONE" in text else "pw.x ended before its end")
+    source, s = where / f"{PREFIX}.nscf.in", job.settings
+    source.write_text(scf_input(job, system=system, of_bands=True))
+    _, wrong = run(source, s.launcher, s.timeout)
+    if wrong:
+        raise LabelError("SCF_NOT_CONVERGED", f"{job.formula}: bands on {list(s.mesh)} k points: {wrong}")

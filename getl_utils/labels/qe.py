@@ -17,7 +17,7 @@ from pydantic import Field
 
 from getl_utils.core.record import content_hash
 from getl_utils.files import upf
-from getl_utils.labels import moments, pwscf
+from getl_utils.labels import moments, pwscf, qe_programs
 from getl_utils.labels.engine import Job, Projected
 from getl_utils.labels.icohp import ProjectedBands
 from getl_utils.labels.projection import hartree_fock, plane_waves
@@ -49,7 +49,7 @@ class Qe(pwscf.PlaneWaveEngine):
 
     def missing(self) -> str | None:
         """Return None if pw.x and the orbitals' table are found, otherwise how to get them."""
-        return pwscf.missing() or hartree_fock.missing()
+        return qe_programs.missing() or hartree_fock.missing()
 
     def check(self, job: Job) -> None:
         """Refuse also moments of nothing, and those larger than the valence electrons can have."""

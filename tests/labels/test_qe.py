@@ -14,7 +14,7 @@ from ase.units import Bohr
 from conftest import CASES, load_script
 
 from getl_utils.files import upf
-from getl_utils.labels import analysis, pwscf
+from getl_utils.labels import analysis, pwscf, qe_programs
 from getl_utils.labels import engine as engines
 from getl_utils.labels.engine import Job, LabelError
 
@@ -44,14 +44,14 @@ def program(tmp_path, monkeypatch):
 
 def test_what_is_missing_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    monkeypatch.setattr(pwscf, "WHEEL", tmp_path)
+    monkeypatch.setattr(qe_programs, "WHEEL", tmp_path)
     assert "run: make engines" in qe.missing()
 
 
 def test_the_systems_programs_go_before_the_wheel(program):
     program("pw.x", "")
-    assert pwscf.command("pw.x", "mpirun -n 4") == ["mpirun", "-n", "4", "pw.x"]
-    assert pwscf.command("ld1.x")[1:] == ["-m", "qepy", "--ld1.x"]
+    assert qe_programs.command("pw.x", "mpirun -n 4") == ["mpirun", "-n", "4", "pw.x"]
+    assert qe_programs.command("ld1.x")[1:] == ["-m", "qepy", "--ld1.x"]
 
 
 def test_data_sets_hold_the_shells_of_lobsters_basis():
@@ -187,6 +187,28 @@ def test_diamond_is_lobsters_to_the_digit(carbon, mesh, icohp, charge, total):
     assert found.record["total_spilling"] == pytest.approx(total, abs=2e-4)
     assert found.record["projection"] == "lobster"
     assert (found.bonds.icohp_full < found.bonds.icohp - 0.04).all()  # the published equation: −9.658 eV
+
+
+@needs_qe
+def test_bands_on_a_mesh_of_their_own():
+    """In the density of Γ they are near those in their own, and Γ's own are far off."""
+    atoms, mesh = bulk("Al", a=4.04, cubic=True), [2, 2, 2]
+    wanted = label(atoms, 3.0, kpoints=mesh, shift=[1, 1, 1], folds=True)
+    found = label(atoms, 3.0, kpoints=[1, 1, 1], band_kpoints=mesh, folds=True)
+    assert found.record["kpoints"] == wanted.record["kpoints"] == 4
+    assert found.bonds.icohp.to_numpy() == pytest.approx(wanted.bonds.icohp.to_numpy(), abs=1e-3)
+    own = label(atoms, 3.0, kpoints=[1, 1, 1], folds=True, most_spilling=0.1)
+    assert abs(own.bonds.icohp - wanted.bonds.icohp).min() > 0.3
+
+
+def test_bands_that_fail_are_a_status(program):
+    there = "echo convergence has been achieved in 3 iterations; echo JOB DONE"
+    program("pw.x", f"case $2 in *nscf*) exit 3;; esac; {there}")
+    with pytest.raises(
+        LabelError, match=r"bands on \[2, 2, 2\] k points: pw.x ended with exit code 3"
+    ) as caught:
+        label(bulk("Al", a=4.04, cubic=True), 3.0, kpoints=[1, 1, 1], band_kpoints=[2, 2, 2], folds=True)
+    assert caught.value.status == "SCF_NOT_CONVERGED"
 
 
 @needs_qe

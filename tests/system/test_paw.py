@@ -10,7 +10,7 @@ import pytest
 from conftest import REPOSITORY, load_script
 
 from getl_utils.files import upf
-from getl_utils.labels import pwscf
+from getl_utils.labels import qe_programs
 from getl_utils.labels.projection import hartree_fock, spheres
 from getl_utils.labels.projection.two_centre import Radial
 
@@ -98,7 +98,7 @@ def test_atomic_functions_are_hartree_fock_orbitals_outside(element, shell):
     assert np.abs(parts[:-1]).max(initial=0) < 0.1
 
 
-@pytest.mark.skipif(pwscf.missing() is not None, reason=str(pwscf.missing()))
+@pytest.mark.skipif(qe_programs.missing() is not None, reason=str(qe_programs.missing()))
 @pytest.mark.skipif(hartree_fock.missing() is not None, reason=str(hartree_fock.missing()))
 def test_the_script_makes_the_committed_data_set(tmp_path):
     make_paw.main(["Al", "--output", str(tmp_path)])
@@ -129,7 +129,7 @@ def test_both_engines_agree_on_every_bond_of_a_disordered_cell():
         assert np.sqrt(np.mean((group.icohp_qe - group.icohp_gpaw) ** 2)) < 0.06, bond
 
 
-@pytest.mark.skipif(pwscf.missing() is not None, reason=str(pwscf.missing()))
+@pytest.mark.skipif(qe_programs.missing() is not None, reason=str(qe_programs.missing()))
 def test_the_script_makes_the_reference_spheres_that_are_shipped(tmp_path):
     load_script("make_spheres").main(["--output", str(tmp_path)])
     with np.load(tmp_path / "spheres.npz") as new, np.load(PAW / "spheres.npz") as old:
