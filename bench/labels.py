@@ -38,7 +38,7 @@ SUB_RUNS = (0, 1, 7, 8, 12, 14)
 CALIBRATED_ON = 8
 COMPOSITION, RUN = "Zr49Cu49Al2", 21
 WAYS = {  # changes of the settings
-    "gamma": {},
+    "gamma": {"band_kpoints": None},  # the parameter file has a mesh
     "mesh": {"band_kpoints": [2, 2, 2]},
     "tzp": {"band_basis": "tzp", "band_kpoints": [2, 2, 2]},
     "dzp": {"basis": "dzp", "band_basis": "tzp", "band_kpoints": [2, 2, 2]},

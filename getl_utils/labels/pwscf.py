@@ -21,7 +21,7 @@ from getl_utils.labels.qe_programs import run
 
 PAW = Path(__file__).resolve().parents[2] / "atomistic_models" / "paw"
 PREFIX = "getl"
-BAND_THRESHOLD = 1e-8  # Ry, of the energies of bands in a density that is there
+BAND_THRESHOLD = 1e-7  # Ry, of all bands in a density that is there; an SCF has 1e-5 for empty ones
 
 
 class Settings(EngineSettings):
@@ -41,6 +41,7 @@ class Settings(EngineSettings):
     max_iterations: int = Field(100, gt=0, description="SCF steps")
     scf_tolerance: float = Field(1e-6, gt=0, description="Ry")
     mixing: float = Field(0.4, gt=0, le=1, description="of the density")
+    mixing_history: int = Field(8, gt=0, description="steps that it remembers; 20 helps large cells")
     launcher: str = Field("", description='put before the system\'s programs, e.g. "mpirun -n 4"')
     timeout: float | None = Field(None, gt=0, description="s, for each program")
     folder: str | None = Field(None, description="keeps what the programs write; None: nothing is kept")
@@ -179,8 +180,8 @@ def _namelists(s: Settings) -> dict[str, dict[str, Any]]:
     system = {"ecutwfc": s.ecutwfc, "ecutrho": s.ecutrho, "occupations": "smearing", "smearing": "fd",
               "degauss": s.smearing / Ry, "nosym": True, "noinv": not s.time_reversal}  # fmt: skip
     # Hartree–Fock orbitals are a poor start: without a sharp first diagonalisation the mixing learns noise
-    electrons = {"electron_maxstep": s.max_iterations, "conv_thr": s.scf_tolerance,
-                 "mixing_beta": s.mixing, "diago_thr_init": 1e-5}  # fmt: skip
+    electrons = {"electron_maxstep": s.max_iterations, "conv_thr": s.scf_tolerance, "mixing_beta": s.mixing,
+                 "mixing_ndim": s.mixing_history, "diago_thr_init": 1e-5}  # fmt: skip
     control = {"verbosity": "high", "wf_collect": True}
     return {"control": control, "system": system, "electrons": electrons}
 
