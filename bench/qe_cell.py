@@ -9,7 +9,7 @@ that both see the same k points; of GPAW the whole mesh is there, too. What is d
 
 Writes data_examples/validation/qe_cell.csv: per k points, type and projection the agreement of pw.x and of
 GPAW with LOBSTER's ICOHP, and of GPAW with pw.x. ROOT is a clone of the published repository. Needs `make
-engines`, and a pw.x with a fast BLAS on PATH (docs/labels.md): TIME.
+engines`, and a pw.x with a fast BLAS on PATH (docs/install.md): with two cores an hour and a half at Γ.
 """
 
 from __future__ import annotations
