@@ -7,7 +7,7 @@ shipped labels, and in tzp. Writes data_examples/validation/larger_basis.csv: pe
 change of −ICOHP (eV), and what of it a model of the change misses in quenches that it has not seen. And
 larger_basis_run21.csv: models of projection lobster on the published run 21, of which none has seen a value
 of LOBSTER, learned from these cells in either basis, from all shipped cells, and from all with the change
-that was learned from these cells added. A minute and a half.
+that was learned from these cells added. Two minutes.
 """
 
 from __future__ import annotations
