@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from labels import COMPOSITION, RUN, WAYS, matched
+from labels import COMPOSITION, RUN, WAYS, matched, table
 from renew import renew
 from scipy.optimize import brentq
 from scipy.special import expit
@@ -39,7 +39,6 @@ from getl_utils.labels.engine import PROJECTIONS, Job
 from getl_utils.labels.label import settings_of
 from getl_utils.labels.projection import plane_waves
 from getl_utils.labels.qe_programs import run
-from getl_utils.models import agreement as comparison
 
 OUT, WORK = Path("data_examples/validation/qe_cell.csv"), Path("runs/qe_cell")
 WINDOW, MESH = (1.8, 4.2), (2, 2, 2)  # Å; LOBSTER's mesh is shifted off Γ
@@ -49,8 +48,11 @@ SETTINGS = {
     "mixing_history": 20, "band_factor": 1.0,
 }  # fmt: skip
 BAND_FACTOR = 0.89  # at the points of the mesh: 1.02 bands an orbital, for some functions are no orbitals
-WIDTH = 0.108846  # eV, of the occupations
-MINIMUM = 0.01  # see `icohp.icohp`
+DEFAULT = pwscf.Settings()
+COLUMNS = [
+    "ours", "theirs", "kpoints", "projection", "type", "n", "correlation", "slope", "intercept", "rmse",
+    "rmse_after_map", "sub_run",
+]  # fmt: skip
 
 
 class Cell:
@@ -63,7 +65,7 @@ class Cell:
         self.sets, self.scf = (self.work / name for name in ("sets", "scf"))
         for folder in (self.sets, self.scf):
             folder.mkdir(parents=True, exist_ok=True)
-        self.launcher = launcher
+        self.sub_run, self.launcher = sub_run, launcher
 
     def job(self, engine: str, **settings: Any) -> Job:
         """What an engine is asked for."""
@@ -97,7 +99,7 @@ def joined(paths: Sequence[Path]) -> tuple[dict[str, ProjectedBands], np.ndarray
     electrons, energies = float(parts[0]["electrons"]), both["energies"]
 
     def _filled(fermi: float) -> np.ndarray:
-        return 2 * expit((fermi - energies) / WIDTH)
+        return 2 * expit((fermi - energies) / DEFAULT.smearing)
 
     fermi = brentq(lambda e: _filled(e).sum() / len(parts) - electrons, energies.min(), energies.max())
     full = ProjectedBands(
@@ -178,33 +180,25 @@ def ways(cell: Cell, points: int) -> Iterator[tuple[str, str, list[str]]]:
         yield "gpaw", "4 of 4", [f"gpaw_{m}" for m in range(len(POINTS))]
 
 
-def table(cell: Cell, points: int) -> pd.DataFrame:
+def compared(cell: Cell, points: int) -> pd.DataFrame:
     """How well they agree, per k points, projection and type."""
     sources = {}
     for engine, name, files in ways(cell, points):
         bands, moved = joined([cell.kept(f) for f in files])
-        bonds, facts = common.bonds(bands, "lobster", cell.atoms, WINDOW, MINIMUM, MESH, moved)
+        least = DEFAULT.minimum_projection
+        bonds, facts = common.bonds(bands, "lobster", cell.atoms, WINDOW, least, MESH, moved)
         print(f"{engine}, {name}: charge spilling {facts['occupied_spilling']:.4f}", flush=True)
-        sources[engine, name] = matched(bonds, cell.published, cell.atoms)
+        sources[engine, name] = matched(bonds, cell.published, cell.atoms).assign(sub_run=cell.sub_run)
     rows = []
     for (engine, name), bonds in sources.items():
-        rows += compared(bonds, {"ours": engine, "theirs": "lobster", "kpoints": name})
+        rows.append(table(bonds).assign(ours=engine, theirs="lobster", kpoints=name))
         if engine == "gpaw" and ("qe", name) in sources:
-            other = sources["qe", name].drop(columns=["theirs", "distance", "type"])
+            other = sources["qe", name].drop(columns=["theirs", "distance", "type", "sub_run"])
             both = bonds.drop(columns="theirs").merge(
                 other.rename(columns={"ours": "theirs"}), on=[*BOND, "projection"], validate="1:1"
             )
-            rows += compared(both, {"ours": engine, "theirs": "qe", "kpoints": name})
-    return pd.DataFrame(rows).round(4)
-
-
-def compared(bonds: pd.DataFrame, names: dict[str, str]) -> list[dict]:
-    """One row per projection and type."""
-    groups = bonds.groupby(["projection", "type"], sort=False)
-    return [
-        names | {"projection": projection, "type": kind} | comparison.agreement(group.ours, group.theirs)
-        for (projection, kind), group in groups
-    ]
+            rows.append(table(both).assign(ours=engine, theirs="qe", kpoints=name))
+    return pd.concat(rows)[COLUMNS]
 
 
 def main() -> None:
@@ -218,7 +212,7 @@ def main() -> None:
     cell = Cell(given.root, given.sub_run, given.launcher)
     by_gpaw(cell)
     by_qe(cell, given.points)
-    found = table(cell, given.points).assign(sub_run=given.sub_run)
+    found = compared(cell, given.points)
     renew(OUT, found, ["sub_run"])
     print(found.to_string(index=False))
 

@@ -52,6 +52,19 @@ class EngineSettings(BaseModel):
         return self.kpoints
 
 
+class MeshSettings(EngineSettings):
+    """Settings of an engine that finds bands on a mesh of their own."""
+
+    band_kpoints: tuple[int, int, int] | None = Field(
+        None, description="mesh of the bands, shifted off Γ, in the density of `kpoints`; default: `kpoints`"
+    )
+
+    @property
+    def mesh(self) -> tuple[int, int, int]:
+        """The mesh of the bands that are projected."""
+        return self.band_kpoints or self.kpoints
+
+
 @dataclass(frozen=True)
 class Job:
     """What an engine is asked for: atoms, element → shells, shortest and longest bond (Å), its settings."""

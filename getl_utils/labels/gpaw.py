@@ -22,7 +22,7 @@ from ase.units import Hartree
 from pydantic import Field
 
 from getl_utils.labels import common, dense, gpaw_waves, moments, paw_xc
-from getl_utils.labels.engine import Engine, Job, LabelError, Projected
+from getl_utils.labels.engine import Engine, Job, LabelError, MeshSettings, Projected
 from getl_utils.labels.projection import augmented, frozen_core, hartree_fock, lcao, spheres
 
 BASES = Path(__file__).resolve().parents[2] / "atomistic_models" / "basis"
@@ -31,7 +31,7 @@ SMALL = "projection lobster in a small basis: values can be off by 10 %; set ban
 SPIN_MIXER = {"name": "pulay", "nmaxold": 8, "beta": 0.1}  # GPAW's own does not converge for glasses of iron
 
 
-class Settings(moments.SpinSettings):
+class Settings(MeshSettings, moments.SpinSettings):
     """Settings of engine `gpaw`. Threads: OMP_NUM_THREADS."""
 
     functional: str = Field("PBE", description="GPAW's name")
@@ -43,9 +43,6 @@ class Settings(moments.SpinSettings):
     )
     grid_spacing: float = Field(0.28, gt=0, description="Å")
     kpoints: tuple[int, int, int] = Field((1, 1, 1), description="a mesh that contains Γ")
-    band_kpoints: tuple[int, int, int] | None = Field(
-        None, description="mesh of the bands, shifted off Γ, in the density of `kpoints`; default: `kpoints`"
-    )
     band_factor: float = Field(1.1, gt=0, description="bands of `band_kpoints` or `band_basis` per orbital")
     smearing: float = Field(0.108846, ge=0, description="eV, Fermi–Dirac; 0.008 Ry as the reference's DFT")
     max_iterations: int = Field(100, gt=0, description="SCF steps")
@@ -54,11 +51,6 @@ class Settings(moments.SpinSettings):
     projection: Literal["full", "lobster"] = Field("full", description="whose values are the label")
     forces: bool = Field(False, description="also the forces on the atoms, in the record")
     text: str | None = Field(None, description="file for GPAW's own output")
-
-    @property
-    def mesh(self) -> tuple[int, int, int]:
-        """The mesh of the bands that are projected."""
-        return self.band_kpoints or self.kpoints
 
     @property
     def basis_of_bands(self) -> str:

@@ -16,7 +16,7 @@ from pydantic import Field
 from getl_utils.core import workdir
 from getl_utils.files import espresso, upf
 from getl_utils.labels import common
-from getl_utils.labels.engine import Engine, EngineSettings, Job, LabelError
+from getl_utils.labels.engine import Engine, Job, LabelError, MeshSettings
 from getl_utils.labels.qe_programs import run
 
 PAW = Path(__file__).resolve().parents[2] / "atomistic_models" / "paw"
@@ -24,7 +24,7 @@ PREFIX = "getl"
 BAND_THRESHOLD = 1e-7  # Ry, of all bands in a density that is there; an SCF has 1e-5 for empty ones
 
 
-class Settings(EngineSettings):
+class Settings(MeshSettings):
     """Settings of a self-consistent run of pw.x."""
 
     pseudo_dir: str | None = Field(None, description="folder of the data sets; None: atomistic_models/paw")
@@ -32,9 +32,6 @@ class Settings(EngineSettings):
     ecutwfc: float = Field(70.0, gt=0, description="Ry")
     ecutrho: float = Field(560.0, gt=0, description="Ry")
     shift: tuple[int, int, int] = Field((0, 0, 0), description="of the mesh; 1: by half a step")
-    band_kpoints: tuple[int, int, int] | None = Field(
-        None, description="mesh of the bands, shifted off Γ, in the density of `kpoints`; default: `kpoints`"
-    )
     time_reversal: bool = Field(True, description="k and −k count once")
     smearing: float = Field(0.108846, ge=0, description="eV, Fermi–Dirac; 0.008 Ry as the reference's DFT")
     band_factor: float = Field(1.1, gt=0, description="bands per atomic function")
@@ -45,11 +42,6 @@ class Settings(EngineSettings):
     launcher: str = Field("", description='put before the system\'s programs, e.g. "mpirun -n 4"')
     timeout: float | None = Field(None, gt=0, description="s, for each program")
     folder: str | None = Field(None, description="keeps what the programs write; None: nothing is kept")
-
-    @property
-    def mesh(self) -> tuple[int, int, int]:
-        """The mesh of the bands that are projected."""
-        return self.band_kpoints or self.kpoints
 
 
 class PlaneWaveEngine(Engine):
